@@ -1,0 +1,61 @@
+# Needs make and a Python >= 3.11, nothing else. `make` alone lists the targets.
+
+PYTHON ?= python3.13 python3.12 python3.11 python3
+BIN := .venv/bin
+STAMP := .venv/.stamp
+QUIET ?= --quiet --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: $(STAMP) ## prepare .venv (again only when pyproject.toml or requirements-dev.txt changed)
+
+demo: $(STAMP) ## let the explorer find a race, and print how to replay it
+	@status=0; \
+	$(BIN)/convexsim explore scenarios/timer_cancels_itself.py --runs 200 --seed 1 || status=$$?; \
+	if [ $$status -ne 1 ]; then \
+		echo "make demo: expected a violation (exit status 1), got exit status $$status" >&2; exit 1; \
+	fi; \
+	echo "make demo: the violation above is what was expected."
+
+test: lint ## lint, types and all tests
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+lint: $(STAMP) ## rules, format and types, changing nothing
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(STAMP) ## lay out the sources and mend what can be mended
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+clean: ## remove everything that these targets made
+	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is the last thing written and .venv is always built from nothing: an interrupted setup leaves no stamp, and the
+# next one starts over. A candidate is judged by running it: a command of that name may be a shim without a Python behind it.
+$(STAMP): pyproject.toml requirements-dev.txt
+	@python=; bare=; \
+	for candidate in $(PYTHON); do \
+		$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+		if $$candidate -c 'import ensurepip, venv' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+		bare=$${bare:-$$candidate}; \
+	done; \
+	if [ -z "$$python" ] && [ -n "$$bare" ]; then \
+		echo "make setup: $$bare cannot create virtual environments: install python3-venv" >&2; exit 1; \
+	elif [ -z "$$python" ]; then \
+		echo "make setup: no Python >= 3.11 among: $(PYTHON): install one, or name it: make setup PYTHON=..." >&2; exit 1; \
+	fi; \
+	rm -rf .venv && echo "make setup: preparing .venv with $$python" && $$python -m venv .venv || \
+		{ echo "make setup: $$python could not create .venv: install python3-venv" >&2; exit 1; }
+	@$(PIP) install --requirement requirements-dev.txt && \
+		$(PIP) install --no-build-isolation --no-deps --editable . && $(PIP) check || \
+		{ echo "make setup: pip failed (see it at work with: make setup QUIET=)" >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,1 @@
+"""Components written against convexsim, one folder each; a component knows no other one."""

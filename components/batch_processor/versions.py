@@ -1,0 +1,85 @@
+"""Which version of the component consists of what: one flat row a version.
+
+Owns the table of versions and how one of them becomes a component that an app can use. A row names every function and
+where it lives, so reading it needs no other row; a function that several versions share stands in the file of the one
+that brought it. Source: component-versions 1, the matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from components.batch_processor import schema
+from components.batch_processor.accumulator import v0_1_0, v1_0_4, v1_0_5
+from components.batch_processor.client import BatchProcessor
+from convexsim import Component, FunctionDefinition, SchemaDefinition, UsageError, define_component
+
+__all__ = ["VERSIONS", "Version", "component", "version_of"]
+
+
+@frozen(eq=False)
+class Version:
+    """One release.
+
+    Attributes:
+        functions: of its module ``lib``, by their names as data.
+        schema: its tables.
+        client: the class that apps call it with.
+
+    """
+
+    functions: Mapping[str, FunctionDefinition]
+    schema: SchemaDefinition
+    client: type[BatchProcessor]
+
+
+VERSIONS: Final[Mapping[str, Version]] = {
+    "1.0.5": Version(
+        functions={
+            "addItems": v1_0_5.add_items,
+            "flushBatch": v1_0_5.flush_batch,
+            "getBatchStatus": v1_0_5.get_batch_status,
+            "getAllBatchesForBaseId": v1_0_5.get_all_batches_for_base_id,
+            "getFlushHistory": v0_1_0.get_flush_history,
+            "deleteBatch": v1_0_5.delete_batch,
+            "getBatch": v0_1_0.get_batch,
+            "collectBatchItems": v1_0_4.collect_batch_items,
+            "maybeFlush": v1_0_5.maybe_flush,
+            "doFlushTransition": v1_0_5.do_flush_transition,
+            "executeFlush": v1_0_4.execute_flush,
+            "recordFlushResult": v1_0_5.record_flush_result,
+            "scheduledIntervalFlush": v1_0_5.scheduled_interval_flush,
+        },
+        schema=schema.SCHEMA_1_0_5,
+        client=BatchProcessor,
+    ),
+}
+"""Every version there is, oldest first. The iterator's functions are not written yet; its table is there."""
+
+
+def version_of(label: str) -> Version:
+    """Return a version's row.
+
+    Raises:
+        UsageError: there is no such version; names those there are.
+
+    """
+    try:
+        return VERSIONS[label]
+    except KeyError:
+        msg = f"The batch processor has no version {label!r} here."
+        raise UsageError(msg, next_step=f"There are: {', '.join(VERSIONS)}.") from None
+
+
+def component(label: str) -> Component:
+    """Return a version as a component of its own, to be mounted with `use`.
+
+    Raises:
+        UsageError: there is no such version; names those there are.
+
+    """
+    version = version_of(label)
+    return define_component("batchProcessor", {"lib": dict(version.functions)}, version.schema)

@@ -1,0 +1,102 @@
+"""convexsim: a deterministic simulator of the Convex component runtime.
+
+Races are searched for, replayed from a short string, shrunk and explained. This module is the public names and nothing
+else; the walk begins at `actors/messages.py`, the rule that decides a conflict stands in `database/commit.py`.
+"""
+
+from convexsim.errors import (
+    ConvexError,
+    ConvexSimError,
+    FunctionError,
+    InternalError,
+    PlatformError,
+    UsageError,
+)
+from convexsim.explore.check import check
+from convexsim.explore.exhaustive import Exhaustive
+from convexsim.explore.lockstep import Lockstep
+from convexsim.explore.random_walk import RandomWalk
+from convexsim.explore.replay import replay
+from convexsim.explore.report import Finding, Report
+from convexsim.functions.component import Component, define_app, define_component
+from convexsim.functions.context import ActionCtx, MutationCtx, QueryCtx
+from convexsim.functions.define import (
+    FunctionDefinition,
+    action,
+    internal_action,
+    internal_mutation,
+    internal_query,
+    mutation,
+    query,
+)
+from convexsim.functions.environment import External, Platform
+from convexsim.functions.reference import Reference, api, components, internal
+from convexsim.invariants import Invariant, View, Violation, always, eventually, sometimes
+from convexsim.simulation import Run, Scenario, Session, Simulation, World, scenario
+from convexsim.trace.text import story
+from convexsim.values import (
+    UNDEFINED,
+    Int64,
+    SchemaDefinition,
+    TableDefinition,
+    define_schema,
+    define_table,
+    v,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "UNDEFINED",
+    "ActionCtx",
+    "Component",
+    "ConvexError",
+    "ConvexSimError",
+    "Exhaustive",
+    "External",
+    "Finding",
+    "FunctionDefinition",
+    "FunctionError",
+    "Int64",
+    "InternalError",
+    "Invariant",
+    "Lockstep",
+    "MutationCtx",
+    "Platform",
+    "PlatformError",
+    "QueryCtx",
+    "RandomWalk",
+    "Reference",
+    "Report",
+    "Run",
+    "Scenario",
+    "SchemaDefinition",
+    "Session",
+    "Simulation",
+    "TableDefinition",
+    "UsageError",
+    "View",
+    "Violation",
+    "World",
+    "action",
+    "always",
+    "api",
+    "check",
+    "components",
+    "define_app",
+    "define_component",
+    "define_schema",
+    "define_table",
+    "eventually",
+    "internal",
+    "internal_action",
+    "internal_mutation",
+    "internal_query",
+    "mutation",
+    "query",
+    "replay",
+    "scenario",
+    "sometimes",
+    "story",
+    "v",
+]

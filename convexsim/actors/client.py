@@ -1,0 +1,166 @@
+"""Clients: concurrent scripts that call the app from outside. The walk begins and ends here.
+
+Owns the order of one client's calls: one at a time, in order (convex-semantics 2). Different clients race. Next:
+`runner.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import define, field
+
+from convexsim.actors.messages import Run, StartClient
+from convexsim.actors.stage import RuntimeActor
+from convexsim.errors import ConvexError, ConvexSimError, FunctionError, PlatformError, UsageError
+from convexsim.functions.outcome import Outcome, Threw, outcome_of
+from convexsim.values import freeze
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from convexsim.actors.stage import Stage
+    from convexsim.functions.component import Target
+    from convexsim.functions.define import FunctionKind
+    from convexsim.functions.reference import Reference
+
+__all__ = ["Call", "Client", "Entry", "Script", "Session", "Wait"]
+
+
+@define(eq=False)
+class Call:
+    """One call of a client and, once it is over, how it ended.
+
+    Attributes:
+        activity: its path, ``<client>.<n>``.
+        outcome: None until it has come back; a run that stops at a limit leaves it so.
+
+    """
+
+    activity: str
+    kind: FunctionKind
+    name: Reference | str
+    args: Any
+    outcome: Outcome | None = field(default=None)
+
+    @property
+    def result(self) -> Any:
+        """The value that it returned; raises what was thrown."""
+        if self.outcome is None:
+            msg = f"The call {self.activity} has not come back."
+            raise PlatformError(msg, code="NoResult", next_step="Ask for results after the run, or in an invariant.")
+        return self.outcome.unwrap()
+
+    @property
+    def error(self) -> str | None:
+        """The message of what was thrown; None if it returned or has not come back."""
+        return self.outcome.failure.message if isinstance(self.outcome, Threw) else None
+
+
+@define(eq=False, frozen=True)
+class Wait:
+    """A pause between two calls, in ms of virtual time."""
+
+    delay_ms: float
+
+
+class Script(Protocol):
+    """A client as a coroutine: its later calls may depend on earlier answers."""
+
+    def __call__(self, session: Session, /) -> Awaitable[None]:
+        """Go through the script."""
+        ...
+
+
+Entry = Call | Wait | Script
+
+
+class Client(RuntimeActor):
+    """Goes through its entries, one at a time."""
+
+    def __init__(self, stage: Stage, name: str, entries: Sequence[Entry], calls: list[Call]) -> None:
+        super().__init__(stage)
+        self._entries = entries
+        self._session = Session(stage, name, calls)
+
+    def on_receive(self, message: Any) -> Awaitable[None]:
+        """Handle a message."""
+        assert type(message) is StartClient, f"a client cannot handle {message!r}"
+        return self._go()
+
+    async def _go(self) -> None:
+        for entry in self._entries:
+            if isinstance(entry, Call):
+                await self._session.make(entry)
+            elif isinstance(entry, Wait):
+                await self.stage.sleep(entry.delay_ms)
+            else:
+                await self._follow(entry)
+
+    async def _follow(self, script: Script) -> None:
+        """Run a script; a call whose error it does not catch ends it, as it would end a browser's."""
+        try:
+            await script(self._session)
+        except (FunctionError, ConvexError):
+            return
+        except ConvexSimError:
+            raise
+        except Exception as error:
+            name = getattr(script, "__name__", repr(script))
+            msg = f"The client script {name} failed: {type(error).__name__}: {error}."
+            advice = "Mend the script; errors of the functions it calls arrive as FunctionError."
+            raise UsageError(msg, next_step=advice) from error
+
+
+class Session:
+    """What a client's script calls the app with; every call is awaited for its result.
+
+    Args:
+        calls: where the calls are kept for whoever looks at the run.
+
+    """
+
+    def __init__(self, stage: Stage, name: str, calls: list[Call]) -> None:
+        self._stage = stage
+        self._name = name
+        self._calls = calls
+        self._count = sum(1 for call in calls if call.activity.startswith(f"{name}."))
+
+    async def query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
+        """Run a public query."""
+        return (await self._new("query", name, args)).unwrap()
+
+    async def mutation(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
+        """Run a public mutation, retried on conflicts; raises what it threw."""
+        return (await self._new("mutation", name, args)).unwrap()
+
+    async def action(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
+        """Run a public action."""
+        return (await self._new("action", name, args)).unwrap()
+
+    async def sleep(self, delay_ms: float) -> None:
+        """Wait in virtual time."""
+        await self._stage.sleep(delay_ms)
+
+    async def make(self, call: Call) -> Outcome:
+        """Make a call that was prepared, and note how it ended."""
+        resolved = outcome_of(lambda: self._resolve(call))
+        if isinstance(resolved, Threw):
+            call.outcome = resolved
+        else:
+            run = Run(call.activity, resolved.value, freeze(call.args, "args"), "client")
+            call.outcome = await self._stage.runner().ask(run, block=False)
+        return call.outcome
+
+    async def _new(self, kind: FunctionKind, name: Reference | str, args: dict[str, Any] | None) -> Outcome:
+        self._count += 1
+        call = Call(f"{self._name}.{self._count}", kind, name, args if args is not None else {})
+        self._calls.append(call)
+        return await self.make(call)
+
+    def _resolve(self, call: Call) -> Target:
+        target = self._stage.environment.catalog.resolve_public(call.name)
+        if target.definition.kind != call.kind:
+            msg = f"{target.label} is a {target.definition.kind}, not a {call.kind}."
+            raise PlatformError(msg, code="InvalidFunctionKind", next_step=f"Call client.{target.definition.kind}().")
+        return target

@@ -1,0 +1,72 @@
+"""Virtual time: what is due when.
+
+Owns the heap of timers and the present moment in milliseconds. Knows no actor: a timer is a callable. The kernel moves
+the clock when nothing else can run.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Timer", "VirtualClock"]
+
+
+class Timer:
+    """Something to do at a moment; ties are broken by the order of setting."""
+
+    __slots__ = ("canceled", "deadline", "fire", "number")
+
+    def __init__(self, deadline: float, number: int, fire: Callable[[], None]) -> None:
+        self.deadline = deadline
+        self.number = number
+        self.fire = fire
+        self.canceled = False
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.deadline, self.number) < (other.deadline, other.number)
+
+    def cancel(self) -> None:
+        """Never fire; nothing happens if it has already fired."""
+        self.canceled = True
+
+
+class VirtualClock:
+    """The time of a simulation in ms; it stands still unless `advance` moves it."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+        self._timers: list[Timer] = []
+        self._count = 0
+
+    def at(self, deadline: float, fire: Callable[[], None]) -> Timer:
+        """Have `fire` called when the clock reaches `deadline`; at once if it has.
+
+        What is due now does not wait for everything else to end: it races with it like any other message.
+        """
+        self._count += 1
+        timer = Timer(deadline, self._count, fire)
+        if deadline <= self.now:
+            fire()
+        else:
+            heappush(self._timers, timer)
+        return timer
+
+    def next_deadline(self) -> float | None:
+        """Return when the next timer is due, or None."""
+        while self._timers and self._timers[0].canceled:
+            heappop(self._timers)
+        return self._timers[0].deadline if self._timers else None
+
+    def advance(self) -> bool:
+        """Move to the next deadline and fire all that is due then, in the order of setting; False if nothing is set."""
+        deadline = self.next_deadline()
+        if deadline is None:
+            return False
+        self.now = deadline
+        while self.next_deadline() == deadline:
+            heappop(self._timers).fire()
+        return True

@@ -1,0 +1,72 @@
+"""The committer: the one actor that hands out snapshots and judges commits.
+
+Owns the order of commits: it handles one message at a time, so a commit is judged and published in one step. What a
+conflict is, only `database/commit.py` knows. Next: back to the runner, and on to `scheduler.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convexsim.actors.messages import Commit, Published, RequestSnapshot, SnapshotReady
+from convexsim.actors.stage import RuntimeActor
+from convexsim.database.commit import Committed, Conflict
+from convexsim.functions.component import SCHEDULED_FUNCTIONS
+from convexsim.functions.scheduled import scheduled_of
+from convexsim.trace import event
+
+if TYPE_CHECKING:
+    from convexsim.database.writes import Write
+
+__all__ = ["Committer"]
+
+
+class Committer(RuntimeActor):
+    """Answers `RequestSnapshot` and `Commit`; tells the scheduler what was `Published`."""
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle a message."""
+        if type(message) is RequestSnapshot:
+            return self._begin(message)
+        assert type(message) is Commit, f"the committer cannot handle {message!r}"
+        return self._commit(message)
+
+    def _begin(self, message: RequestSnapshot) -> SnapshotReady:
+        stage = self.stage
+        snapshot = stage.database.snapshot
+        if stage.trace is not None:
+            began = (message.what, message.attempt, snapshot.ts)
+            stage.trace.add(event.Began(stage.steps, stage.now, message.activity, *began))
+        return SnapshotReady(snapshot)
+
+    def _commit(self, message: Commit) -> Committed | Conflict:
+        stage = self.stage
+        verdict = stage.database.commit(message.final, message.write_source)
+        if isinstance(verdict, Committed):
+            self._publish(message, verdict.commit_ts)
+        if stage.trace is not None:
+            where = (stage.steps, stage.now, message.activity, message.what)
+            if isinstance(verdict, Conflict):
+                stage.trace.add(event.Conflicted(*where, message.attempt, verdict))
+            else:
+                written = tuple(_written(write) for write in message.final.writes)
+                stage.trace.add(event.Committed(*where, verdict.commit_ts, written))
+        return verdict
+
+    def _publish(self, message: Commit, commit_ts: int) -> None:
+        """Tell the scheduler which functions wait from now on, and which no longer do."""
+        rows = [write for write in message.final.writes if write.table.name == SCHEDULED_FUNCTIONS]
+        pending = tuple(scheduled_of(write.new) for write in rows if write.new is not None and _is(write, "pending"))
+        canceled = tuple(scheduled_of(write.new) for write in rows if write.new is not None and _is(write, "canceled"))
+        if pending or canceled:
+            self.stage.scheduler.tell(Published(message.activity, commit_ts, pending, canceled))
+
+
+def _is(write: Write, kind: str) -> bool:
+    return write.new is not None and write.new.value["state"]["kind"] == kind
+
+
+def _written(write: Write) -> event.Written:
+    before = None if write.old is None else write.old.value
+    after = None if write.new is None else write.new.value
+    return event.Written(write.table.key, write.id, before, after)

@@ -1,0 +1,275 @@
+"""The dispatcher: which messages wait, which may be handled next, and that the choices decide.
+
+Owns lanes, the set of enabled steps and virtual time. Knows neither Pykka (`kernel.py` does) nor Convex (`messages.py`
+and the actors do): to it a message is an envelope for an actor on behalf of an activity.
+
+Messages wait in lanes, one FIFO lane for each (receiver, activity). What one activity sends to one actor stays in
+order; everything else may overtake. A message class says by its `granularity` up to which level its delivery is a
+choice: 3 for begins (at every level; so is any message that says nothing), 2 for commits, 1 for messages without an
+effect that others could see, 0 for the start of an actor, which comes before whatever it is sent. Unchosen messages are
+handled at once, in order.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+
+from convexsim.actors.clock import VirtualClock
+from convexsim.choices import root_of
+from convexsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from convexsim.choices import Kind, Option
+
+__all__ = ["Asks", "Deadlock", "Dispatcher", "Item", "Receiver"]
+
+EVERY_LEVEL: Final = 3
+"""The granularity of a message class that names none: its delivery is a choice at every level."""
+
+
+class Asks(Protocol):
+    """Whoever picks one of several options (`choices.ChoiceRecord`)."""
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Return the index of one option."""
+        ...
+
+
+class Receiver(Protocol):
+    """An actor as the dispatcher sees it."""
+
+    actor_urn: str
+    dispatcher: Dispatcher
+
+    def handle(self, envelope: Any) -> None:
+        """Handle one envelope and return."""
+        ...
+
+    def retire(self) -> None:
+        """Leave the simulation: it is over."""
+        ...
+
+
+class Deadlock(UsageError):  # noqa: N818 - the name that everybody knows it by
+    """Somebody waits for a future that nothing left to run can ever resolve."""
+
+    code = "Deadlock"
+
+
+class Item:
+    """An envelope in its lane: one enabled or waiting step, and one option of a choice.
+
+    `phase` is what the step does, as its message calls it. Once handled, an item is only a label: the record of the
+    choices keeps it, and must not keep the simulation.
+    """
+
+    __slots__ = ("activity", "actor", "envelope", "number", "phase", "root")
+
+    def __init__(self, number: int, actor: Receiver, activity: str, envelope: Any) -> None:
+        message = envelope.message
+        self.number = number
+        self.actor = actor
+        self.activity = activity
+        self.phase: str = getattr(message, "phase", None) or type(message).__name__
+        self.root = root_of(activity)
+        self.envelope = envelope
+
+
+_number: Final = attrgetter("number")
+
+
+class Dispatcher:
+    """Holds the actors of one simulation and runs their messages, one at a time, in the order that the choices give.
+
+    Use it as a context manager: leaving it takes every actor out of Pykka's registry and closes parked coroutines.
+
+    Args:
+        choices: who picks among several enabled steps.
+        level: the granularity of choices, 1 (every message) to 3 (a mutation is one step); exploration.md, Terms.
+        on_step: called with each item before it is handled, chosen or not.
+
+    """
+
+    _entered: Final[list[Dispatcher]] = []
+    # The one global of convexsim: Pykka makes actors and futures without saying for which simulation; it is the one at
+    # work. A list, because rebinding an attribute of the class at each step would void the interpreter's caches.
+
+    def __init__(self, choices: Asks, *, level: int = 1, on_step: Callable[[Item], None] | None = None) -> None:
+        self.choices = choices
+        self.level = level
+        self.clock = VirtualClock()
+        self.stepping: Receiver | None = None
+        self.activity = ""
+        self.probing = False
+        self.steps = 0
+        self.sent = 0
+        self.parked: dict[Any, None] = {}
+        self._on_step = on_step
+        self._actors: list[Receiver] = []
+        self._urns: dict[str, int] = {}
+        self._eager: deque[Item] = deque()
+        self._lanes: dict[tuple[str, str], deque[Item]] = {}
+        self._ready: list[Item] = []
+        self._last_root = ""
+        self._stashed: BaseException | None = None
+
+    @classmethod
+    def innermost(cls) -> Dispatcher | None:
+        """Return the dispatcher at work: the one that handles a message, else the one entered last."""
+        return cls._entered[-1] if cls._entered else None
+
+    @classmethod
+    def current(cls) -> Dispatcher:
+        """Return the dispatcher at work.
+
+        Raises:
+            UsageError: there is none.
+
+        """
+        if not cls._entered:
+            msg = "A stepped actor was made, or a future waited for, outside of any simulation."
+            raise UsageError(msg, code="NoSimulation", next_step="Enter `with Dispatcher(choices):` first.")
+        return cls._entered[-1]
+
+    def __enter__(self) -> Self:
+        self._entered.append(self)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._entered.append(self)  # what a coroutine does as it is closed belongs here too
+        try:
+            for task in list(self.parked):
+                task.close()
+        finally:
+            for actor in self._actors:
+                actor.retire()
+            self._entered.pop()
+            self._entered.remove(self)
+            self._actors.clear()
+            self._lanes.clear()
+            self._ready.clear()
+            self._eager.clear()
+            self.parked.clear()
+
+    # Actors
+
+    def new_urn(self, class_name: str) -> str:
+        """Name a new actor: its class and how many of that class came before it."""
+        number = self._urns[class_name] = self._urns.get(class_name, 0) + 1
+        return f"urn:sim:{class_name}:{number}"
+
+    def adopt(self, actor: Receiver) -> None:
+        """Keep an actor alive for the length of the simulation: Pykka's refs hold it only weakly."""
+        self._actors.append(actor)
+
+    # Messages
+
+    def enqueue(self, actor: Receiver, envelope: Any, activity: str | None = None) -> None:
+        """Put an envelope in its lane; without an activity of its own it belongs to the one at work."""
+        message = envelope.message
+        if activity is None:
+            activity = getattr(message, "activity", None) or self.activity
+        self.sent += 1
+        item = Item(self.sent, actor, activity, envelope)
+        if getattr(message, "granularity", EVERY_LEVEL) < self.level:
+            self._eager.append(item)
+            return
+        lane = self._lanes.get((actor.actor_urn, activity))
+        if lane is None:
+            self._lanes[actor.actor_urn, activity] = deque((item,))
+            self._ready.append(item)
+        else:
+            lane.append(item)
+
+    def withdraw(self, actor: Receiver) -> list[Any]:
+        """Take everything out of the lanes that waits for an actor, oldest first: it has stopped."""
+        mine = [item for item in self._eager if item.actor is actor]
+        self._eager = deque(item for item in self._eager if item.actor is not actor)
+        for key in [key for key in self._lanes if key[0] == actor.actor_urn]:
+            mine.extend(self._lanes.pop(key))
+        self._ready = [item for item in self._ready if item.actor is not actor]
+        return [item.envelope for item in sorted(mine, key=_number)]
+
+    def stash(self, exception: BaseException) -> None:
+        """Keep an exception that must not get lost in Pykka's loop; `step` raises it."""
+        self._stashed = exception
+
+    # Steps
+
+    def step(self) -> bool:
+        """Handle one message, or move the clock to the next deadline; False if there is nothing left to do."""
+        if self._eager:
+            item = self._eager.popleft()
+        elif self._ready:
+            item = self._choose()
+            self._last_root = item.root
+        else:
+            return self.clock.advance()
+        self._run(item)
+        return True
+
+    def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Step until `done()`; False if `timeout` (seconds of virtual time) passed first.
+
+        Raises:
+            Deadlock: nothing is left to run.
+
+        """
+        late: list[bool] = []
+        timer = None if timeout is None else self.clock.at(self.clock.now + 1000 * timeout, lambda: late.append(True))
+        try:
+            while not done():
+                if late:
+                    return False
+                if not self.step():
+                    msg = "Nothing is left to run, and what is waited for has not happened."
+                    raise Deadlock(msg, next_step="Look for an actor that never answers, or awaits itself.")
+            return True
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _choose(self) -> Item:
+        ready = self._ready
+        if len(ready) == 1:
+            item = ready.pop()
+        else:
+            options = ready
+            if ready[0].root != self._last_root:
+                own = [item for item in ready if item.root == self._last_root]
+                if own:
+                    options = own + [item for item in ready if item.root != self._last_root]
+            item = options[self.choices.choose("step", options)]
+            ready.remove(item)
+        key = (item.actor.actor_urn, item.activity)
+        lane = self._lanes[key]
+        lane.popleft()
+        if lane:
+            insort(ready, lane[0], key=_number)
+        else:
+            del self._lanes[key]
+        return item
+
+    def _run(self, item: Item) -> None:
+        self.steps += 1
+        if self._on_step is not None:
+            self._on_step(item)
+        self._entered.append(self)
+        self.stepping, self.activity = item.actor, item.activity
+        try:
+            item.actor.handle(item.envelope)
+        finally:
+            self.stepping, self.activity = None, ""
+            self._entered.pop()
+            del item.actor, item.envelope
+        if self._stashed is not None:
+            exception, self._stashed = self._stashed, None
+            raise exception

@@ -1,0 +1,242 @@
+"""Futures and coroutine handlers under a cooperative dispatcher.
+
+Owns how a value comes back: `SteppedFuture` is Pykka's future for stepped actors, `Task` a handler between two of its
+awaits. Being resolved is not yet being resumed: the waiting actor gets a message, so resuming is a step like any other.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pykka import ActorDeadError, Future, Timeout
+from pykka._envelope import Envelope
+
+from convexsim.actors.dispatcher import Dispatcher
+from convexsim.errors import InternalError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from types import CoroutineType, TracebackType
+
+    from convexsim.actors.dispatcher import Receiver
+
+__all__ = ["Resume", "SteppedFuture", "Task"]
+
+T = TypeVar("T")
+
+MAX_CLOSINGS: Final = 100
+"""How often a coroutine that does not want to end is told to."""
+
+_NO_HOOK_RESULT: Final = Future()._get_hook_result  # noqa: SLF001 - Pykka's own marker, made once and shared
+
+
+class WouldBlock(BaseException):
+    """Raised out of a future's get hook, in this file only, to learn which future it waits for."""
+
+    def __init__(self, future: SteppedFuture[Any]) -> None:
+        super().__init__()
+        self.future = future
+
+
+class SteppedFuture(Future[T]):
+    """A future that resolves within a simulation: `await` it in an actor, `get` it only outside of one."""
+
+    # What a future is until something happens to it; `super().__init__()` would make a marker object for each one.
+    _get_hook = None
+    _get_hook_result = _NO_HOOK_RESULT
+    _done = False
+    _value: Any = None
+    _exception: BaseException | None = None
+    _traceback: TracebackType | None = None
+    _waiters: tuple[Callable[[], None], ...] = ()
+
+    def __init__(self) -> None:
+        self.dispatcher = Dispatcher.innermost()
+        """Whose steps can resolve it; an actor's inbox corrects it to the actor's own."""
+
+    def __repr__(self) -> str:
+        return f"<SteppedFuture {'done' if self._done else 'pending'}>"
+
+    def get(self, *, timeout: float | None = None) -> T:
+        """Return the value; outside of any actor, run the simulation until it is there.
+
+        Args:
+            timeout: seconds of virtual time.
+
+        Raises:
+            UsageError: inside an actor, while the value is not there yet.
+            Deadlock: nothing is left that could resolve it.
+            pykka.Timeout: virtual time has passed the timeout.
+
+        """
+        if self._get_hook is not None:
+            return super().get(timeout=timeout)
+        if not self._done:
+            self._wait(timeout)
+        if self._exception is not None:
+            raise self._exception.with_traceback(self._traceback)  # else each get would add its frames to it
+        value: T = self._value
+        return value
+
+    def _wait(self, timeout: float | None) -> None:
+        at_work = Dispatcher.current()
+        if at_work.probing:
+            raise WouldBlock(self)
+        if at_work.stepping is not None:
+            raise _blocking(at_work.stepping)
+        dispatcher = self.dispatcher or at_work
+        if not dispatcher.run_until(lambda: self._done, timeout):
+            msg = f"{timeout} seconds"
+            raise Timeout(msg)
+
+    def set(self, value: T | None = None) -> None:
+        """Resolve with a value and wake whoever waits."""
+        self._resolve(value, None, None)
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        """Resolve with an exception, the one being handled unless one is given as (type, value, traceback)."""
+        kind, exception, traceback = exc_info or sys.exc_info()
+        assert kind is not None, "set_exception() outside of an except block needs the exception"
+        self._resolve(None, kind() if exception is None else exception, traceback)
+
+    def set_get_hook(self, func: Any) -> None:
+        """Compute the value by `func(timeout)` when it is asked for."""
+        if self._done:
+            raise queue.Full
+        self._get_hook = func
+
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Call back once the future is resolved; at once if it is."""
+        if self._done:
+            callback()
+        else:
+            self._waiters = (*self._waiters, callback)
+
+    def _resolve(self, value: Any, exception: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._done or self._get_hook is not None:
+            raise queue.Full  # as Pykka's own future does
+        self._done = True
+        self._value = value
+        if exception is not None:
+            self._exception, self._traceback = exception, traceback
+        waiters, self._waiters = self._waiters, ()
+        for callback in waiters:
+            callback()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if self._get_hook is None:
+            if not self._done:
+                yield self
+            return self.get()
+        # A mapped, joined or stopping future knows its parts only inside its hook: probe, wait for the part, try again.
+        dispatcher = Dispatcher.current()
+        while True:
+            sent = dispatcher.sent
+            dispatcher.probing = True
+            try:
+                return self.get()
+            except WouldBlock as blocked:
+                part = blocked.future
+                if dispatcher.sent > sent:  # the next try would send again, and so on for ever
+                    raise _blocking(dispatcher.stepping) from None
+            finally:
+                dispatcher.probing = False
+            yield part
+
+    __iter__ = __await__
+
+
+class Resume:
+    """A message to an actor: what one of its coroutines waits for is there."""
+
+    __slots__ = ("task",)
+    granularity: Final = 1
+    phase: Final = "resume"
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+
+class Task:
+    """A coroutine handler between two of its awaits.
+
+    Args:
+        actor: whose handler it is.
+        coroutine: the handler, not yet started.
+        reply_to: who is to get its result; None if nobody asked, and then its exception is the actor's failure.
+
+    """
+
+    __slots__ = ("activity", "actor", "coroutine", "dispatcher", "reply_to")
+
+    def __init__(self, actor: Receiver, coroutine: CoroutineType[Any, Any, Any], reply_to: Future[Any] | None) -> None:
+        self.actor = actor
+        self.dispatcher = actor.dispatcher
+        self.activity = self.dispatcher.activity
+        self.coroutine = coroutine
+        self.reply_to = reply_to
+
+    def advance(self) -> None:
+        """Run to the next await; answer if the handler has come to its end."""
+        parked = self.dispatcher.parked
+        parked.pop(self, None)
+        try:
+            awaited = self.coroutine.send(None)
+            while not isinstance(awaited, SteppedFuture):
+                awaited = self.coroutine.throw(_foreign_await(awaited))
+        except StopIteration as stop:
+            if self.reply_to is not None:
+                self.reply_to.set(stop.value)
+        except Exception as exception:
+            if self.reply_to is None:
+                raise
+            if isinstance(exception, InternalError | UsageError):
+                self.dispatcher.stash(exception)  # it would be lost in a future that nobody awaits
+            self.reply_to.set_exception()
+        else:
+            parked[self] = None
+            awaited.when_done(self._wake)
+
+    def close(self) -> None:
+        """End the handler where it stands: nothing will resume it.
+
+        A handler that awaits again in a `finally`, or throws there, is told so again.
+        """
+        self.dispatcher.parked.pop(self, None)
+        for _ in range(MAX_CLOSINGS):
+            with suppress(Exception):
+                self.coroutine.close()
+                return
+
+    def abandon(self) -> None:
+        """End the handler where it stands: its actor has stopped, and whoever waits for its answer hears so."""
+        self.close()
+        if self.reply_to is not None:
+            dead = ActorDeadError(f"{self.actor} stopped before the end of its handler")
+            self.reply_to.set_exception((ActorDeadError, dead, None))
+
+    def _wake(self) -> None:
+        if self in self.dispatcher.parked:
+            self.dispatcher.enqueue(self.actor, Envelope(Resume(self)), self.activity)
+
+
+def _blocking(actor: object) -> UsageError:
+    msg = f"{actor} would block: it asks a future for its value inside an actor."
+    return UsageError(
+        msg,
+        code="BlockingInActor",
+        next_step="Write `value = await future` in an `async def` handler (with ask(..., block=False), or "
+        "stop(block=False)), or let the reply come as a message of its own.",
+    )
+
+
+def _foreign_await(awaited: object) -> UsageError:
+    msg = f"A handler awaits {awaited!r}, which is no future of this simulation."
+    return UsageError(
+        msg,
+        code="ForeignAwait",
+        next_step="Await the calls of ctx, or futures of ask(..., block=False); asyncio has no part in a simulation.",
+    )

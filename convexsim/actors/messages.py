@@ -1,0 +1,184 @@
+"""All messages of the runtime, in the order of a mutation's life.
+
+Owns their shapes. A message belongs to an activity: the path of the invocation on whose behalf it travels
+(`choices.root_of` tells the grammar). `phase` is what a trace and a choice call it; `granularity` says at which levels
+its delivery is a choice (`dispatcher.py`). The walk: client -> runner -> committer -> runner -> committer -> runner ->
+client, and from the committer to the scheduler, where it starts again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from convexsim.database.snapshot import Snapshot
+    from convexsim.database.transaction import FinalTransaction
+    from convexsim.functions.component import Mounted, Target
+    from convexsim.functions.scheduled import ScheduledFunction
+    from convexsim.functions.syscalls import ExternalVerb
+
+__all__ = [
+    "CancelFunction",
+    "Commit",
+    "Due",
+    "Published",
+    "RequestSnapshot",
+    "Run",
+    "RunScheduled",
+    "ScheduleFunction",
+    "ScheduledDone",
+    "SnapshotReady",
+    "StartClient",
+    "UseExternal",
+]
+
+Caller = Literal["client", "action"]
+
+
+@frozen
+class StartClient:
+    """To a client, once: go through your script."""
+
+    activity: str
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "start"
+
+
+@frozen(eq=False)
+class Run:
+    """To a runner: run a function that a client or an action called. Answered with an `Outcome`.
+
+    Attributes:
+        args: as the caller gave them; they are checked where the function runs.
+        parent: the scheduled function that the caller runs under, however deep (convex-semantics 3.4).
+
+    """
+
+    activity: str
+    target: Target
+    args: Any
+    caller: Caller
+    parent: ScheduledFunction | None = None
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "run"
+
+
+@frozen
+class RequestSnapshot:
+    """To the committer: begin a transaction. Answered with `SnapshotReady`."""
+
+    activity: str
+    what: str
+    attempt: int
+    granularity: ClassVar[int] = 3
+    phase: ClassVar[str] = "begin"
+
+
+@frozen(eq=False)
+class SnapshotReady:
+    """The committer's answer: the newest snapshot; it never changes, so sharing it is safe."""
+
+    snapshot: Snapshot
+
+    @property
+    def begin_ts(self) -> int:
+        """The begin timestamp."""
+        return self.snapshot.ts
+
+
+@frozen(eq=False)
+class Commit:
+    """To the committer: judge and publish. Answered with `Committed` or `Conflict`."""
+
+    activity: str
+    what: str
+    attempt: int
+    final: FinalTransaction
+    granularity: ClassVar[int] = 2
+    phase: ClassVar[str] = "commit"
+
+    @property
+    def write_source(self) -> str:
+        """What others are told about who wrote."""
+        return f"{self.what} ({self.activity})"
+
+
+@frozen(eq=False)
+class Published:
+    """To the scheduler: a commit brought these scheduled functions into being, or canceled them."""
+
+    activity: str
+    commit_ts: int
+    pending: tuple[ScheduledFunction, ...]
+    canceled: tuple[ScheduledFunction, ...]
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "published"
+
+
+@frozen(eq=False)
+class Due:
+    """To the scheduler, by the clock: the time of its next scheduled function has come."""
+
+    activity: str
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "due"
+
+
+@frozen(eq=False)
+class RunScheduled:
+    """To a runner: run a scheduled function that is due."""
+
+    activity: str
+    scheduled: ScheduledFunction
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "run"
+
+
+@frozen(eq=False)
+class ScheduledDone:
+    """To the scheduler: a scheduled function has come to its end; its place is free."""
+
+    activity: str
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "done"
+
+
+@frozen(eq=False)
+class ScheduleFunction:
+    """To a runner, from an action: schedule a function, in a transaction of its own. Answered with an `Outcome`."""
+
+    activity: str
+    mounted: Mounted
+    at_ms: float
+    target: Target
+    args: Any
+    parent: ScheduledFunction | None
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "run"
+
+
+@frozen(eq=False)
+class CancelFunction:
+    """To a runner, from an action: cancel a scheduled function, in a transaction of its own.
+
+    It runs under nobody, and it looks for the id in the root only, whoever asks (convex-semantics 3.4).
+    """
+
+    activity: str
+    scheduled_id: str
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "run"
+
+
+@frozen
+class UseExternal:
+    """To the outside, from an action: append to an outside object, or take from its plan."""
+
+    activity: str
+    name: str
+    use: ExternalVerb
+    value: Any
+    granularity: ClassVar[int] = 3
+    phase: ClassVar[str] = "external"

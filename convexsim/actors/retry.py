@@ -1,0 +1,80 @@
+"""Retry policies: how often a loser tries again and how long it waits (convex-semantics 2).
+
+Owns the table of policies and the error after the last try. Pure; the loop itself stands in `runner.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from convexsim.functions.outcome import Failure
+
+if TYPE_CHECKING:
+    from convexsim.database.commit import Conflict
+
+__all__ = ["JITTER_STEPS", "RETRY", "Backoff", "RetryPolicy", "occ_failure"]
+
+JITTER_STEPS: Final = 8
+"""Full jitter is a choice among so many equal fractions of the ceiling; the first is no wait at all."""
+
+
+@frozen
+class RetryPolicy:
+    """How one kind of caller is retried.
+
+    Attributes:
+        max_retries: tries after the first; None for as many as it takes.
+        initial_ms: the ceiling of the first wait; it doubles with each failure.
+        max_ms: the highest ceiling.
+
+    """
+
+    max_retries: int | None
+    initial_ms: float
+    max_ms: float
+
+    def allows(self, attempt: int) -> bool:
+        """Whether another attempt may follow this one (counting from 1)."""
+        return self.max_retries is None or attempt <= self.max_retries
+
+    def ceiling_ms(self, attempt: int) -> float:
+        """Return the longest wait after this attempt has failed."""
+        doublings = min(attempt - 1, 64)  # far beyond any maximum, and still a float
+        return min(self.initial_ms * 2.0**doublings, self.max_ms)
+
+
+RETRY: Final = {
+    "client": RetryPolicy(4, 100, 2_000),
+    "action": RetryPolicy(4, 100, 2_000),
+    "scheduled": RetryPolicy(None, 100, 60_000),
+    "internal": RetryPolicy(2, 10, 2_000),
+}
+"""By who waits for the answer; ``internal`` is a schedule or cancel from an action."""
+
+
+@frozen
+class Backoff:
+    """One wait among those that the jitter allows: an option of a choice."""
+
+    activity: str
+    delay_ms: float
+    number: int
+
+    @property
+    def phase(self) -> str:
+        """How a trace calls it."""
+        return f"wait {self.delay_ms:g} ms"
+
+
+def occ_failure(what: str, conflict: Conflict) -> Failure:
+    """Return the error after the last try; it names table, document and the other writer (convex-semantics 2)."""
+    table = conflict.index.rpartition(".")[0].lstrip("/")
+    same = conflict.write_source.startswith(f"{what} (")
+    writer = f"Another call to this function, {conflict.write_source}," if same else conflict.write_source
+    message = (
+        f"{what} gave up: documents of the table {table} that it read or wrote changed during this run and during "
+        f"every retry. {writer} changed the document {conflict.document_id}."
+    )
+    return Failure("OptimisticConcurrencyControlFailure", message)

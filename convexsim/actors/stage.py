@@ -1,0 +1,90 @@
+"""The stage: what an actor of the runtime finds around itself, whatever runs it.
+
+Owns the protocol between the runtime's actors and the two ways of running them: `stepped.py`, one message at a time in
+a chosen order, and `threads.py`, on Pykka's own threads. Actors know this protocol and nothing of either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from convexsim.actors.kernel import Actor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convexsim.actors.kernel import ActorRef, Future
+    from convexsim.choices import Kind, Option
+    from convexsim.database.commit import Database
+    from convexsim.functions.environment import Environment
+    from convexsim.trace.event import Trace
+
+__all__ = ["RuntimeActor", "Stage", "Timer"]
+
+
+class Timer(Protocol):
+    """Something that will happen, and may be called off."""
+
+    def cancel(self) -> None:
+        """Call it off; nothing happens if it has already happened."""
+        ...
+
+
+class Stage(Protocol):
+    """The surroundings of every actor of one simulation.
+
+    Attributes:
+        environment: the catalog, the platform's parameters and the outside objects.
+        database: the committed state; only the committer touches it.
+        trace: where events go; None while nobody looks.
+
+    """
+
+    environment: Environment
+    database: Database
+    trace: Trace | None
+    committer: ActorRef[Any]
+    scheduler: ActorRef[Any]
+    outside: ActorRef[Any]
+
+    @property
+    def steps(self) -> int:
+        """How many messages have been handled."""
+        ...
+
+    @property
+    def now(self) -> float:
+        """Virtual time in ms."""
+        ...
+
+    def runner(self) -> ActorRef[Any]:
+        """Return the actor that is to run one execution."""
+        ...
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Return the index of one option: the door to `choices.py`."""
+        ...
+
+    def sleep(self, delay_ms: float) -> Future[None]:
+        """Return a future that is resolved after some virtual time."""
+        ...
+
+    def fail(self, exception: BaseException) -> None:
+        """End the simulation with an exception that nobody else would see."""
+        ...
+
+    def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any) -> Timer:
+        """Send a message after some virtual time."""
+        ...
+
+
+class RuntimeActor(Actor):
+    """An actor of the runtime; `stage.py`'s two implementations give it an inbox and a loop."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+        """End the simulation: an actor of the runtime never fails by itself."""
+        self.stage.fail(exception_value)

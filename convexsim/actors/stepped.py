@@ -1,0 +1,107 @@
+"""The stage on which actors are stepped: the runtime's actors under one dispatcher, in a chosen order.
+
+Owns the cast of a simulation in stepped mode. Its twin is `threads.py`; `simulation.py` builds one or the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from convexsim.actors.committer import Committer
+from convexsim.actors.dispatcher import Dispatcher
+from convexsim.actors.future import SteppedFuture
+from convexsim.actors.kernel import stepped
+from convexsim.actors.outside import Outside
+from convexsim.actors.runner import Runner
+from convexsim.actors.scheduler import Scheduler
+from convexsim.database.commit import Database
+from convexsim.trace.event import Stepped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from convexsim.actors.clock import Timer
+    from convexsim.actors.dispatcher import Item
+    from convexsim.actors.kernel import ActorRef, Future
+    from convexsim.choices import ChoiceRecord, Kind, Option
+    from convexsim.functions.environment import Environment
+    from convexsim.trace.event import Trace
+
+__all__ = ["SteppedStage"]
+
+
+class SteppedStage:
+    """Holds dispatcher, database and actors of one simulation; use it as a context manager."""
+
+    def __init__(self, environment: Environment, choices: ChoiceRecord, level: int, trace: Trace | None) -> None:
+        self.environment = environment
+        self.trace = trace
+        self.database = Database(environment.catalog.tables())
+        self.dispatcher = Dispatcher(choices, level=level, on_step=self._note if trace is not None else None)
+        self.dispatcher.clock.now = environment.platform.start_ms
+        self._choices = choices
+        self._taken = 0
+
+    def __enter__(self) -> Self:
+        self.dispatcher.__enter__()
+        self.committer = self.start(Committer)
+        self.scheduler = self.start(Scheduler)
+        self.outside = self.start(Outside)
+        self._runner = self.start(Runner)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.dispatcher.__exit__(exc_type, exc, tb)
+
+    def start(self, actor_class: Any, *args: Any) -> ActorRef[Any]:
+        """Start an actor of the runtime on this stage."""
+        ref: ActorRef[Any] = stepped(actor_class).start(self, *args)
+        return ref
+
+    @property
+    def steps(self) -> int:
+        """How many messages have been handled."""
+        return self.dispatcher.steps
+
+    @property
+    def now(self) -> float:
+        """Virtual time in ms."""
+        return self.dispatcher.clock.now
+
+    def runner(self) -> ActorRef[Any]:
+        """Return the one runner: its coroutines stand side by side."""
+        return self._runner
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Ask the choices."""
+        return self._choices.choose(kind, options)
+
+    def sleep(self, delay_ms: float) -> Future[None]:
+        """Return a future that is resolved after some virtual time."""
+        future: SteppedFuture[None] = SteppedFuture()
+        self.dispatcher.clock.at(self.now + delay_ms, future.set)
+        return future
+
+    def fail(self, exception: BaseException) -> None:
+        """Raise an exception out of the step that is being handled."""
+        self.dispatcher.stash(exception)
+
+    def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any) -> Timer:
+        """Send a message after some virtual time."""
+        return self.dispatcher.clock.at(self.now + delay_ms, lambda: receiver.tell(message))
+
+    def _note(self, item: Item) -> None:
+        """Record a step, and whether it was chosen among several."""
+        taken = self._choices.taken
+        index = count = 0
+        if len(taken) > self._taken:
+            kind, last_index, last_count, option = taken[-1]
+            if kind == "step" and option is item:
+                index, count = last_index, last_count
+            self._taken = len(taken)
+        assert self.trace is not None
+        actor = item.actor.actor_urn.split(":")[2]
+        self.trace.add(Stepped(self.steps, self.now, item.activity, actor, item.phase, count, index))

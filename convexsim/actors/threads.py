@@ -1,0 +1,380 @@
+"""The stage on which actors run by themselves: each on a thread of Pykka's, preempted wherever Python pleases.
+
+A stress test of what stepped mode takes for granted: that a transaction sees one snapshot and is judged as a whole,
+also when others really run in its middle. Owns the cast of a simulation on threads, its clock, and the question whether
+anything is left to do. Knows neither scenarios nor invariants. Its twin is `stepped.py`; `simulation.py` builds one or
+the other. Nothing here repeats: besides `choices.py` this is the one file that lets chance in.
+
+Every execution gets a runner of its own, because a handler that awaits blocks its thread. A run is over when no message
+is on its way, no handler is running and no timer is set; at a limit; or with the first exception out of an actor. What
+actors share is guarded (`guarded.py`), save `Environment.stamps`: two transactions may get equal creation times, in
+whatever order, as in a real deployment (convex-semantics 7).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from functools import cache
+from math import floor, inf
+from time import monotonic
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, cast
+
+from attrs import evolve, field, frozen, validators
+from pykka import ActorRegistry, ThreadingActor, ThreadingFuture
+
+from convexsim.actors.clock import VirtualClock
+from convexsim.actors.committer import Committer
+from convexsim.actors.guarded import CountedInbox, GuardedExternal, GuardedTrace, WatchedDatabase
+from convexsim.actors.outside import Outside
+from convexsim.actors.runner import Runner
+from convexsim.actors.scheduler import Scheduler
+from convexsim.errors import UsageError
+from convexsim.trace.event import Stepped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from types import TracebackType
+
+    from convexsim.actors.clock import Timer
+    from convexsim.actors.kernel import ActorRef, Future
+    from convexsim.choices import ChoiceRecord, Kind, Option
+    from convexsim.database.commit import Database
+    from convexsim.functions.environment import Environment, External
+    from convexsim.trace.event import Trace
+
+__all__ = ["STOP_SECONDS", "ThreadEnding", "ThreadStage", "Threads"]
+
+T = TypeVar("T")
+ThreadEnding = Literal["quiet", "broken", "max_steps", "max_seconds"]
+
+STOP_SECONDS: Final = 5.0
+"""How long a handler may still compute when its run is over, in real time: nobody can stop it from outside."""
+
+
+@frozen
+class Threads:
+    """How a run on threads is set up.
+
+    Attributes:
+        max_seconds: of real time, after which the run is stopped; that is an outcome.
+        switch_interval: seconds for which a thread may run before another preempts it (`sys.setswitchinterval`); with
+            Python's own 5 ms most transactions would run whole. It is the process's, so one such run at a time.
+        speed: how many times faster than real time the clock of the world goes.
+
+    """
+
+    max_seconds: float = field(default=30.0, validator=validators.gt(0))
+    switch_interval: float = field(default=1e-5, validator=validators.gt(0))
+    speed: float = field(default=100.0, validator=validators.gt(0))
+
+
+class ThreadFuture(ThreadingFuture[T]):
+    """Pykka's future for threads; an actor that awaits it blocks, until it is resolved or the run is over."""
+
+    abandoned = False
+
+    def wait(self) -> None:
+        """Block until the future is resolved or abandoned."""
+        with self._condition:
+            self._condition.wait_for(lambda: self.abandoned or self._result is not None or self._get_hook is not None)
+
+    def abandon(self) -> None:
+        """Let whoever waits go on without a value."""
+        with self._condition:
+            self.abandoned = True
+            self._condition.notify_all()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        yield self
+        return cast("T", self.get())
+
+    __iter__ = __await__
+
+
+class ThreadedActor(ThreadingActor):
+    """A Pykka actor on a thread; its handlers may be `async def` and await futures.
+
+    Attributes:
+        single: whether it stops after its first message, as a runner does.
+        activity: on whose behalf it works, or worked last.
+
+    """
+
+    actor_inbox: CountedInbox
+    single = False
+    activity = ""
+
+    def __init__(self, stage: ThreadStage, *args: Any) -> None:
+        self.stage = stage  # before Pykka makes the inbox, which needs it
+        super().__init__(stage, *args)
+
+    def _create_actor_inbox(self) -> CountedInbox:  # type: ignore[override] # Pykka's is static but is called on the instance
+        return CountedInbox(self.stage.sent)
+
+    @staticmethod
+    def _create_future() -> Future[Any]:
+        return ThreadFuture()
+
+    def _start_actor_loop(self) -> None:
+        """Start Pykka's loop as Pykka does, but keep the thread, so that the stage can wait for its end."""
+        self.thread = threading.Thread(target=self._actor_loop, name=f"convexsim {type(self).__name__}", daemon=True)
+        try:
+            self.thread.start()
+        except BaseException:
+            ActorRegistry.unregister(self.actor_ref)
+            raise
+        self.stage.adopt(self)
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle a message as the runtime's actor does, to the end of its handler; Pykka never sees an exception."""
+        stage = self.stage
+        try:
+            if stage.begins(self, message):
+                result = super().on_receive(message)
+                return self._drive(result) if type(result) is CoroutineType else result
+        except BaseException as exception:  # noqa: BLE001 - an actor of the runtime never fails by itself
+            stage.fail(exception)
+        finally:
+            if self.single:
+                self.stop()
+            stage.handled()
+        return None
+
+    def on_stop(self) -> None:
+        """Count the message that stopped the actor as handled."""
+        self.stage.handled()
+
+    def _drive(self, handler: CoroutineType[Any, Any, Any]) -> Any:
+        try:
+            awaited = handler.send(None)
+            while True:
+                if not isinstance(awaited, ThreadFuture):
+                    awaited = handler.throw(_foreign_await(awaited))
+                elif self.stage.waits(awaited):
+                    awaited = handler.send(None)
+                else:  # once more for each `finally` that awaits something
+                    awaited = handler.throw(RunIsOver())
+        except StopIteration as stop:
+            return stop.value
+
+
+class RunIsOver(BaseException):
+    """Thrown into a handler where it waits, so that it comes to its end; no handler takes it for an outcome."""
+
+
+def _foreign_await(awaited: object) -> UsageError:
+    msg = f"A handler awaits {awaited!r}, which is no future of this simulation."
+    advice = "Await the calls of ctx; asyncio has no part in a simulation."
+    return UsageError(msg, code="ForeignAwait", next_step=advice)
+
+
+@cache
+def threaded(actor_class: Any) -> Any:
+    """Return the class that runs `actor_class`, an actor that names no runtime, on a thread."""
+    return type(actor_class.__name__, (ThreadedActor, actor_class), {"single": actor_class is Runner})
+
+
+class ThreadStage:
+    """Holds database and actors of one simulation on threads; use it as a context manager.
+
+    Attributes:
+        on_commit: called after every commit, in the committer's thread, before anybody is told; False ends the run.
+        steps: how many messages have been handled.
+
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        choices: ChoiceRecord,
+        trace: Trace | None,
+        settings: Threads,
+        max_steps: int,
+    ) -> None:
+        # One lock, which its owner may take again, guards everything that is not an actor's own.
+        self._changed = threading.Condition()
+        externals: dict[str, External] = {
+            name: GuardedExternal(own, self._changed) for name, own in environment.externals.items()
+        }
+        self.environment = evolve(environment, externals=externals)
+        self.trace: Trace | None = None if trace is None else GuardedTrace(trace, self._changed)
+        self.database: Database = WatchedDatabase(environment.catalog.tables(), self._judge)
+        self.on_commit: Callable[[], bool] = lambda: True
+        self.steps = 0
+        self._choices = choices
+        self._settings = settings
+        self._max_steps = max_steps
+        self._in_flight = 0
+        self._timers = VirtualClock(environment.platform.start_ms)
+        self._awaited: dict[ThreadFuture[Any], None] = {}
+        self._actors: list[ThreadedActor] = []
+        self._over = False
+        self._ending: ThreadEnding = "quiet"
+        self._failure: BaseException | None = None
+        self._started = monotonic()
+        self._switch_interval = sys.getswitchinterval()
+
+    def __enter__(self) -> Self:
+        sys.setswitchinterval(self._settings.switch_interval)
+        try:
+            self.committer = self.start(Committer)
+            self.scheduler = self.start(Scheduler)
+            self.outside = self.start(Outside)
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        left = self._close()
+        if left and exc is None:
+            who = ", ".join(sorted({actor.activity for actor in left}))
+            msg = f"Handlers of {who} still run {STOP_SECONDS:g} s after the end of their run on threads."
+            raise UsageError(msg, code="HandlerGoesOn", next_step="Look for a loop without an end in these functions.")
+
+    # What actors find around themselves
+
+    @property
+    def now(self) -> float:
+        """Virtual time in ms, whole ones as Date.now() gives them (convex-semantics 1.4)."""
+        return float(floor(self._exact_now()))
+
+    def start(self, actor_class: Any, *args: Any) -> ActorRef[Any]:
+        """Start an actor of the runtime on this stage."""
+        ref: ActorRef[Any] = threaded(actor_class).start(self, *args)
+        return ref
+
+    def runner(self) -> ActorRef[Any]:
+        """Return a new runner, for one execution."""
+        return self.start(Runner)
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Ask the choices."""
+        with self._changed:
+            return self._choices.choose(kind, options)
+
+    def sleep(self, delay_ms: float) -> Future[None]:
+        """Return a future that is resolved after some virtual time."""
+        future: ThreadFuture[None] = ThreadFuture()
+        self._set_timer(delay_ms, future.set)
+        return future
+
+    def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any) -> Timer:
+        """Send a message after some virtual time."""
+        return self._set_timer(delay_ms, lambda: receiver.tell(message))
+
+    def fail(self, exception: BaseException) -> None:
+        """End the run with an exception, which `play` raises; nothing happens if the run is over."""
+        with self._changed:
+            self._end(failure=exception)
+
+    def _set_timer(self, delay_ms: float, fire: Callable[[], None]) -> Timer:
+        with self._changed:
+            self._changed.notify_all()
+            return self._timers.at(self._exact_now() + delay_ms, fire)
+
+    def _exact_now(self) -> float:
+        passed_ms = (monotonic() - self._started) * 1000
+        return self.environment.platform.start_ms + passed_ms * self._settings.speed
+
+    # What the actors' loops report
+
+    def adopt(self, actor: ThreadedActor) -> None:
+        """Take note of an actor whose thread runs."""
+        with self._changed:
+            self._actors = [other for other in self._actors if other.thread.is_alive()]
+            self._actors.append(actor)
+
+    def sent(self) -> None:
+        """Count a message that is put in an inbox."""
+        with self._changed:
+            self._in_flight += 1
+
+    def begins(self, actor: ThreadedActor, message: Any) -> bool:
+        """Count and record a step; False if it must not be taken: the run is over."""
+        with self._changed:
+            if self.steps >= self._max_steps:
+                self._end("max_steps")
+            if self._over:
+                return False
+            self.steps += 1
+            actor.activity = message.activity
+            if self.trace is not None:
+                what = (type(actor).__name__, message.phase, 0, 0)
+                self.trace.add(Stepped(self.steps, self.now, message.activity, *what))
+            return True
+
+    def waits(self, future: ThreadFuture[Any]) -> bool:
+        """Wait for a future on behalf of a handler; False if the run is over and the handler must not go on."""
+        with self._changed:
+            if self._over:
+                return False
+            self._awaited[future] = None
+        future.wait()
+        with self._changed:
+            del self._awaited[future]
+            return not self._over
+
+    def handled(self) -> None:
+        """Count a message that was handled, to the end of its handler."""
+        with self._changed:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._changed.notify_all()
+
+    # The length of a run
+
+    def play(self) -> ThreadEnding:
+        """Fire timers until the run is over; raise what came out of an actor, or return how the run ended."""
+        limit = monotonic() + self._settings.max_seconds
+        with self._changed:
+            while not self._over:
+                deadline = self._timers.next_deadline()
+                if monotonic() >= limit:
+                    self._end("max_seconds")
+                elif deadline is None and not self._in_flight:
+                    self._end("quiet")
+                elif deadline is not None and deadline <= self._exact_now():
+                    self._timers.advance()
+                else:
+                    due = inf if deadline is None else (deadline - self._exact_now()) / (1000 * self._settings.speed)
+                    self._changed.wait(min(limit - monotonic(), due))
+        if self._failure is not None:
+            raise self._failure
+        return self._ending
+
+    def _judge(self) -> None:
+        if not self._over and not self.on_commit():
+            with self._changed:
+                self._end("broken")
+
+    def _end(self, ending: ThreadEnding = "quiet", failure: BaseException | None = None) -> None:
+        if not self._over:
+            self._over, self._ending, self._failure = True, ending, failure
+            for future in self._awaited:
+                future.abandon()
+            self._changed.notify_all()
+
+    def _close(self) -> list[ThreadedActor]:
+        """Stop every actor and wait until its thread is gone; return those whose handlers do not come to an end."""
+        sys.setswitchinterval(self._switch_interval)
+        with self._changed:
+            self._end()
+        deadline = monotonic() + STOP_SECONDS
+        # Again and again, because a handler that is still running may start a runner.
+        while (alive := self._alive()) and monotonic() < deadline:
+            for actor in alive:
+                actor.actor_ref.stop(block=False)
+            for actor in alive:
+                actor.thread.join(max(0.0, deadline - monotonic()))
+        for actor in alive:
+            ActorRegistry.unregister(actor.actor_ref)
+        return alive
+
+    def _alive(self) -> list[ThreadedActor]:
+        with self._changed:
+            return [actor for actor in self._actors if actor.thread.is_alive()]

@@ -1,0 +1,168 @@
+"""The one door for nondeterminism: every order, back-off and draw of a run is asked for here.
+
+Owns the question (`Choices`), the answerers (`FirstChoices`, `RandomChoices`, `ListedChoices`) and the record that
+makes a run repeatable (`ChoiceRecord`). A run is nothing but its list of choices; `explore/replay.py` spells such a
+list as a short string. Knows no actor: an option is anything with a label. Next: `actors/dispatcher.py`, which asks.
+
+Option 0 always means "go on as simply as possible": continue the activity that ran last, else the oldest; no delay.
+So the list of zeros is the plain serial run, and a simpler list is a simpler story.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "ChoiceRecord",
+    "Choices",
+    "FirstChoices",
+    "Kind",
+    "ListedChoices",
+    "Option",
+    "RandomChoices",
+    "Taken",
+    "root_of",
+]
+
+Kind = Literal["step", "backoff"]
+"""What a choice is about: which enabled step runs next, or how long a retry waits."""
+
+
+@lru_cache(maxsize=65_536)
+def root_of(activity: str) -> str:
+    """Return whose thread of control an activity belongs to: the client, or the scheduled function, it runs under.
+
+    The grammar of activities: ``alice.2`` is the second call of client alice, ``alice.2.1`` the first call that an
+    action running there makes, ``alice.2+1`` the first function that it schedules, which is a root of its own.
+    """
+    scheduled, plus, rest = activity.rpartition("+")
+    return scheduled + plus + rest.partition(".")[0]
+
+
+class Option(Protocol):
+    """One way to go on.
+
+    Attributes:
+        activity: whose step it is: the path of the invocation, as in ``alice.1``.
+        phase: what the step does: ``begin``, ``commit``, or the name of a message.
+        number: its place in the order of arrival.
+
+    """
+
+    @property
+    def activity(self) -> str:
+        """Whose step it is."""
+        ...
+
+    @property
+    def phase(self) -> str:
+        """What the step does."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """Its place in the order of arrival."""
+        ...
+
+
+class Choices(Protocol):
+    """Whoever answers the choices of one run."""
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Return the index of one of at least two options."""
+        ...
+
+
+class FirstChoices:
+    """Always the simplest option: the serial run."""
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Return 0."""
+        return 0
+
+
+class RandomChoices:
+    """A uniform draw at every choice, repeatable from its seed."""
+
+    def __init__(self, seed: int | str) -> None:
+        self._draw = random.Random(seed).random
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Return a uniformly drawn index."""
+        return int(self._draw() * len(options))
+
+
+class ListedChoices:
+    """The choices of a list, then the simplest option for ever.
+
+    An index that is too large for its choice is kept in `misfits` and answered with 0: the list was recorded on
+    something else. Whoever replays a string treats that as an error; a shrinker does not mind.
+    """
+
+    def __init__(self, indexes: Iterable[int]) -> None:
+        self._indexes: Final = tuple(indexes)
+        self._at = 0
+        self.misfits: list[int] = []
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Return the next index of the list."""
+        at, self._at = self._at, self._at + 1
+        if at >= len(self._indexes):
+            return 0
+        index = self._indexes[at]
+        if index >= len(options):
+            self.misfits.append(at)
+            return 0
+        return index
+
+    @property
+    def unused(self) -> int:
+        """How many entries of the list no choice has asked for."""
+        return max(0, len(self._indexes) - self._at)
+
+
+@frozen
+class Taken:
+    """One choice as it was made: how many options there were, which was taken, and what it was."""
+
+    kind: Kind
+    index: int
+    count: int
+    activity: str
+    phase: str
+
+
+class ChoiceRecord:
+    """Passes every question on and remembers the answer; a choice among one option is no choice."""
+
+    __slots__ = ("_answer", "taken")
+
+    def __init__(self, choices: Choices) -> None:
+        self._answer = choices.choose
+        self.taken: list[tuple[Kind, int, int, Option]] = []
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Answer with the inner choices and write it down."""
+        count = len(options)
+        if count == 1:
+            return 0
+        index = self._answer(kind, options)
+        assert 0 <= index < count, f"choice {len(self.taken)} answered {index} among {count} options"
+        self.taken.append((kind, index, count, options[index]))
+        return index
+
+    @property
+    def indexes(self) -> tuple[int, ...]:
+        """The run as a list of choices; feeding it to `ListedChoices` repeats the run."""
+        return tuple(index for _, index, _, _ in self.taken)
+
+    def labelled(self) -> list[Taken]:
+        """Return the choices with what was chosen, for people and for the check of a replay string."""
+        return [Taken(kind, index, count, option.activity, option.phase) for kind, index, count, option in self.taken]

@@ -1,0 +1,102 @@
+"""Commit: the one rule that decides whether a transaction may become part of history.
+
+The rule (convex-semantics 0): a transaction conflicts if any key, old or new, of a document that somebody committed
+after its begin lies in an interval that it read on that same index. There is no separate write-write rule, because
+every write reads its document by id first. A transaction that writes nothing is never judged.
+
+This is the only file that knows what a conflict is. The committer actor (`actors/committer.py`) owns the one `Database`
+of a world and hands it one transaction at a time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from convexsim.database.snapshot import Snapshot, empty_snapshot
+from convexsim.database.write_log import LogEntry, WriteLog, keys_written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from convexsim.database.index import Interval, Table
+    from convexsim.database.reads import ReadSet
+    from convexsim.database.transaction import FinalTransaction
+
+__all__ = ["Committed", "Conflict", "Database", "find_conflict"]
+
+
+@frozen
+class Committed:
+    """The verdict: the writes are part of history.
+
+    Attributes:
+        commit_ts: the timestamp of the commit; that of its own begin for a transaction without writes.
+
+    """
+
+    commit_ts: int
+
+
+@frozen
+class Conflict:
+    """The verdict: somebody wrote what was read; the transaction leaves no trace.
+
+    Attributes:
+        index: the index key (``component/table.index``) on which the read and the write met.
+        interval: the merged interval that was read.
+        key: the written key inside it.
+        document_id: the document that was written.
+        write_ts: the commit that wrote it.
+        write_source: who wrote it.
+
+    """
+
+    index: str
+    interval: Interval
+    key: bytes
+    document_id: str
+    write_ts: int
+    write_source: str
+
+
+def find_conflict(reads: ReadSet, since: Iterable[LogEntry]) -> Conflict | None:
+    """Return the first written key that lies in what was read, oldest commit first, or None."""
+    for entry in since:
+        for index, touched in entry.keys.items():
+            if index not in reads:
+                continue
+            for key, document_id in touched:
+                interval = reads.covering(index, key)
+                if interval is not None:
+                    return Conflict(index, interval, key, document_id, entry.ts, entry.write_source)
+    return None
+
+
+class Database:
+    """The committed state of a world: its newest snapshot and the log that transactions are judged by."""
+
+    __slots__ = ("log", "snapshot")
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        self.snapshot = empty_snapshot(tables)
+        self.log = WriteLog()
+
+    def commit(self, final: FinalTransaction, write_source: str) -> Committed | Conflict:
+        """Judge a transaction and, if nothing conflicts, publish its writes at the next timestamp."""
+        if not final.writes:
+            return Committed(final.begin_ts)
+        newest = self.snapshot
+        if final.begin_ts == newest.ts:
+            # Nothing came in between, so there is nothing to judge and the transaction's own view is the next snapshot.
+            ts = newest.ts + 1
+            self.snapshot = Snapshot(ts, {**newest.tables, **final.changed})
+        else:
+            conflict = find_conflict(final.reads, self.log.since(final.begin_ts))
+            if conflict is not None:
+                return conflict
+            ts = newest.ts + 1
+            self.snapshot = newest.after(ts, final.writes)
+        self.log.append(LogEntry(ts, write_source, keys_written(final.writes)))
+        return Committed(ts)

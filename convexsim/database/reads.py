@@ -1,0 +1,74 @@
+"""Read sets: which stretches of which indexes a transaction has seen (convex-semantics 1.2).
+
+Owns the recording and the question "does this key lie in what was read?". Knows no documents. `commit.py` asks.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from convexsim.values.keys import after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convexsim.database.index import Interval
+
+__all__ = ["ReadSet", "merge"]
+
+
+class ReadSet:
+    """A growing map from index key (``component/table.index``) to intervals of keys.
+
+    Nothing is ever taken out: a nested call that is rolled back leaves its reads (convex-semantics 5.2).
+    """
+
+    __slots__ = ("_intervals",)
+
+    def __init__(self) -> None:
+        self._intervals: dict[str, list[Interval]] = {}
+
+    def add(self, index: str, low: bytes, high: bytes) -> None:
+        """Record that the keys from `low` to `high` (excluded) of an index were read; an empty interval is nothing."""
+        if low < high:
+            self._intervals.setdefault(index, []).append((low, high))
+
+    def add_key(self, index: str, key: bytes) -> None:
+        """Record that exactly one key was looked up, found or not."""
+        self._intervals.setdefault(index, []).append((key, after(key)))
+
+    def covering(self, index: str, key: bytes) -> Interval | None:
+        """Return the merged interval of `index` that holds `key`, or None."""
+        intervals = self._intervals.get(index)
+        if intervals is None:
+            return None
+        if len(intervals) > 1:
+            self._intervals[index] = intervals = merge(intervals)
+        at = bisect_right(intervals, (key, b"\xff")) - 1
+        return intervals[at] if at >= 0 and key < intervals[at][1] else None
+
+    def intervals(self) -> Iterator[tuple[str, list[Interval]]]:
+        """Yield each index that was read with its merged intervals, in the order in which it was first read."""
+        for index, intervals in self._intervals.items():
+            yield index, merge(intervals)
+
+    def __contains__(self, index: str) -> bool:
+        return index in self._intervals
+
+    def __len__(self) -> int:
+        """Count the merged intervals: what Convex calls database queries (convex-semantics 6.3)."""
+        return sum(len(merge(intervals)) for intervals in self._intervals.values())
+
+
+def merge(intervals: list[Interval]) -> list[Interval]:
+    """Return the same keys as the fewest intervals in ascending order; touching ones become one."""
+    ordered = sorted(intervals)
+    merged = ordered[:1]
+    for low, high in ordered[1:]:
+        last_low, last_high = merged[-1]
+        if low > last_high:
+            merged.append((low, high))
+        elif high > last_high:
+            merged[-1] = (last_low, high)
+    return merged

@@ -1,0 +1,134 @@
+"""A transaction: one snapshot, what was read from it, and what is to be written over it.
+
+Owns read-your-writes, the recording of reads, and nested transactions whose writes can be undone while their reads
+stay (convex-semantics 1.2, 1.3, 5.2). Knows neither values' rules nor user code (`functions/`), nor whether it will
+commit: `commit.py` judges what `finalize` returns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from convexsim.database.reads import ReadSet
+from convexsim.database.snapshot import write_document
+from convexsim.database.writes import Write
+from convexsim.values.keys import after, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convexsim.database.index import Document, Index, Table
+    from convexsim.database.snapshot import Snapshot, TableMaps
+
+__all__ = ["FinalTransaction", "Savepoint", "Transaction"]
+
+
+@frozen(eq=False)
+class FinalTransaction:
+    """A finished transaction on its way to the committer.
+
+    Attributes:
+        begin_ts: the timestamp of the snapshot that it read.
+        writes: what it writes, in the order in which the documents were first touched; empty ones left out.
+        changed: the maps of the tables it wrote, over its own snapshot: if nothing was committed since `begin_ts` they
+            are those of the next snapshot as they stand.
+
+    """
+
+    begin_ts: int
+    reads: ReadSet
+    writes: tuple[Write, ...]
+    changed: dict[str, TableMaps]
+
+
+@frozen(eq=False)
+class Savepoint:
+    """What a nested transaction goes back to when it fails."""
+
+    changed: dict[str, TableMaps]
+    writes: dict[str, Write]
+
+
+class Transaction:
+    """Reads and writes over one snapshot; not yet judged."""
+
+    __slots__ = ("_changed", "_writes", "reads", "snapshot")
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.reads = ReadSet()
+        self._changed: dict[str, TableMaps] = {}
+        self._writes: dict[str, Write] = {}
+
+    def get(self, table: Table, document_id: str) -> Document | None:
+        """Read one document by id; records the id whether or not the document exists."""
+        key = encode(document_id)
+        self.reads.add_key(table.by_id.key, key)
+        return self._maps(table)[0].get(key)
+
+    def scan(
+        self, table: Table, index: Index, low: bytes, high: bytes, *, descending: bool = False
+    ) -> Iterator[Document]:
+        """Yield the documents of an index from `low` to `high` (excluded), recording as much as is consumed.
+
+        After n rows the read set holds the range up to and including the n-th row's key; the rest of the range is added
+        only when the scan is driven to its end (convex-semantics 1.2). What the transaction writes while the scan goes
+        on is not seen by it.
+        """
+        if low >= high:
+            return
+        rows = self._maps(table)[index.position].items(low, high, descending=descending)
+        edge = high if descending else low
+        for key, document in rows:
+            if descending:
+                self.reads.add(index.key, key, edge)
+                edge = key
+            else:
+                stop = after(key)
+                self.reads.add(index.key, edge, stop)
+                edge = stop
+            yield document
+        if descending:
+            self.reads.add(index.key, low, edge)
+        else:
+            self.reads.add(index.key, edge, high)
+
+    def insert(self, document: Document) -> None:
+        """Add a new document; registers a point read of its own id (convex-semantics 1.3)."""
+        previous = self.get(document.table, document.id)
+        assert previous is None, f"the id {document.id} was given out twice"
+        self._write(document.table, document.id, None, document)
+
+    def replace(self, old: Document, new: Document) -> None:
+        """Put `new` in the place of `old`, the revision that this transaction has just read."""
+        assert old.id == new.id
+        self._write(old.table, old.id, old, new)
+
+    def delete(self, old: Document) -> None:
+        """Remove a document that this transaction has just read."""
+        self._write(old.table, old.id, old, None)
+
+    def savepoint(self) -> Savepoint:
+        """Begin a nested transaction: `rollback` to the result undoes the writes made from here on."""
+        return Savepoint(self._changed.copy(), self._writes.copy())
+
+    def rollback(self, savepoint: Savepoint) -> None:
+        """Undo the writes since the savepoint; reads stay recorded and may still conflict (convex-semantics 5.2)."""
+        self._changed = savepoint.changed
+        self._writes = savepoint.writes
+
+    def finalize(self) -> FinalTransaction:
+        """Close the transaction for the committer."""
+        writes = tuple(write for write in self._writes.values() if not write.is_empty)
+        return FinalTransaction(self.snapshot.ts, self.reads, writes, self._changed)
+
+    def _maps(self, table: Table) -> TableMaps:
+        maps = self._changed.get(table.key)
+        return self.snapshot.tables[table.key] if maps is None else maps
+
+    def _write(self, table: Table, document_id: str, old: Document | None, new: Document | None) -> None:
+        self._changed[table.key] = write_document(self._maps(table), old, new)
+        earlier = self._writes.get(document_id)
+        self._writes[document_id] = Write(table, document_id, old if earlier is None else earlier.old, new)

@@ -1,0 +1,79 @@
+"""The write log: which keys each commit touched, newest last (convex-semantics 1.1).
+
+Owns the memory of recent commits, nothing else. `commit.py` reads it to judge a transaction against what came after
+its begin.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from convexsim.database.writes import Write
+
+__all__ = ["LogEntry", "WriteLog", "keys_written"]
+
+
+@frozen(eq=False)
+class LogEntry:
+    """One commit as others see it.
+
+    Attributes:
+        write_source: who wrote: the label of the function and activity, for messages about conflicts.
+        keys: by index key, the index keys written (old and new ones) with the id of the document.
+
+    """
+
+    ts: int
+    write_source: str
+    keys: Mapping[str, Sequence[tuple[bytes, str]]]
+
+
+class WriteLog:
+    """All commits since `first_ts`, in order; timestamps have no gaps, so a position is a subtraction."""
+
+    __slots__ = ("_entries", "first_ts")
+
+    def __init__(self) -> None:
+        self._entries: list[LogEntry] = []
+        self.first_ts = 1
+
+    def append(self, entry: LogEntry) -> None:
+        """Add the newest commit."""
+        assert entry.ts == self.first_ts + len(self._entries), f"commit {entry.ts} does not follow the newest one"
+        self._entries.append(entry)
+
+    def since(self, ts: int) -> Sequence[LogEntry]:
+        """Return the commits after `ts`, oldest first."""
+        assert ts >= self.first_ts - 1, f"the log starts after {ts}: its reader began too long ago"
+        return self._entries[ts + 1 - self.first_ts :]
+
+    def forget(self, ts: int) -> None:
+        """Drop the commits up to `ts`: nobody who began before them is left."""
+        dropped = ts + 1 - self.first_ts
+        if dropped > 0:
+            del self._entries[:dropped]
+            self.first_ts = ts + 1
+
+
+def keys_written(writes: Iterable[Write]) -> dict[str, list[tuple[bytes, str]]]:
+    """Return what others' reads are tested against: for every index of a written document its old and its new key.
+
+    A patch that leaves the indexed fields alone still contributes its key to every index, so it conflicts with any
+    reader of that row by whatever index (convex-semantics 1.3).
+    """
+    keys: dict[str, list[tuple[bytes, str]]] = {}
+    for write in writes:
+        for index in write.table.indexes.values():
+            touched = keys.setdefault(index.key, [])
+            old = None if write.old is None else write.old.keys[index.position]
+            new = None if write.new is None else write.new.keys[index.position]
+            if old is not None:
+                touched.append((old, write.id))
+            if new is not None and new != old:
+                touched.append((new, write.id))
+    return keys

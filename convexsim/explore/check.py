@@ -1,0 +1,71 @@
+"""Check: a scenario, an explorer, the invariants; what comes out is a report.
+
+Owns the loop that runs what an explorer proposes until something breaks or nothing is left to try. What a report says
+stands in `report.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convexsim.explore.random_walk import RandomWalk
+from convexsim.explore.replay import encode
+from convexsim.explore.report import Finding, Report
+from convexsim.explore.shrink import MAX_SHRINK_RUNS, forced_choices, shrink
+from convexsim.simulation import Simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convexsim.explore.explorer import Explorer
+    from convexsim.simulation import Run, Scenario
+
+__all__ = ["check"]
+
+
+def check(
+    scenario: Scenario,
+    explorer: Explorer | None = None,
+    *,
+    level: int = 2,
+    simplify: bool = True,
+    on_run: Callable[[int, Run], None] | None = None,
+) -> Report:
+    """Explore a scenario until an invariant breaks; the failure in the report is shrunk and can be replayed.
+
+    Args:
+        scenario: the world and what must hold in it.
+        explorer: who proposes the orders; a random walk of 1,000 runs if not given.
+        level: the granularity of choices, see `Simulation`.
+        simplify: whether to shrink a failure; without it the report shows the very run that failed.
+        on_run: called after every run with its number; a KeyboardInterrupt raised in it ends the exploration with what
+            was found.
+
+    """
+    chosen = explorer if explorer is not None else RandomWalk()
+    report = Report(scenario, chosen.name, level)
+    last: Run | None = None
+    try:
+        while (choices := chosen.propose(last)) is not None:
+            last = Simulation(scenario, choices, level=level, trace=False).run()
+            report.add(last)
+            if last.violations:
+                report.finding = _finding(last, report.runs, level, simplify=simplify)
+                break
+            if on_run is not None:
+                on_run(report.runs, last)
+    except KeyboardInterrupt:
+        report.interrupted = True
+    report.exhausted = chosen.exhausted
+    return report
+
+
+def _finding(failing: Run, number: int, level: int, *, simplify: bool) -> Finding:
+    shrunk = shrink(failing, level, MAX_SHRINK_RUNS if simplify else 0)
+    return Finding(
+        shrunk,
+        replay=encode(shrunk, level),
+        found_at_run=number,
+        choices_before=forced_choices(failing.indexes),
+        choices_after=forced_choices(shrunk.indexes),
+    )

@@ -1,0 +1,32 @@
+"""The protocol of explorers: who proposes the choices of the next run.
+
+Owns the protocol only; each way of exploring has a file of its own beside this one, and `check.py` drives them all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from convexsim.choices import Choices
+    from convexsim.simulation import Run
+
+__all__ = ["Explorer"]
+
+
+class Explorer(Protocol):
+    """Proposes runs until it has no more; one explorer serves one exploration."""
+
+    @property
+    def name(self) -> str:
+        """How a report calls it, with its settings."""
+        ...
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every order there is has been run."""
+        ...
+
+    def propose(self, last: Run | None) -> Choices | None:
+        """Return the choices of the next run, knowing how the last one went; None to stop."""
+        ...

@@ -1,0 +1,119 @@
+"""Reports: what an exploration covered and what it found.
+
+Owns what is kept of many runs and how it reads. Says "no failure found", never "correct", unless every order was run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from convexsim.trace.text import story
+
+if TYPE_CHECKING:
+    from convexsim.invariants import Violation
+    from convexsim.simulation import Run, Scenario
+
+__all__ = ["Finding", "Report"]
+
+
+@frozen(eq=False)
+class Finding:
+    """A failure, shrunk.
+
+    Attributes:
+        run: the shrunk run, with its events.
+        replay: the string that repeats it.
+        found_at_run: the number of the run that failed first.
+        choices_before: forced choices of that run, and after shrinking.
+
+    """
+
+    run: Run
+    replay: str
+    found_at_run: int
+    choices_before: int
+    choices_after: int
+
+    @property
+    def effort(self) -> str:
+        """How far from the plain serial order one has to go for it."""
+        if self.choices_after == 0:
+            return "the plain serial order is enough"
+        switches = f"{self.choices_after} forced {'choice' if self.choices_after == 1 else 'choices'}"
+        return switches if self.choices_before == self.choices_after else f"{self.choices_before} shrunk to {switches}"
+
+    @property
+    def violations(self) -> list[Violation]:
+        """The invariants that broke."""
+        return self.run.violations
+
+
+@define(eq=False)
+class Report:
+    """What came of exploring one scenario.
+
+    Attributes:
+        explorer: its name and settings.
+        runs: how many there were.
+        exhausted: whether those are all orders at this level.
+        interrupted: whether somebody stopped it.
+        finding: the first failure, or None.
+        failed_calls: clients' calls that ended with an error, by its message, over all runs.
+
+    """
+
+    scenario: Scenario
+    explorer: str
+    level: int
+    runs: int = 0
+    exhausted: bool = False
+    interrupted: bool = False
+    finding: Finding | None = None
+    failed_calls: dict[str, int] = field(factory=dict)
+    _reached: set[str] = field(factory=set)
+
+    def add(self, run: Run) -> None:
+        """Take one more run into account."""
+        self.runs += 1
+        for invariant in self.scenario.invariants:
+            if invariant.when == "sometimes" and run.ending == "quiet" and invariant.name not in run.unseen:
+                self._reached.add(invariant.name)
+        for call in run.calls:
+            if call.error is not None:
+                self.failed_calls[call.error] = self.failed_calls.get(call.error, 0) + 1
+
+    @property
+    def unreached(self) -> list[str]:
+        """The `sometimes` invariants that held in no run: the scenario does not reach what it claims to."""
+        names = [invariant.name for invariant in self.scenario.invariants if invariant.when == "sometimes"]
+        return [] if self.finding is not None else [name for name in names if name not in self._reached]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing broke and everything that must happen sometimes did."""
+        return self.finding is None and not self.unreached
+
+    def story(self) -> str:
+        """Return what happened in the shrunk failure, event by event; nothing if nothing broke."""
+        return story(self.finding.run.trace) if self.finding is not None and self.finding.run.trace is not None else ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.scenario.name}: {self._verdict()}"]
+        lines += [f"  never happened: {name}" for name in self.unreached]
+        if self.finding is not None:
+            lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in self.finding.violations]
+            lines.append(f"  found in run {self.finding.found_at_run}; {self.finding.effort}")
+            lines.append(f"  replay: {self.finding.replay}")
+        return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'} ({self.explorer}, level {self.level})"
+        if self.finding is not None:
+            return f"BROKEN after {runs}"
+        if self.exhausted:
+            return f"holds in all of {runs}"
+        if self.interrupted:
+            return f"interrupted; no failure in {runs}"
+        return f"no failure in {runs}"

@@ -1,0 +1,110 @@
+"""Shrinking: from a failing run to a simpler one that breaks the same invariant.
+
+Owns the order of simplicity (fewer forced choices, then an earlier end of them, then lower ones) and the search for it.
+A forced choice is one that is not option 0, so what is left are the switches that matter. First the list at hand is
+simplified greedily; then all orders with fewer forced choices are tried, fewest first, as far as the budget goes, so a
+failure of one or two switches is as small as it can be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from convexsim.choices import ListedChoices
+from convexsim.explore.exhaustive import Exhaustive
+from convexsim.explore.replay import without_trailing_zeros
+from convexsim.simulation import Run, Simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convexsim.choices import Choices
+
+__all__ = ["MAX_SHRINK_RUNS", "forced_choices", "shrink"]
+
+MAX_SHRINK_RUNS: Final = 3_000
+"""Runs that shrinking may spend; it stops at the simplest failure found by then."""
+
+Indexes = tuple[int, ...]
+
+
+def shrink(failing: Run, level: int, budget: int = MAX_SHRINK_RUNS) -> Run:
+    """Return the simplest failing run that was found, with its events; it breaks the same invariant.
+
+    Args:
+        failing: a run with a violation.
+        level: the granularity that it was run at.
+        budget: how many runs to spend; 0 repeats the run as it is.
+
+    """
+    search = _Search(failing, level, budget)
+    search.simplify()
+    search.search_below()
+    search.simplify()
+    return Simulation(failing.scenario, ListedChoices(search.best), level=level).run()
+
+
+def forced_choices(indexes: Indexes) -> int:
+    """Count the choices that are not option 0."""
+    return sum(1 for index in indexes if index)
+
+
+class _Search:
+    """The simplest failure so far, and what may still be spent on a simpler one."""
+
+    def __init__(self, failing: Run, level: int, budget: int) -> None:
+        self.best = without_trailing_zeros(failing.indexes)
+        self._failing = failing
+        self._wanted = failing.violations[0].invariant
+        self._level = level
+        self._budget = budget
+
+    def simplify(self) -> None:
+        """Change the best list, one simplification after the other, until none of them fails any more."""
+        candidates = _simpler(self.best)
+        while self._budget > 0 and (candidate := next(candidates, None)) is not None:
+            if self._accepts(self._run(ListedChoices(candidate))):
+                candidates = _simpler(self.best)
+
+    def search_below(self) -> None:
+        """Look through all orders with fewer forced choices than the best has, fewest first."""
+        for forced in range(forced_choices(self.best)):
+            explorer = Exhaustive(forced=forced)
+            last: Run | None = None
+            while self._budget > 0 and (choices := explorer.propose(last)) is not None:
+                last = self._run(choices)
+                if self._accepts(last):
+                    return
+
+    def _run(self, choices: Choices) -> Run:
+        self._budget -= 1
+        return Simulation(self._failing.scenario, choices, level=self._level, trace=False).run()
+
+    def _accepts(self, run: Run) -> bool:
+        """Whether a run breaks the same invariant and is simpler than the best, which it then becomes."""
+        found = without_trailing_zeros(run.indexes)
+        fails = any(violation.invariant == self._wanted for violation in run.violations)
+        if fails and _size(found) < _size(self.best):
+            self.best = found
+            return True
+        return False
+
+
+def _size(indexes: Indexes) -> tuple[int, int, Indexes]:
+    return (forced_choices(indexes), len(indexes), indexes)
+
+
+def _simpler(indexes: Indexes) -> Iterator[Indexes]:
+    """Yield simpler lists, boldest first: without a whole stretch of forced choices, without one, earlier, lower."""
+    forced = [at for at, index in enumerate(indexes) if index]
+    width = len(forced)
+    while width:
+        for start in range(len(forced) - width, -1, -width):
+            dropped = set(forced[start : start + width])
+            yield tuple(0 if at in dropped else index for at, index in enumerate(indexes))
+        width //= 2
+    for at in range(len(indexes)):
+        yield indexes[:at] + indexes[at + 1 :]
+    for at in forced:
+        for lower in range(1, indexes[at]):
+            yield (*indexes[:at], lower, *indexes[at + 1 :])

@@ -1,0 +1,265 @@
+"""What is mounted where: apps, components, and the catalog of all their functions and tables.
+
+Owns how a name finds its function and which names may be used from where (convex-semantics 5.1). Knows no context: who
+calls is told by `Caller`. The catalog is built once and never changes; a world is a database over its tables.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from convexsim.database.index import Table, make_table
+from convexsim.errors import PlatformError, UsageError
+from convexsim.functions.define import FunctionDefinition
+from convexsim.functions.reference import HANDLE_PREFIX, Reference, make_handle, parse_handle, parts_of
+from convexsim.functions.spelling import to_camel
+from convexsim.values import check_identifier, define_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from convexsim.values import SchemaDefinition
+
+__all__ = [
+    "SCHEDULED_FUNCTIONS",
+    "Catalog",
+    "Component",
+    "Mounted",
+    "Target",
+    "define_app",
+    "define_component",
+]
+
+SCHEDULED_FUNCTIONS: Final = "_scheduled_functions"
+_FIRST_USER_TABLE: Final = 10_001  # convex-semantics 8: user tables are numbered above 10,000
+_SCHEDULED_TABLE_NUMBER: Final = 24
+
+Modules = "Mapping[str, Any]"
+
+
+class Component:
+    """A component definition: functions by path, a schema, and the components it uses.
+
+    Made by `define_component`, or by `define_app` for the root of a world.
+    """
+
+    def __init__(self, name: str, modules: Mapping[str, Any], schema: SchemaDefinition | None) -> None:
+        check_identifier(name, "component name")
+        self.name = name
+        self.schema = schema if schema is not None else define_schema({})
+        self.functions = _functions(modules)
+        self.children: dict[str, Component] = {}
+        self._catalog: Catalog | None = None
+
+    def use(self, component: Component, *, name: str | None = None) -> None:
+        """Mount a component under this one; `name` defaults to the component's own (convex-semantics 5.1)."""
+        mounted_as = name if name is not None else component.name
+        check_identifier(mounted_as, "component name")
+        if mounted_as in self.children:
+            msg = f"{self.name} already uses a component under the name {mounted_as!r}."
+            raise UsageError(msg, next_step="Give one of them another name=.")
+        if self._catalog is not None:
+            msg = f"{self.name} has already run; {mounted_as!r} cannot be mounted any more."
+            raise UsageError(msg, next_step="Call use() before the first simulation.")
+        self.children[mounted_as] = component
+
+    def catalog(self) -> Catalog:
+        """Return everything that is mounted below this app; the first call closes the app."""
+        if self._catalog is None:
+            self._catalog = Catalog({mounted.path: mounted for mounted in _mount(self, "")})
+        return self._catalog
+
+
+def define_component(name: str, modules: Mapping[str, Any], schema: SchemaDefinition | None = None) -> Component:
+    """Define a component.
+
+    Args:
+        name: under which it is mounted unless `use` says otherwise.
+        modules: its modules by name; each a Python module, a class, or a dict of functions.
+        schema: its tables (`define_schema`).
+
+    """
+    return Component(name, modules, schema)
+
+
+def define_app(modules: Mapping[str, Any], schema: SchemaDefinition | None = None) -> Component:
+    """Define the root of a world; see `define_component`."""
+    return Component("app", modules, schema)
+
+
+@frozen(eq=False)
+class Mounted:
+    """A component in its place.
+
+    Attributes:
+        path: the names from the root, joined by ``/``; empty for the root.
+        functions: by path ``module:fn``.
+        tables: by name; the system tables too.
+        names: the names of all its tables by their numbers, for `v.id`.
+        children: the names of the components mounted directly below.
+
+    """
+
+    path: str
+    functions: Mapping[str, FunctionDefinition]
+    tables: Mapping[str, Table]
+    names: Mapping[int, str]
+    children: tuple[str, ...]
+
+    @property
+    def scheduled_functions(self) -> Table:
+        """The table of its scheduled functions."""
+        return self.tables[SCHEDULED_FUNCTIONS]
+
+    def user_table(self, name: str) -> Table:
+        """Return a table of the schema.
+
+        Raises:
+            PlatformError: it is a system table, or the schema does not declare it.
+
+        """
+        if name.startswith("_"):
+            msg = f"{name!r} is a system table."
+            raise PlatformError(msg, code="SystemTableError", next_step="Read it through ctx.db.system.")
+        table = self.tables.get(name)
+        if table is None:
+            known = [own for own in self.tables if not own.startswith("_")]
+            msg = f"The schema of {self.path or 'the app'} has no table {name!r}."
+            raise PlatformError(msg, code="TableNotFound", next_step=did_you_mean(name, known))
+        return table
+
+    def table_numbered(self, number: int) -> Table | None:
+        """Return the table, of whatever kind, that a table number stands for in this component."""
+        name = self.names.get(number)
+        return None if name is None else self.tables[name]
+
+
+@frozen(eq=False)
+class Target:
+    """A function in the component in which it runs."""
+
+    mounted: Mounted
+    path: str
+    definition: FunctionDefinition
+
+    @property
+    def handle(self) -> str:
+        """The string by which anybody may call it."""
+        return make_handle(self.mounted.path, self.path)
+
+    @property
+    def label(self) -> str:
+        """How a trace names it: ``component/module:fn``."""
+        return f"{self.mounted.path}/{self.path}".lstrip("/")
+
+
+@frozen(eq=False)
+class Catalog:
+    """Everything mounted in a world, by component path."""
+
+    components: Mapping[str, Mounted]
+
+    def tables(self) -> Iterable[Table]:
+        """Yield every table of every component, in the order of mounting."""
+        for mounted in self.components.values():
+            yield from mounted.tables.values()
+
+    def resolve(self, caller: Mounted, name: object) -> Target:
+        """Find what a function of `caller` means by a reference, a handle, or a path of its own component.
+
+        Raises:
+            PlatformError: there is no such function, or it is out of reach (convex-semantics 5.1).
+
+        """
+        if isinstance(name, Reference):
+            child, path = parts_of(name)
+            if child is None:
+                return self._own(caller, path)
+            return self._child(caller, child, path)
+        if not isinstance(name, str):
+            msg = f"{name!r} is neither a function reference nor a handle."
+            raise PlatformError(msg, code="InvalidReference", next_step="Write api.<module>.<function>.")
+        if name.startswith(HANDLE_PREFIX):
+            component, path = parse_handle(name)
+            mounted = self.components.get(component)
+            if mounted is None or path not in mounted.functions:
+                msg = f"The handle {name!r} leads to no function."
+                raise PlatformError(msg, code="FunctionHandleNotFound")
+            return Target(mounted, path, mounted.functions[path])
+        return self._own(caller, name)
+
+    def resolve_scheduled(self, caller: Mounted, name: object) -> Target:
+        """Find what is to be scheduled; its existence is checked now, not when it runs (convex-semantics 3.1)."""
+        try:
+            return self.resolve(caller, name)
+        except PlatformError as missing:
+            msg = f"A function that does not exist cannot be scheduled. {missing}"
+            raise PlatformError(msg, code="InvalidScheduledFunction") from None
+
+    def resolve_public(self, name: Reference | str) -> Target:
+        """Find what a client means: only public functions of the root exist for it (convex-semantics 5.1, 6.1)."""
+        root = self.components[""]
+        path = parts_of(name)[1] if isinstance(name, Reference) and parts_of(name)[0] is None else str(name)
+        definition = root.functions.get(path)
+        if definition is None or not definition.is_public:
+            public = [own for own, defined in root.functions.items() if defined.is_public]
+            msg = f"Could not find public function for '{path}'."
+            raise PlatformError(msg, code="FunctionNotFound", next_step=did_you_mean(path, public))
+        return Target(root, path, definition)
+
+    def _own(self, caller: Mounted, path: str) -> Target:
+        definition = caller.functions.get(path)
+        if definition is None:
+            msg = f"{caller.path or 'The app'} has no function '{path}'."
+            raise PlatformError(msg, code="FunctionNotFound", next_step=did_you_mean(path, caller.functions))
+        return Target(caller, path, definition)
+
+    def _child(self, caller: Mounted, child: str, path: str) -> Target:
+        if child not in caller.children:
+            msg = f"{caller.path or 'The app'} uses no component {child!r}."
+            raise PlatformError(msg, code="InvalidReference", next_step=did_you_mean(child, caller.children))
+        mounted = self.components[f"{caller.path}/{child}".lstrip("/")]
+        definition = mounted.functions.get(path)
+        if definition is None or not definition.is_public:
+            public = [own for own, defined in mounted.functions.items() if defined.is_public]
+            msg = f"The component {child!r} has no public function '{path}'."
+            raise PlatformError(msg, code="InvalidReference", next_step=did_you_mean(path, public))
+        return Target(mounted, path, definition)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return advice for a wrong name: the nearest right one, or all there are."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    return f"There are: {', '.join(names)}." if names else "There are none."
+
+
+def _functions(modules: Mapping[str, Any]) -> dict[str, FunctionDefinition]:
+    functions: dict[str, FunctionDefinition] = {}
+    for module_name, module in modules.items():
+        members = module if isinstance(module, dict) else vars(module)
+        found = {name: member for name, member in members.items() if isinstance(member, FunctionDefinition)}
+        if not found:
+            what = "module" if isinstance(module, ModuleType) else "collection"
+            msg = f"The {what} {module_name!r} defines no function."
+            raise UsageError(msg, next_step="Decorate its functions with @query, @mutation or @action.")
+        for name, definition in found.items():
+            functions[f"{to_camel(module_name)}:{to_camel(name)}"] = definition
+    return functions
+
+
+def _mount(component: Component, path: str) -> Iterable[Mounted]:
+    tables = {SCHEDULED_FUNCTIONS: make_table(path, SCHEDULED_FUNCTIONS, _SCHEDULED_TABLE_NUMBER)}
+    names = {_SCHEDULED_TABLE_NUMBER: SCHEDULED_FUNCTIONS}
+    for number, (name, definition) in enumerate(component.schema.tables.items(), _FIRST_USER_TABLE):
+        tables[name] = make_table(path, name, number, definition)
+        names[number] = name
+    yield Mounted(path, component.functions, tables, names, tuple(component.children))
+    for name, child in component.children.items():
+        yield from _mount(child, f"{path}/{name}".lstrip("/"))

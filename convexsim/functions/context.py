@@ -1,0 +1,271 @@
+"""What a handler is given: the contexts of queries, mutations and actions (convex-semantics 6.1).
+
+Owns the spelling, in Python, of everything a Convex function can ask of its platform. Knows only the protocols of
+`syscalls.py`; who answers is `perform.py` for queries and mutations, the runner actor for actions.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from convexsim.errors import PlatformError
+from convexsim.functions.query import Query
+from convexsim.functions.syscalls import ActionSyscalls, CommonSyscalls, TransactionSyscalls
+from convexsim.values import thaw
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from convexsim.functions.reference import Reference
+
+__all__ = ["ActionCtx", "MutationCtx", "QueryCtx"]
+
+S = TypeVar("S", bound=CommonSyscalls)
+
+
+class Ctx(Generic[S]):
+    """What the contexts of all kinds of functions have in common."""
+
+    __slots__ = ("_syscalls",)
+
+    def __init__(self, syscalls: S) -> None:
+        self._syscalls = syscalls
+
+    def now(self) -> float:
+        """Return Date.now() in ms: frozen per attempt in a transaction, live in an action (convex-semantics 1.4)."""
+        return self._syscalls.now()
+
+    def random(self) -> float:
+        """Return Math.random(): the next number in [0, 1) of this invocation."""
+        return self._syscalls.random()
+
+    def log(self, *parts: object) -> None:
+        """Write a line to the log: console.log."""
+        self._syscalls.log(" ".join(map(str, parts)))
+
+    def create_function_handle(self, name: Reference | str) -> str:
+        """Return a string by which anybody may call the function (convex-semantics 5.3)."""
+        return self._syscalls.make_handle(name)
+
+
+class DatabaseReader:
+    """`ctx.db` of a query: the documents of the own component, at one snapshot."""
+
+    __slots__ = ("_syscalls", "system")
+
+    def __init__(self, syscalls: TransactionSyscalls) -> None:
+        self._syscalls = syscalls
+        self.system = SystemReader(syscalls)
+        """The system tables, such as ``_scheduled_functions``; read only."""
+
+    def get(self, document_id: str) -> dict[str, Any] | None:
+        """Return the document, or None; the id counts as read either way (convex-semantics 1.2)."""
+        value = self._syscalls.get(document_id)
+        return None if value is None else thaw(value)
+
+    def query(self, table: str) -> Query:
+        """Begin a query over a table."""
+        return Query(self._syscalls, table)
+
+
+class SystemReader:
+    """`ctx.db.system`: the own component's system tables."""
+
+    __slots__ = ("_syscalls",)
+
+    def __init__(self, syscalls: TransactionSyscalls) -> None:
+        self._syscalls = syscalls
+
+    def get(self, document_id: str) -> dict[str, Any] | None:
+        """Return the row of a system table, or None."""
+        value = self._syscalls.get(document_id, system=True)
+        return None if value is None else thaw(value)
+
+    def query(self, table: str) -> Query:
+        """Begin a query over a system table."""
+        return Query(self._syscalls, table, system=True)
+
+
+class DatabaseWriter(DatabaseReader):
+    """`ctx.db` of a mutation."""
+
+    __slots__ = ()
+
+    def insert(self, table: str, value: dict[str, Any]) -> str:
+        """Add a document and return its id."""
+        return self._syscalls.insert(table, value)
+
+    def patch(self, document_id: str, fields: dict[str, Any]) -> None:
+        """Merge fields into a document; a field given as UNDEFINED is removed.
+
+        A patch that changes nothing is no write, and conflicts with nobody (convex-semantics 1.3).
+        """
+        self._syscalls.patch(document_id, fields)
+
+    def replace(self, document_id: str, value: dict[str, Any]) -> None:
+        """Put other fields in the place of all those of a document."""
+        self._syscalls.replace(document_id, value)
+
+    def delete(self, document_id: str) -> None:
+        """Remove a document."""
+        self._syscalls.remove(document_id)
+
+
+class Scheduler:
+    """`ctx.scheduler` of a mutation: rows in its own transaction, so they exist only if it commits."""
+
+    __slots__ = ("_syscalls",)
+
+    def __init__(self, syscalls: TransactionSyscalls) -> None:
+        self._syscalls = syscalls
+
+    def run_after(self, delay_ms: float, name: Reference | str, args: dict[str, Any] | None = None) -> str:
+        """Schedule a function `delay_ms` after this attempt's frozen now; return the id of its row."""
+        return self.run_at(self._syscalls.now() + checked_delay(delay_ms), name, args)
+
+    def run_at(self, at_ms: float, name: Reference | str, args: dict[str, Any] | None = None) -> str:
+        """Schedule a function at a moment in ms; one in the past is due at once."""
+        return self._syscalls.schedule(at_ms, name, args if args is not None else {})
+
+    def cancel(self, scheduled_id: str) -> None:
+        """Cancel a scheduled function (convex-semantics 3.4)."""
+        self._syscalls.cancel(scheduled_id)
+
+
+class TransactionExternal:
+    """An outside object in a query or mutation: used at once, outside of the transaction."""
+
+    __slots__ = ("_name", "_syscalls")
+
+    def __init__(self, syscalls: TransactionSyscalls, name: str) -> None:
+        self._syscalls = syscalls
+        self._name = name
+
+    def append(self, value: Any) -> None:
+        """Add an entry; it stays even if the transaction does not."""
+        self._syscalls.external(self._name, "append", value)
+
+    def take(self, default: Any = None) -> Any:
+        """Take the next entry of its plan, or `default`."""
+        return self._syscalls.external(self._name, "take", default)
+
+
+class QueryCtx(Ctx[TransactionSyscalls]):
+    """The context of a query."""
+
+    __slots__ = ("db",)
+
+    def __init__(self, syscalls: TransactionSyscalls) -> None:
+        super().__init__(syscalls)
+        self.db = DatabaseReader(syscalls)
+
+    def run_query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
+        """Run a query on the same snapshot, seeing this transaction's writes (convex-semantics 5.2)."""
+        return self._syscalls.run("query", name, args if args is not None else {})
+
+    def external(self, name: str) -> TransactionExternal:
+        """Return one of the scenario's outside objects."""
+        return TransactionExternal(self._syscalls, name)
+
+
+class MutationCtx(QueryCtx):
+    """The context of a mutation."""
+
+    __slots__ = ("scheduler",)
+    db: DatabaseWriter
+
+    def __init__(self, syscalls: TransactionSyscalls) -> None:
+        super().__init__(syscalls)
+        self.db = DatabaseWriter(syscalls)
+        self.scheduler = Scheduler(syscalls)
+
+    def run_mutation(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
+        """Run a mutation in this transaction; if it throws, only its own writes are undone (convex-semantics 5.2)."""
+        return self._syscalls.run("mutation", name, args if args is not None else {})
+
+
+class ActionScheduler:
+    """`ctx.scheduler` of an action: each call is a transaction of its own, sent at once."""
+
+    __slots__ = ("_syscalls",)
+
+    def __init__(self, syscalls: ActionSyscalls) -> None:
+        self._syscalls = syscalls
+
+    def run_after(self, delay_ms: float, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[str]:
+        """Schedule a function `delay_ms` from now; await it for the id of its row."""
+        return self.run_at(self._syscalls.now() + checked_delay(delay_ms), name, args)
+
+    def run_at(self, at_ms: float, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[str]:
+        """Schedule a function at a moment in ms."""
+        return self._syscalls.schedule(at_ms, name, args if args is not None else {})
+
+    def cancel(self, scheduled_id: str) -> Awaitable[None]:
+        """Cancel a scheduled function."""
+        return self._syscalls.cancel(scheduled_id)
+
+
+class ActionExternal:
+    """An outside object in an action: each use is a step of its own, so others may come in between."""
+
+    __slots__ = ("_name", "_syscalls")
+
+    def __init__(self, syscalls: ActionSyscalls, name: str) -> None:
+        self._syscalls = syscalls
+        self._name = name
+
+    def append(self, value: Any) -> Awaitable[None]:
+        """Add an entry."""
+        return self._syscalls.external(self._name, "append", value)
+
+    def take(self, default: Any = None) -> Awaitable[Any]:
+        """Take the next entry of its plan, or `default`."""
+        return self._syscalls.external(self._name, "take", default)
+
+
+class ActionCtx(Ctx[ActionSyscalls]):
+    """The context of an action: no database, but calls, each of which is sent at once and awaited for its result."""
+
+    __slots__ = ("scheduler",)
+
+    def __init__(self, syscalls: ActionSyscalls) -> None:
+        super().__init__(syscalls)
+        self.scheduler = ActionScheduler(syscalls)
+
+    def run_query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[Any]:
+        """Run a query at the newest snapshot."""
+        return self._syscalls.run("query", name, args if args is not None else {})
+
+    def run_mutation(self, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[Any]:
+        """Run a mutation as a transaction of its own, retried on conflicts (convex-semantics 2)."""
+        return self._syscalls.run("mutation", name, args if args is not None else {})
+
+    def run_action(self, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[Any]:
+        """Run another action."""
+        return self._syscalls.run("action", name, args if args is not None else {})
+
+    def external(self, name: str) -> ActionExternal:
+        """Return one of the scenario's outside objects."""
+        return ActionExternal(self._syscalls, name)
+
+    def sleep(self, delay_ms: float) -> Awaitable[None]:
+        """Wait in virtual time."""
+        return self._syscalls.sleep(checked_delay(delay_ms))
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "db":
+            raise PlatformError(
+                "An action has no ctx.db.",
+                code="NoDatabaseInActions",
+                next_step="Use ctx.run_query or ctx.run_mutation.",
+            )
+        raise AttributeError(name)
+
+
+def checked_delay(delay_ms: float) -> float:
+    """Return a delay, refusing what `runAfter` refuses: NaN, infinity, the past (convex-semantics 3.1)."""
+    if type(delay_ms) not in (int, float) or not 0 <= delay_ms < inf:
+        msg = f"The delay {delay_ms!r} is no finite number of ms, 0 or more."
+        raise PlatformError(msg, code="InvalidScheduledFunctionDelay")
+    return delay_ms

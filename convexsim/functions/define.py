@@ -1,0 +1,197 @@
+"""How a function is defined: `query`, `mutation`, `action` and their internal twins.
+
+Owns `FunctionDefinition` and the translation of an arguments object into a Python call. Knows neither where a function
+is mounted (`component.py`) nor what its context does (`context.py`).
+
+Query and mutation handlers are plain `def`, action handlers `async def`: the colour of a handler shows whether others
+can run in its middle.
+"""
+
+from __future__ import annotations
+
+import inspect
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, overload
+
+from attrs import frozen
+
+from convexsim.errors import PlatformError, UsageError
+from convexsim.functions.spelling import to_camel
+from convexsim.values.validators import OptionalValidator, as_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from convexsim.functions.executor import ForeignHandler
+    from convexsim.values.validators import Validator
+
+    ArgsValidator = Mapping[str, Validator | OptionalValidator] | Validator | None
+
+__all__ = [
+    "FunctionDefinition",
+    "FunctionKind",
+    "action",
+    "foreign_function",
+    "internal_action",
+    "internal_mutation",
+    "internal_query",
+    "mutation",
+    "query",
+]
+
+FunctionKind = Literal["query", "mutation", "action"]
+Visibility = Literal["public", "internal"]
+
+_NONDETERMINISTIC: Final = {
+    "time": "ctx.now()",
+    "datetime": "ctx.now()",
+    "random": "ctx.random()",
+    "secrets": "ctx.random()",
+    "uuid": "ctx.random()",
+    "asyncio": "`await` on the calls of ctx, and convexsim.gather",
+    "threading": "several clients or scheduled functions",
+}
+
+
+@frozen(eq=False)
+class FunctionDefinition:
+    """One Convex function.
+
+    Attributes:
+        handler: the Python callable; its first parameter is the context, the others are the arguments in snake_case.
+        args: the validator of the arguments object; None accepts anything (convex-semantics 8).
+        returns: the validator of the result; None accepts anything.
+        parameters: the handler's parameter for each argument name; None if it takes ``**kwargs``.
+        foreign: what runs instead of a Python handler (`executor.py`).
+
+    """
+
+    kind: FunctionKind
+    visibility: Visibility
+    handler: Callable[..., Any]
+    args: Validator | None
+    returns: Validator | None
+    parameters: Mapping[str, str] | None
+    foreign: ForeignHandler | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether clients and parent components may call it."""
+        return self.visibility == "public"
+
+    def call(self, ctx: Any, arguments: Mapping[str, Any]) -> Any:
+        """Call the handler with an arguments object spelled as data; absent optional arguments keep their defaults."""
+        if self.parameters is None:
+            return self.handler(ctx, **arguments)
+        try:
+            named = {self.parameters[name]: value for name, value in arguments.items()}
+        except KeyError as missing:
+            names = ", ".join(self.parameters) or "none"
+            msg = f"{self.handler.__name__} got an argument {missing} that its handler has no parameter for ({names})."
+            raise PlatformError(msg, code="InvalidArgument") from None
+        return self.handler(ctx, **named)
+
+    def __call__(self, ctx: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call the handler directly, as a plain helper inside another handler."""
+        return self.handler(ctx, *args, **kwargs)
+
+
+class _Decorator(Protocol):
+    @overload
+    def __call__(self, handler: Callable[..., Any], /) -> FunctionDefinition: ...
+    @overload
+    def __call__(
+        self, *, args: ArgsValidator = None, returns: Validator | None = None
+    ) -> Callable[[Callable[..., Any]], FunctionDefinition]: ...
+
+
+def _decorator(kind: FunctionKind, visibility: Visibility) -> _Decorator:
+    def decorate(
+        handler: Callable[..., Any] | None = None,
+        *,
+        args: ArgsValidator = None,
+        returns: Validator | None = None,
+    ) -> Any:
+        def define(handler: Callable[..., Any]) -> FunctionDefinition:
+            _check_colour(kind, handler)
+            _check_determinism(handler)
+            validator = None if args is None else as_object(args)
+            parameters = _parameters(handler, validator)
+            return FunctionDefinition(kind, visibility, handler, validator, returns, parameters)
+
+        return define if handler is None else define(handler)
+
+    decorate.__name__ = kind if visibility == "public" else f"internal_{kind}"
+    return decorate
+
+
+query: Final = _decorator("query", "public")
+"""Define a public query: a plain `def` that reads one snapshot (convex-semantics 6.1)."""
+mutation: Final = _decorator("mutation", "public")
+"""Define a public mutation: a plain `def` that is one serializable transaction (convex-semantics 6.1)."""
+action: Final = _decorator("action", "public")
+"""Define a public action: an `async def` without a database of its own, run at most once (convex-semantics 6.1)."""
+internal_query: Final = _decorator("query", "internal")
+"""Define a query that only its own component may call, or whoever holds a handle."""
+internal_mutation: Final = _decorator("mutation", "internal")
+"""Define a mutation that only its own component may call, or whoever holds a handle."""
+internal_action: Final = _decorator("action", "internal")
+"""Define an action that only its own component may call, or whoever holds a handle."""
+
+
+def foreign_function(
+    kind: FunctionKind,
+    foreign: ForeignHandler,
+    *,
+    visibility: Visibility = "public",
+    args: ArgsValidator = None,
+    returns: Validator | None = None,
+) -> FunctionDefinition:
+    """Define a function whose handler is not Python: an executor runs it (`executor.py`)."""
+    validator = None if args is None else as_object(args)
+    return FunctionDefinition(kind, visibility, foreign.new_executor, validator, returns, None, foreign)
+
+
+def _check_colour(kind: FunctionKind, handler: Callable[..., Any]) -> None:
+    if (kind == "action") != inspect.iscoroutinefunction(handler):
+        rule = "`async def`: others run at every await" if kind == "action" else "plain `def`: it sees one snapshot"
+        msg = f"The handler of the {kind} {handler.__name__} must be a {rule}."
+        raise UsageError(msg, code="HandlerColour")
+
+
+def _check_determinism(handler: Callable[..., Any]) -> None:
+    """Refuse a handler that names a module whose answers differ from run to run."""
+    scope = getattr(handler, "__globals__", {})
+    for name in _names(handler.__code__) if hasattr(handler, "__code__") else ():
+        found = scope.get(name)
+        module = found.__name__ if isinstance(found, ModuleType) else getattr(found, "__module__", None)
+        top = (module or "").partition(".")[0].lstrip("_")
+        if top in _NONDETERMINISTIC:
+            msg = f"The handler {handler.__name__} uses `{name}` of the module {top}: a run must be its choices alone."
+            raise UsageError(msg, code="NondeterministicHandler", next_step=f"Use {_NONDETERMINISTIC[top]} instead.")
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _parameters(handler: Callable[..., Any], validator: Validator | None) -> dict[str, str] | None:
+    own = list(inspect.signature(handler).parameters.values())[1:]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+        return None
+    parameters = {to_camel(parameter.name): parameter for parameter in own}
+    fields = getattr(validator, "fields", None)
+    for name, field in (fields or {}).items():
+        if name not in parameters:
+            msg = f"The handler {handler.__name__} has no parameter for its argument `{name}`."
+            raise UsageError(msg, next_step="Add one in snake_case, or take **kwargs.")
+        if isinstance(field, OptionalValidator) and parameters[name].default is inspect.Parameter.empty:
+            msg = f"The handler {handler.__name__} takes the optional argument `{name}` without a default."
+            raise UsageError(msg, next_step="Give the parameter a default, such as None.")
+    if fields is not None and (extra := sorted(set(parameters) - set(fields))):
+        msg = f"The handler {handler.__name__} has parameters that its args do not name: {', '.join(extra)}."
+        raise UsageError(msg, next_step="Add them to args, or remove them.")
+    return {name: parameter.name for name, parameter in parameters.items()}

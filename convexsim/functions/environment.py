@@ -1,0 +1,126 @@
+"""What all functions of a world share: the catalog, the platform's parameters, and the things outside the database.
+
+Owns the parameters by which platforms differ (`Platform`), the outside objects (`External`) and the newest creation
+times. Knows no transaction.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from attrs import Factory, define, field, frozen, validators
+
+from convexsim.errors import UsageError
+from convexsim.functions.component import did_you_mean
+from convexsim.values import freeze, thaw
+
+if TYPE_CHECKING:
+    from convexsim.functions.component import Catalog
+    from convexsim.functions.outcome import Outcome
+    from convexsim.functions.syscalls import ExternalVerb
+
+__all__ = ["SELF_CANCEL", "Answered", "Environment", "External", "Platform", "SelfCancel"]
+
+SelfCancel = Literal["tree", "throw", "noop"]
+SELF_CANCEL: Final[tuple[SelfCancel, ...]] = ("noop", "throw", "tree")
+
+
+@frozen
+class Platform:
+    """The parameters by which one Convex platform differs from another.
+
+    Attributes:
+        self_cancel: what happens when a mutation cancels the scheduled function that it runs under (properties.md 1):
+            ``noop`` warns and does nothing (since 2026-06-16), ``throw`` raises (2026-06-12), ``tree`` cancels, and
+            what is scheduled from then on is born canceled (every platform before).
+        parallelism: scheduled functions that run at the same time (convex-semantics 3.3).
+        start_ms: `Date.now()` when the world begins, in ms.
+
+    """
+
+    self_cancel: SelfCancel = field(default="noop", validator=validators.in_(SELF_CANCEL))
+    parallelism: int = field(default=8, validator=validators.ge(1))
+    start_ms: float = 0.0
+
+
+class External:
+    """A named thing outside the database that functions write to and read from: a delivery ledger, a plan of outcomes.
+
+    It takes part in no transaction: what a rolled-back function appended stays appended.
+    """
+
+    def __init__(self, name: str, plan: tuple[Any, ...] = ()) -> None:
+        self.name = name
+        self._entries: list[Any] = []
+        self._plan = deque(freeze(entry) for entry in plan)
+
+    @property
+    def entries(self) -> list[Any]:
+        """What was appended, in order, as a copy."""
+        return [thaw(entry) for entry in self._entries]
+
+    def append(self, value: Any) -> None:
+        """Add an entry at the end."""
+        self._entries.append(freeze(value))
+
+    def take(self, default: Any = None) -> Any:
+        """Take the next entry of the plan; `default` once it is used up."""
+        return thaw(self._plan.popleft()) if self._plan else default
+
+    def use(self, verb: ExternalVerb, value: Any) -> tuple[Any, Any]:
+        """Append `value`, or take with it as the default; return what went in or out, frozen, and the result."""
+        if verb == "append":
+            self.append(value)
+            return freeze(value), None
+        taken = self.take(value)
+        return freeze(taken), taken
+
+
+@frozen
+class Answered:
+    """A call that came back: of a client, an action, or a scheduled function; not one nested in a transaction.
+
+    Attributes:
+        activity: the path of the invocation.
+        function: its label, ``component/module:function``.
+        args: as the caller gave them, frozen.
+
+    """
+
+    activity: str
+    function: str
+    args: Any
+    outcome: Outcome
+
+
+@define(eq=False)
+class Environment:
+    """The surroundings of every function of one world.
+
+    Attributes:
+        externals: the outside objects by name, as the scenario declared them.
+        stamps: by table key, the newest creation time given out for it, to losing transactions too.
+        answers: every call of a function that came back, in order.
+
+    """
+
+    catalog: Catalog
+    platform: Platform
+    externals: dict[str, External] = Factory(dict)
+    stamps: dict[str, float] = Factory(dict)
+    answers: list[Answered] = Factory(list)
+
+    def external(self, name: str) -> External:
+        """Return the outside object of that name.
+
+        Raises:
+            UsageError: the scenario declares none.
+
+        """
+        try:
+            return self.externals[name]
+        except KeyError:
+            msg = f"The world has no external object {name!r}."
+            advice = f"Declare it in the scenario: world.external({name!r}). {did_you_mean(name, self.externals)}"
+            raise UsageError(msg, next_step=advice) from None

@@ -1,0 +1,100 @@
+"""One attempt of one top-level function: its transaction, its frozen moment, and whatever its nested calls share.
+
+Owns creation times and the door through which documents are written. Knows nothing of handlers; `perform.py` answers
+what they ask, with one `Execution` for the whole tree of calls (convex-semantics 5.2).
+"""
+
+from __future__ import annotations
+
+from math import inf, nextafter
+from typing import TYPE_CHECKING, Any, Final
+
+from convexsim.database.transaction import Transaction
+from convexsim.values.ids import IdStream
+
+if TYPE_CHECKING:
+    from convexsim.database.index import Document, Table
+    from convexsim.database.snapshot import Snapshot
+    from convexsim.functions.environment import Environment
+    from convexsim.functions.scheduled import ScheduledFunction
+    from convexsim.functions.syscalls import Effect
+
+__all__ = ["Execution"]
+
+_STAMP_MS: Final = 2.0**-12
+"""What one creation time has on the one before it: about the smallest step that Convex's doubles have today."""
+
+
+class Execution:
+    """One attempt.
+
+    Args:
+        invocation: the activity (ids, random numbers and the paths of what it schedules derive from it) and the
+            attempt, from 1: a retry restarts everything with ids of its own.
+        now: `Date.now()` of the whole attempt, in ms.
+        parent: the scheduled function it runs under, however deep.
+
+    """
+
+    __slots__ = (
+        "_last_stamp",
+        "activity",
+        "attempt",
+        "effects",
+        "environment",
+        "ids",
+        "now",
+        "parent",
+        "scheduled",
+        "transaction",
+    )
+
+    def __init__(
+        self,
+        environment: Environment,
+        snapshot: Snapshot,
+        invocation: tuple[str, int],
+        now: float,
+        parent: ScheduledFunction | None,
+    ) -> None:
+        self.environment = environment
+        self.transaction = Transaction(snapshot)
+        self.activity, self.attempt = invocation
+        self.now = now
+        self.parent = parent
+        self.ids = IdStream(self.seed)
+        self.effects: list[Effect] = []
+        self.scheduled = 0
+        self._last_stamp = -inf
+
+    @property
+    def seed(self) -> str:
+        """What the attempt's ids and random numbers derive from."""
+        return f"{self.activity}#{self.attempt}"
+
+    def insert(self, table: Table, fields: dict[str, Any]) -> Document:
+        """Write a new document of these frozen fields; its id and creation time are made here."""
+        document_id = self.ids.next(table.number)
+        document = table.document({"_creationTime": self._stamp(table), "_id": document_id, **fields})
+        self.transaction.insert(document)
+        return document
+
+    def replace(self, old: Document, value: dict[str, Any]) -> Document:
+        """Write a new revision, given with its ``_id`` and ``_creationTime``."""
+        document = old.table.document(value)
+        self.transaction.replace(old, document)
+        return document
+
+    def _stamp(self, table: Table) -> float:
+        """Return the next ``_creationTime`` (ms).
+
+        The moment of the begin, or a little after the newest stamp of this attempt or of this table, if that is later.
+        So stamps rise within an attempt over all its tables (convex-semantics 7), and within a table they follow the
+        order of begins, losing ones too. Two begins that insert into different tables do not see each other in them:
+        orders are told apart only where somebody could (architecture.md 6.3).
+        """
+        stamps = self.environment.stamps
+        newest = max(self._last_stamp, stamps.get(table.key, -inf))
+        stamp = max(float(self.now), newest + _STAMP_MS, nextafter(newest, inf))
+        self._last_stamp = stamps[table.key] = stamp
+        return int(stamp) if stamp.is_integer() else stamp  # as `values.freeze` spells numbers

@@ -1,0 +1,116 @@
+"""How a function ends: with a value or with a failure, as plain data that can be sent, stored and compared.
+
+A failure crosses every call edge as data and becomes an exception again where it arrives (convex-semantics 6.2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from convexsim.errors import ConvexError, ConvexSimError, FunctionError, InternalError, PlatformError, UsageError
+from convexsim.values import UNDEFINED, freeze, thaw
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["Failure", "Outcome", "Returned", "Threw", "failure_of", "outcome_of", "outcome_of_awaitable"]
+
+
+@frozen
+class Failure:
+    """What a function threw.
+
+    Attributes:
+        code: ``ConvexError`` for one that carries data, the platform's short code, or ``Error`` for anything else.
+        message: its text.
+        data: what a `ConvexError` carries.
+
+    """
+
+    code: str
+    message: str
+    data: Any = None
+
+    def exception(self) -> Exception:
+        """Return it as the exception that the caller gets."""
+        if self.code == "ConvexError":
+            return ConvexError(thaw(self.data))
+        return FunctionError(self.message, code=self.code)
+
+
+def failure_of(exception: Exception) -> Failure:
+    """Return an exception that a handler raised as data."""
+    if isinstance(exception, ConvexError):
+        try:
+            data = None if exception.data is UNDEFINED else freeze(exception.data, "data")
+        except PlatformError as refused:
+            return Failure(refused.code, f"A ConvexError carries what is no Convex value. {refused}")
+        return Failure("ConvexError", str(exception), data)
+    if isinstance(exception, ConvexSimError):
+        return Failure(exception.code, str(exception))
+    text = str(exception)
+    name = type(exception).__name__
+    # A bare message is what the component's author wrote; a KeyError's text is only the key, so it needs its name.
+    return Failure("Error", text if type(exception) in _SPEAKING else f"{name}: {text}" if text else name)
+
+
+_SPEAKING: Final = (Exception, RuntimeError, ValueError)
+
+
+@frozen
+class Returned:
+    """The function returned this frozen value."""
+
+    value: Any
+
+    def unwrap(self) -> Any:
+        """Return a copy that the caller may change."""
+        return thaw(self.value)
+
+
+@frozen
+class Threw:
+    """The function threw."""
+
+    failure: Failure
+
+    def unwrap(self) -> Any:
+        """Raise what was thrown."""
+        raise self.failure.exception()
+
+
+Outcome = Returned | Threw
+
+
+def outcome_of(call: Callable[[], Any]) -> Outcome:
+    """Call and return what came of it; a broken rule of convexsim's own, or a misuse of it, goes on as an exception."""
+    try:
+        return Returned(call())
+    except Exception as exception:  # noqa: BLE001 - whatever a handler throws is its outcome
+        return _thrown(exception)
+
+
+async def outcome_of_awaitable(call: Callable[[], Awaitable[Any]]) -> Outcome:
+    """Await what `call` returns, an action's coroutine, and return what came of it; see `outcome_of`."""
+    try:
+        return Returned(await call())
+    except Exception as exception:  # noqa: BLE001 - whatever a handler throws is its outcome
+        return _thrown(exception)
+
+
+def _thrown(exception: Exception) -> Threw:
+    if isinstance(exception, InternalError | UsageError):
+        raise exception
+    if not isinstance(exception, ConvexError | ConvexSimError) and _raised_in_convexsim(exception):
+        msg = f"convexsim broke a rule of its own: {type(exception).__name__}: {exception}".rstrip(": ") + "."
+        raise InternalError(msg, next_step="Please report it with the replay string.") from exception
+    return Threw(failure_of(exception))
+
+
+def _raised_in_convexsim(exception: BaseException) -> bool:
+    traceback = exception.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and str(traceback.tb_frame.f_globals.get("__name__")).startswith("convexsim.")

@@ -1,0 +1,204 @@
+"""Scheduled functions as rows: how they are written, canceled, started and finished inside a transaction.
+
+Owns the table ``_scheduled_functions`` and its states (convex-semantics 3). A row lives with the component that
+scheduled it, wherever its function runs. Each transition here is plain reads and writes of a transaction, so that
+cancel, start and finish race by the ordinary rules of conflict. Who runs what when: `actors/scheduler.py`.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from convexsim.errors import PlatformError
+from convexsim.functions.syscalls import Canceled, Scheduled
+from convexsim.values.ids import table_number_of
+
+if TYPE_CHECKING:
+    from convexsim.database.index import Document
+    from convexsim.functions.component import Mounted, Target
+    from convexsim.functions.execution import Execution
+
+__all__ = [
+    "HIDDEN_FIELDS",
+    "ScheduledFunction",
+    "cancel_function",
+    "finish_function",
+    "schedule_function",
+    "scheduled_of",
+    "start_function",
+]
+
+HIDDEN_FIELDS: Final = frozenset({"activity", "handle", "nextTs"})
+"""What a row holds for the platform; user code does not see it (convex-semantics 3.2)."""
+_FARTHEST_MS: Final = 5 * 366 * 86_400_000
+"""How far a target time may lie from now, in either direction (convex-semantics 3.1)."""
+
+
+@frozen
+class ScheduledFunction:
+    """A scheduled function as the platform carries it along.
+
+    Attributes:
+        component: the path of the component that scheduled it and owns its row.
+        id: of its row.
+        activity: the path of its invocation.
+        handle: of the function to run.
+        args: the frozen arguments object.
+        due_ms: when it may start: the later of its target time and the moment of scheduling.
+        created: the row's creation time.
+
+    """
+
+    component: str
+    id: str
+    activity: str
+    handle: str
+    args: Any
+    due_ms: float
+    created: float
+
+    @property
+    def order(self) -> tuple[float, str, float, str]:
+        """Its place among due functions (convex-semantics 3.3)."""
+        return (self.due_ms, self.component, self.created, self.id)
+
+
+def scheduled_of(row: Document) -> ScheduledFunction:
+    """Return what a row stands for."""
+    value = row.value
+    return ScheduledFunction(
+        row.table.component,
+        row.id,
+        value["activity"],
+        value["handle"],
+        value["args"][0],
+        value["nextTs"],
+        value["_creationTime"],
+    )
+
+
+def schedule_function(execution: Execution, mounted: Mounted, at_ms: float, target: Target, args: Any) -> str:
+    """Insert a row; under a canceled parent it is born canceled (convex-semantics 3.4).
+
+    The look at the parent's row is a read of this transaction like any other.
+    """
+    _check_moment(at_ms, execution.now)
+    execution.scheduled += 1
+    activity = f"{execution.activity}+{execution.scheduled}"
+    parent = execution.parent
+    born_canceled = parent is not None and _state(_row(execution, parent.component, parent.id)) == "canceled"
+    module, _, function = target.path.partition(":")
+    value: dict[str, Any] = {
+        "name": f"{module}.js:{function}",
+        "args": [args],
+        "scheduledTime": execution.now if born_canceled else at_ms,
+        "state": {"kind": "canceled" if born_canceled else "pending"},
+        "activity": activity,
+        "handle": target.handle,
+        "nextTs": max(at_ms, execution.now),
+    }
+    if born_canceled:
+        value["completedTime"] = execution.now
+    row = execution.insert(mounted.scheduled_functions, value)
+    execution.effects.append(
+        Scheduled(
+            row.id,
+            activity,
+            target.label,
+            at_ms,
+            "canceled" if born_canceled else "pending",
+            None if parent is None else parent.activity,
+        )
+    )
+    return row.id
+
+
+def cancel_function(execution: Execution, mounted: Mounted, scheduled_id: object) -> None:
+    """Cancel a scheduled function of a component (convex-semantics 3.4); a finished or unknown one stays as it is.
+
+    Raises:
+        PlatformError: InvalidArgument for what is no id, or one of another table; ScheduledFunctionCancelingItself on
+            a platform where `self_cancel` is ``throw``.
+
+    """
+    row = _row(execution, mounted.path, _checked_id(mounted, scheduled_id))
+    if row is None:
+        return
+    scheduled, parent = scheduled_of(row), execution.parent
+    if parent is not None and (parent.component, parent.id) == (scheduled.component, scheduled.id):
+        result = _cancel_itself(execution, row)
+    else:
+        result = _cancel_row(execution, row)
+    execution.effects.append(Canceled(scheduled.id, scheduled.activity, result))
+
+
+def _cancel_itself(execution: Execution, row: Document) -> str:
+    """Do what the platform does about a function that cancels itself: its parameter `self_cancel`."""
+    match execution.environment.platform.self_cancel:
+        case "throw":
+            msg = f"The scheduled function {scheduled_of(row).activity} cancels itself."
+            raise PlatformError(msg, code="ScheduledFunctionCancelingItself")
+        case "noop":
+            return "self: noop"
+        case "tree":
+            return _cancel_row(execution, row)
+
+
+def _cancel_row(execution: Execution, row: Document) -> str:
+    state = _state(row)
+    return _set_state(execution, row, "canceled") if state in ("pending", "inProgress") else state
+
+
+def _checked_id(mounted: Mounted, scheduled_id: object) -> str:
+    number = table_number_of(scheduled_id) if isinstance(scheduled_id, str) else None
+    table = None if number is None else mounted.table_numbered(number)
+    if number is None or (table is not None and table is not mounted.scheduled_functions):
+        what = "no document id" if table is None else f"an id of the table {table.name}"
+        msg = f"cancel got {scheduled_id!r}, which is {what}."
+        raise PlatformError(msg, code="InvalidArgument", next_step="Pass what ctx.scheduler.run_after returned.")
+    return str(scheduled_id)
+
+
+def start_function(execution: Execution, scheduled: ScheduledFunction) -> bool:
+    """Take a due function from pending to inProgress; False if it is not pending any more: canceled, or gone."""
+    row = _row(execution, scheduled.component, scheduled.id)
+    if row is None or _state(row) != "pending":
+        return False
+    execution.replace(row, {**row.value, "state": {"kind": "inProgress"}})
+    return True
+
+
+def finish_function(execution: Execution, scheduled: ScheduledFunction, error: str | None = None) -> str:
+    """Record a function's end and return its state; if it was canceled meanwhile, the outcome is discarded."""
+    row = _row(execution, scheduled.component, scheduled.id)
+    if row is None or _state(row) not in ("pending", "inProgress"):
+        return _state(row)
+    return _set_state(execution, row, "success" if error is None else "failed", error)
+
+
+def _check_moment(at_ms: float, now: float) -> None:
+    """Refuse what is no moment, or too far away (convex-semantics 3.1)."""
+    if type(at_ms) not in (int, float) or not isfinite(at_ms):
+        msg = f"{at_ms!r} is no moment in ms."
+        raise PlatformError(msg, code="InvalidArgument")
+    if abs(at_ms - now) > _FARTHEST_MS:
+        msg = f"The moment {at_ms!r} is more than five years from now ({now:g})."
+        raise PlatformError(msg, code="InvalidScheduledFunctionDelay")
+
+
+def _row(execution: Execution, component: str, scheduled_id: str) -> Document | None:
+    scheduled_functions = execution.environment.catalog.components[component].scheduled_functions
+    return execution.transaction.get(scheduled_functions, scheduled_id)
+
+
+def _state(row: Document | None) -> str:
+    return "gone" if row is None else str(row.value["state"]["kind"])
+
+
+def _set_state(execution: Execution, row: Document, kind: str, error: str | None = None) -> str:
+    state = {"kind": kind} if error is None else {"error": error, "kind": kind}
+    execution.replace(row, {**row.value, "state": state, "completedTime": execution.now})
+    return kind

@@ -1,0 +1,179 @@
+"""Invariants: what must hold, when it is asked, and against what.
+
+Owns the three kinds (`always` at every commit, `eventually` when nothing is left, `sometimes` in at least one run)
+and the view of a world that they look through. Knows no exploration: `simulation.py` asks at the right moments.
+
+An invariant is a function of a `View`. It holds unless it returns False or raises AssertionError; its docstring is the
+sentence that a report prints.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import frozen
+
+from convexsim.database.transaction import Transaction
+from convexsim.errors import UsageError
+from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
+from convexsim.functions.scheduled import HIDDEN_FIELDS
+from convexsim.values import thaw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convexsim.actors.client import Call
+    from convexsim.database.index import Table
+    from convexsim.database.snapshot import Snapshot
+    from convexsim.functions.environment import Answered, Environment
+
+__all__ = ["Invariant", "View", "Violation", "always", "as_invariant", "eventually", "judge", "sometimes"]
+
+When = Literal["always", "eventually", "sometimes"]
+Predicate = "Callable[[View], bool | None]"
+
+
+@frozen(eq=False)
+class Invariant:
+    """A named sentence that can be asked of a world.
+
+    Attributes:
+        when: ``always``: at the start and after every commit; ``eventually``: once, when nothing is left to do;
+            ``sometimes``: as ``eventually``, and one run in which it holds is enough.
+
+    """
+
+    name: str
+    when: When
+    sentence: str
+    predicate: Callable[[View], bool | None]
+
+
+@frozen
+class Violation:
+    """An invariant that did not hold, or a run that did not end as it must.
+
+    Attributes:
+        message: what the invariant said, or its sentence.
+        step: the step after which it was found broken.
+
+    """
+
+    invariant: str
+    message: str
+    step: int
+
+
+class View:
+    """A world as an invariant sees it: one snapshot, the clients' calls and the outside objects.
+
+    Reads of documents are recorded like a query's, in `reads`.
+    """
+
+    def __init__(self, environment: Environment, snapshot: Snapshot, calls: Sequence[Call], now: float) -> None:
+        self._environment = environment
+        self._transaction = Transaction(snapshot)
+        self._calls = calls
+        self.now = now
+        """Virtual time in ms."""
+
+    @property
+    def reads(self) -> Any:
+        """What was read so far (`database.reads.ReadSet`)."""
+        return self._transaction.reads
+
+    def documents(self, table: str, component: str = "") -> list[dict[str, Any]]:
+        """Return all documents of a table, oldest first.
+
+        Args:
+            table: its name, or ``_scheduled_functions``.
+            component: the path of its component; the root's is empty.
+
+        """
+        found = self._table(table, component)
+        index = found.indexes["by_creation_time"]
+        rows = self._transaction.scan(found, index, b"", b"\xff")
+        return [thaw({name: value for name, value in row.value.items() if name not in HIDDEN_FIELDS}) for row in rows]
+
+    def scheduled_functions(self, component: str = "") -> list[dict[str, Any]]:
+        """Return the rows of the functions that a component has scheduled."""
+        return self.documents(SCHEDULED_FUNCTIONS, component)
+
+    def external(self, name: str) -> list[Any]:
+        """Return what was appended to an outside object."""
+        return self._environment.external(name).entries
+
+    def calls(self, client: str | None = None) -> list[Call]:
+        """Return the calls of one client, or of all."""
+        return [call for call in self._calls if client is None or call.activity.startswith(f"{client}.")]
+
+    def answers(self, function: str) -> list[Answered]:
+        """Return the calls of a function that came back, in order, whoever called: clients, actions, the scheduler.
+
+        Args:
+            function: its label, ``component/module:function``; without a component it is the app's.
+
+        """
+        return [answered for answered in self._environment.answers if answered.function == function]
+
+    def _table(self, name: str, component: str) -> Table:
+        components = self._environment.catalog.components
+        if component not in components:
+            msg = f"There is no component {component!r} in this world."
+            raise UsageError(msg, next_step=did_you_mean(component, components))
+        tables = components[component].tables
+        if name not in tables:
+            msg = f"The component {component or 'app'!r} has no table {name!r}."
+            raise UsageError(msg, next_step=did_you_mean(name, tables))
+        return tables[name]
+
+
+def always(predicate: Callable[[View], bool | None]) -> Invariant:
+    """Make a function an invariant that must hold at every commit."""
+    return _invariant(predicate, "always")
+
+
+def eventually(predicate: Callable[[View], bool | None]) -> Invariant:
+    """Make a function an invariant that must hold when nothing is left to do."""
+    return _invariant(predicate, "eventually")
+
+
+def sometimes(predicate: Callable[[View], bool | None]) -> Invariant:
+    """Make a function an invariant that must hold at the end of at least one run: proof that a test gets there."""
+    return _invariant(predicate, "sometimes")
+
+
+def as_invariant(thing: object) -> Invariant:
+    """Return an invariant; a bare function is one that must hold at the end."""
+    if isinstance(thing, Invariant):
+        return thing
+    if callable(thing):
+        return eventually(thing)
+    msg = f"{thing!r} is no invariant."
+    raise UsageError(msg, next_step="Pass a function of a View, decorated with @always, @eventually or @sometimes.")
+
+
+def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
+    """Ask one invariant; None if it holds.
+
+    Raises:
+        UsageError: the invariant itself failed with something else than an assertion.
+
+    """
+    try:
+        holds = invariant.predicate(view)
+    except AssertionError as failure:
+        return Violation(invariant.name, str(failure).partition("\n")[0] or invariant.sentence, step)
+    except UsageError:
+        raise
+    except Exception as error:
+        msg = f"The invariant {invariant.name} itself failed: {type(error).__name__}: {error}."
+        raise UsageError(msg, next_step="An invariant returns a bool or asserts.") from error
+    return Violation(invariant.name, invariant.sentence, step) if holds is False else None
+
+
+def _invariant(predicate: Callable[[View], bool | None], when: When) -> Invariant:
+    name = getattr(predicate, "__name__", repr(predicate))
+    sentence = (inspect.getdoc(predicate) or name.replace("_", " ")).partition("\n")[0]
+    return Invariant(name, when, sentence, predicate)

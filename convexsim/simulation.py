@@ -1,0 +1,323 @@
+"""Simulation: builds the actors of a world, repeats "list enabled steps, choose, step" until quiet, and returns a run.
+
+Owns scenarios (who calls what, and what must hold), worlds (what a scenario writes into) and runs (what came of one
+list of choices). Knows no search: `explore/` decides which choices to try.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import attrs
+from attrs import define, field, frozen
+
+from convexsim.actors.client import Call, Client, Session, Wait
+from convexsim.actors.messages import StartClient
+from convexsim.actors.stepped import SteppedStage
+from convexsim.actors.threads import Threads, ThreadStage
+from convexsim.choices import ChoiceRecord, FirstChoices
+from convexsim.errors import UsageError
+from convexsim.functions.environment import Environment, External, Platform
+from convexsim.invariants import View, Violation, as_invariant, judge
+from convexsim.trace.event import Broken, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convexsim.actors.client import Entry, Script
+    from convexsim.choices import Choices
+    from convexsim.functions.component import Component
+    from convexsim.functions.define import FunctionKind
+    from convexsim.functions.environment import SelfCancel
+    from convexsim.functions.reference import Reference
+    from convexsim.invariants import Invariant
+
+__all__ = ["MAX_STEPS", "ClientScript", "Run", "Scenario", "Session", "Simulation", "World", "scenario"]
+
+MAX_STEPS: Final = 100_000
+"""Messages that a run may handle before it is stopped; reaching it is an outcome, and a violation."""
+
+Ending = Literal["quiet", "broken", "max_steps", "max_seconds"]
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+@frozen(eq=False)
+class Scenario:
+    """A world to be run: its app, what happens in it, and what must hold.
+
+    Attributes:
+        name: names it in replay strings and reports.
+        body: writes clients and outside objects into a fresh `World`.
+        platform: the parameters of the platform it runs on.
+        about: the first paragraph of the body's docstring.
+
+    """
+
+    name: str
+    app: Component
+    body: Callable[[World], None]
+    invariants: tuple[Invariant, ...]
+    platform: Platform
+    about: str
+
+    def variant(self, name: str, **platform: Any) -> Scenario:
+        """Return the same scenario under another name on a platform with other parameters."""
+        return attrs.evolve(self, name=_checked_name(name), platform=attrs.evolve(self.platform, **platform))
+
+
+def scenario(
+    *,
+    app: Component,
+    invariants: Sequence[Invariant | Callable[[View], bool | None]] = (),
+    platform: Platform | None = None,
+    self_cancel: SelfCancel | None = None,
+) -> Callable[[Callable[[World], None]], Scenario]:
+    """Make a function of a `World` a scenario.
+
+    Args:
+        app: what is deployed (`define_app`).
+        invariants: what must hold; a bare function must hold at the end.
+        platform: its parameters; all defaults if not given.
+        self_cancel: short for a platform that differs in this one parameter.
+
+    """
+    settings = platform if platform is not None else Platform()
+    if self_cancel is not None:
+        settings = attrs.evolve(settings, self_cancel=self_cancel)
+
+    def make(body: Callable[[World], None]) -> Scenario:
+        about = " ".join((inspect.getdoc(body) or "").partition("\n\n")[0].split())
+        checked = tuple(as_invariant(thing) for thing in invariants)
+        return Scenario(_checked_name(body.__name__), app, body, checked, settings, about)
+
+    return make
+
+
+class ClientScript:
+    """One client: what it calls, one call at a time and in order; different clients race."""
+
+    def __init__(self, name: str, calls: list[Call]) -> None:
+        self.name = name
+        self.entries: list[Entry] = []
+        self._calls = calls
+        self._count = 0
+
+    def query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Call:
+        """Add a query."""
+        return self._add("query", name, args)
+
+    def mutation(self, name: Reference | str, args: dict[str, Any] | None = None) -> Call:
+        """Add a mutation."""
+        return self._add("mutation", name, args)
+
+    def action(self, name: Reference | str, args: dict[str, Any] | None = None) -> Call:
+        """Add an action."""
+        return self._add("action", name, args)
+
+    def wait(self, delay_ms: float) -> None:
+        """Add a pause, in ms of virtual time."""
+        self.entries.append(Wait(delay_ms))
+
+    def run(self, script: Script) -> None:
+        """Add a coroutine function of a `Session`, for calls that depend on earlier answers."""
+        self.entries.append(script)
+
+    def _add(self, kind: FunctionKind, name: Reference | str, args: dict[str, Any] | None) -> Call:
+        self._count += 1
+        call = Call(f"{self.name}.{self._count}", kind, name, args if args is not None else {})
+        self._calls.append(call)
+        self.entries.append(call)
+        return call
+
+
+class World:
+    """What a scenario writes into: clients and the things outside the database."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.clients: dict[str, ClientScript] = {}
+        self.externals: dict[str, External] = {}
+
+    def client(self, name: str) -> ClientScript:
+        """Return the client of that name, a new one the first time."""
+        if name not in self.clients:
+            self.clients[_checked_name(name)] = ClientScript(name, self.calls)
+        return self.clients[name]
+
+    def external(self, name: str, plan: Sequence[Any] = ()) -> External:
+        """Declare an outside object; `plan` is what its `take` hands out, entry by entry."""
+        if name in self.externals:
+            msg = f"The world already has an external object {name!r}."
+            raise UsageError(msg, next_step="Declare each once.")
+        self.externals[name] = External(name, tuple(plan))
+        return self.externals[name]
+
+
+@define(eq=False)
+class Run:
+    """What came of one list of choices.
+
+    Attributes:
+        ending: ``quiet`` (nothing is left), ``broken`` (an `always` invariant failed), or which limit was reached.
+        violations: the invariants that did not hold.
+        unseen: names of the `sometimes` invariants that did not hold in this run.
+        steps: messages handled; `now` the virtual time at the end, in ms.
+        trace: its events; None if nobody asked for them.
+        view: the world at the end, for questions.
+
+    """
+
+    scenario: Scenario
+    record: ChoiceRecord
+    ending: Ending = "quiet"
+    violations: list[Violation] = field(factory=list)
+    unseen: list[str] = field(factory=list)
+    steps: int = 0
+    now: float = 0.0
+    trace: Trace | None = None
+    view: View = field(default=None)
+
+    @property
+    def indexes(self) -> tuple[int, ...]:
+        """The run as its list of choices."""
+        return self.record.indexes
+
+    @property
+    def calls(self) -> list[Call]:
+        """The clients' calls and how they ended."""
+        return self.view.calls()
+
+
+@define(eq=False)
+class Simulation:
+    """One run of one scenario under one list of choices.
+
+    Attributes:
+        choices: who answers; the plain serial run if not given.
+        level: the granularity of choices: 1 every message, 2 begins and commits, 3 a mutation is one step.
+        trace: whether to keep the events.
+        max_steps: where to stop.
+        mode: ``stepped``, one message at a time, or ``threads``: the same actors on real threads, as a stress test
+            (`Threads` says more exactly how). No choices decide their order, so nothing replays it; events stand in the
+            order of real time. There the committer's thread judges `always`, before anybody hears of a commit.
+
+    """
+
+    scenario: Scenario
+    choices: Choices | None = None
+    level: int = field(default=2, kw_only=True)
+    trace: bool = field(default=True, kw_only=True)
+    max_steps: int = field(default=MAX_STEPS, kw_only=True)
+    mode: Literal["stepped", "threads"] | Threads = field(default="stepped", kw_only=True)
+    _record: ChoiceRecord = field(init=False)
+    _trace: Trace | None = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.level not in (1, 2, 3):
+            msg = f"The level {self.level!r} is not 1, 2 or 3."
+            raise UsageError(msg, next_step="1 chooses every message, 2 begins and commits, 3 whole mutations.")
+        if self.mode not in ("stepped", "threads") and not isinstance(self.mode, Threads):
+            msg = f"The mode {self.mode!r} is neither 'stepped' nor 'threads'."
+            raise UsageError(msg, next_step="Pass one of them, or Threads(...).")
+        self._record = ChoiceRecord(self.choices if self.choices is not None else FirstChoices())
+        self._trace = Trace() if self.trace else None
+
+    def run(self) -> Run:
+        """Run to the end: until nothing is left to do, an `always` invariant breaks, or a limit is reached."""
+        world = World()
+        self.scenario.body(world)
+        environment = Environment(self.scenario.app.catalog(), self.scenario.platform, world.externals)
+        run = Run(self.scenario, self._record, trace=self._trace)
+        if self.mode == "stepped":
+            with SteppedStage(environment, self._record, self.level, self._trace) as stepped:
+                monitor = _Monitor(stepped, world, run)
+                run.ending = self._step(stepped, world, monitor)
+        else:
+            settings = Threads() if self.mode == "threads" else self.mode
+            with ThreadStage(environment, self._record, self._trace, settings, self.max_steps) as threads:
+                monitor = _Monitor(threads, world, run)
+                run.ending = self._let_run(threads, world, monitor)
+        monitor.close()
+        return run
+
+    def _step(self, stage: SteppedStage, world: World, monitor: _Monitor) -> Ending:
+        _start_clients(stage, world)
+        dispatcher = stage.dispatcher
+        while monitor.commits_hold():
+            if dispatcher.steps >= self.max_steps:
+                return "max_steps"
+            if not dispatcher.step():
+                return "quiet"
+        return "broken"
+
+    def _let_run(self, stage: ThreadStage, world: World, monitor: _Monitor) -> Ending:
+        if not monitor.commits_hold():
+            return "broken"
+        stage.on_commit = monitor.commits_hold
+        _start_clients(stage, world)
+        return stage.play()
+
+
+class _Monitor:
+    """Asks the invariants of one run, each at its moments, and notes what did not hold."""
+
+    def __init__(self, stage: SteppedStage | ThreadStage, world: World, run: Run) -> None:
+        self._stage = stage
+        self._world = world
+        self._run = run
+        self._at_commits = [invariant for invariant in run.scenario.invariants if invariant.when == "always"]
+        self._at_end = [invariant for invariant in run.scenario.invariants if invariant.when != "always"]
+        self._judged_ts = -1
+
+    def commits_hold(self) -> bool:
+        """Ask what must hold at every commit, if there was one since the last time."""
+        ts = self._stage.database.snapshot.ts
+        if self._at_commits and ts != self._judged_ts:
+            self._judged_ts = ts
+            self._ask(self._at_commits)
+        return not self._run.violations
+
+    def close(self) -> None:
+        """Ask what must hold at the end, if the run came to one, and note how it stands."""
+        stage, run = self._stage, self._run
+        run.steps, run.now, run.view = stage.steps, stage.now, self._look()
+        if run.ending == "quiet":
+            self._ask(self._at_end)
+        elif run.ending == "max_steps":
+            run.violations.append(Violation("ends", f"The run did not end within {run.steps} steps.", run.steps))
+        elif run.ending == "max_seconds":
+            msg = "The run did not end within the real time that it was given (Threads.max_seconds)."
+            run.violations.append(Violation("ends", msg, run.steps))
+        if run.trace is not None:
+            for broken in run.violations:
+                run.trace.add(Broken(run.steps, run.now, "", broken.invariant, broken.message))
+
+    def _look(self) -> View:
+        stage = self._stage
+        return View(stage.environment, stage.database.snapshot, self._world.calls, stage.now)
+
+    def _ask(self, asked: Sequence[Invariant]) -> None:
+        view = self._look()
+        for invariant in asked:
+            broken = judge(invariant, view, self._stage.steps)
+            if broken is None:
+                continue
+            if invariant.when == "sometimes":
+                self._run.unseen.append(invariant.name)
+            else:
+                self._run.violations.append(broken)
+
+
+def _start_clients(stage: SteppedStage | ThreadStage, world: World) -> None:
+    for client in world.clients.values():
+        ref = stage.start(Client, client.name, client.entries, world.calls)
+        ref.tell(StartClient(client.name))
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        msg = f"{name!r} cannot name a client or scenario."
+        raise UsageError(msg, next_step="Use letters, digits, _ and -, beginning with a letter.")
+    return name

@@ -1,0 +1,1 @@
+"""What happened: the events of a run, and how to show them. Pure; read `event.py` first."""

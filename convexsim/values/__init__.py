@@ -1,0 +1,59 @@
+"""What data is: Convex values, their order, their ids, their JSON, their validators and the schemas made of these.
+
+A pure room: it knows no actor, no clock and no choice. Read on in `spelling.py` and `value.py`.
+"""
+
+from convexsim.values.ids import IdStream, decode_id, encode_id, table_number_of
+from convexsim.values.json_codec import dumps, from_json, to_json
+from convexsim.values.keys import after, decode_key, encode, encode_key, format_key, prefix_end
+from convexsim.values.schema import SchemaDefinition, TableDefinition, define_schema, define_table, lookup_field
+from convexsim.values.spelling import UNDEFINED, Int64, Undefined, show
+from convexsim.values.validators import (
+    AnyValidator,
+    ObjectValidator,
+    OptionalValidator,
+    ValidationFailure,
+    Validator,
+    as_object,
+    v,
+)
+from convexsim.values.value import MAX_SAFE_INTEGER, Value, check_identifier, equal, freeze, size_of, thaw
+
+__all__ = [
+    "MAX_SAFE_INTEGER",
+    "UNDEFINED",
+    "AnyValidator",
+    "IdStream",
+    "Int64",
+    "ObjectValidator",
+    "OptionalValidator",
+    "SchemaDefinition",
+    "TableDefinition",
+    "Undefined",
+    "ValidationFailure",
+    "Validator",
+    "Value",
+    "after",
+    "as_object",
+    "check_identifier",
+    "decode_id",
+    "decode_key",
+    "define_schema",
+    "define_table",
+    "dumps",
+    "encode",
+    "encode_id",
+    "encode_key",
+    "equal",
+    "format_key",
+    "freeze",
+    "from_json",
+    "lookup_field",
+    "prefix_end",
+    "show",
+    "size_of",
+    "table_number_of",
+    "thaw",
+    "to_json",
+    "v",
+]

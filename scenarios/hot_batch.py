@@ -1,0 +1,42 @@
+"""The hot batch: twenty clients add to one batch at the same moment, and fifteen of them get an error.
+
+An add in 1.0.5 inserts a row of its own, which conflicts with nobody. But to know whether the threshold is reached it
+then counts the rows of the batch, and so it has read the very range into which everybody else inserts. In lockstep
+(all begin, then all commit, then the losers begin again) one add wins each round. A mutation called by a client is
+tried five times in all, so five rounds, five winners; the other fifteen give up with a conflict error.
+"""
+
+from collections import Counter
+
+from components.batch_processor import host_app
+from convexsim import Lockstep, World, api, check, eventually, scenario
+
+CLIENTS = 20
+
+app = host_app("1.0.5", {"maxBatchSize": 1_000, "flushIntervalMs": 0})
+
+
+@eventually
+def every_add_succeeds(view):
+    """Concurrent adds all succeed within the platform's retries."""
+    failed = [call.activity for call in view.calls() if call.error is not None]
+    assert not failed, f"{CLIENTS - len(failed)} of {CLIENTS} adds succeeded, {len(failed)} exhausted their retries"
+
+
+@scenario(app=app, invariants=[every_add_succeeds])
+def hot_batch(world: World):
+    """Twenty clients add one item each to the same batch."""
+    for number in range(CLIENTS):
+        args = {"batchId": "events", "items": [number]}
+        world.client(f"client{number}").mutation(api.driver.add_items, args)
+
+
+if __name__ == "__main__":
+    report = check(hot_batch, Lockstep(), simplify=False)
+    print(report)
+    if report.finding is not None:
+        run = report.finding.run
+        outcomes = Counter("stored" if call.error is None else "gave up" for call in run.calls)
+        print(f"outcomes: {dict(sorted(outcomes.items()))}")
+        print(f"rows in the batch: {len(run.view.documents('batchItems', 'batchProcessor'))}")
+        print(f"one of the errors: {next(call.error for call in run.calls if call.error)}")

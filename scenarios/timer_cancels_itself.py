@@ -1,0 +1,47 @@
+"""The timer that cancels itself: version 1.0.5 of the batch processor and its own deadline.
+
+A batch below its threshold is flushed by a timer: a function that the first add schedules. That timer runs a mutation
+which marks the batch as flushing, schedules the delivery, and, tidying up, cancels the batch's timer. But the timer is
+what is running. What a platform makes of a function that cancels itself has changed twice (`self_cancel`):
+
+* tree   (every platform that 1.0.5 met): the timer is canceled, and what is scheduled under a canceled parent is born
+         canceled. The delivery never runs; the batch is flushing for ever.
+* throw  (June 2026): the mutation fails, the timer with it. The batch goes on accumulating, with nobody to flush it.
+* noop   (today): a warning, and nothing else. The items arrive.
+
+No second client and no fault is needed, only time.
+"""
+
+from components.batch_processor import host_app
+from convexsim import RandomWalk, World, api, check, eventually, scenario
+
+ITEMS = ["sign-up", "purchase"]
+
+app = host_app("1.0.5", {"maxBatchSize": 100, "flushIntervalMs": 1_000})
+
+
+@eventually
+def every_item_is_delivered(view):
+    """When nothing is left to do, every item that was added has been delivered."""
+    delivered = [item for entry in view.external("deliveries") for item in entry["items"]]
+    states = [batch["status"] for batch in view.documents("batches", "batchProcessor")]
+    assert delivered == ITEMS, f"delivered {delivered} of {ITEMS}, and the batch is {' and '.join(states)}"
+
+
+@scenario(app=app, invariants=[every_item_is_delivered], self_cancel="tree")
+def timer_cancels_itself(world: World):
+    """One client adds two items, far below the threshold; a second later the batch's timer is due."""
+    world.external("processBatch")
+    world.external("deliveries")
+    world.client("alice").mutation(api.driver.add_items, {"batchId": "events", "items": ITEMS})
+
+
+on_throw = timer_cancels_itself.variant("timer_cancels_itself_throw", self_cancel="throw")
+on_noop = timer_cancels_itself.variant("timer_cancels_itself_noop", self_cancel="noop")
+
+if __name__ == "__main__":
+    for each in (timer_cancels_itself, on_throw, on_noop):
+        report = check(each, RandomWalk(runs=20, seed=1))
+        print(report)
+        if report.finding is not None:
+            print(report.story(), end="\n\n")

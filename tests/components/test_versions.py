@@ -1,0 +1,49 @@
+"""The table of versions: each row is complete, and becomes a fresh component."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.batch_processor import VERSIONS, component, host_app
+from convexsim import UsageError
+
+PUBLIC = {"addItems", "flushBatch", "getBatchStatus", "getAllBatchesForBaseId", "getFlushHistory", "deleteBatch"}
+INTERNAL = {
+    "getBatch",
+    "collectBatchItems",
+    "maybeFlush",
+    "doFlushTransition",
+    "executeFlush",
+    "recordFlushResult",
+    "scheduledIntervalFlush",
+}
+
+
+def test_the_accumulator_of_1_0_5_has_these_functions_and_no_others() -> None:
+    functions = VERSIONS["1.0.5"].functions
+    assert {name for name, definition in functions.items() if definition.is_public} == PUBLIC
+    assert {name for name, definition in functions.items() if not definition.is_public} == INTERNAL
+
+
+def test_the_schema_of_1_0_5() -> None:
+    tables = VERSIONS["1.0.5"].schema.tables
+    assert {name: list(table.indexes) for name, table in tables.items()} == {
+        "batches": ["by_batchId", "by_baseBatchId_status", "by_baseBatchId_sequence", "by_status"],
+        "batchItems": ["by_batchDocId", "by_batchDocId_createdAt"],
+        "iteratorJobs": ["by_jobId", "by_status"],
+        "flushHistory": ["by_batchId"],
+    }
+
+
+def test_every_call_makes_a_component_of_its_own() -> None:
+    first, second = component("1.0.5"), component("1.0.5")
+    assert first is not second
+    assert first.name == "batchProcessor"
+    assert sorted(first.functions) == sorted(f"lib:{name}" for name in VERSIONS["1.0.5"].functions)
+
+
+@pytest.mark.parametrize("make", [component, host_app])
+def test_an_unknown_version_names_those_there_are(make: object) -> None:
+    assert callable(make)
+    with pytest.raises(UsageError, match=r"no version '9\.9\.9'.*There are: .*1\.0\.5"):
+        make("9.9.9")

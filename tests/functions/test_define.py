@@ -1,0 +1,164 @@
+"""How functions are defined and named: colours, parameters, spelling, references (architecture.md 4)."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import pytest
+
+from convexsim import (
+    FunctionDefinition,
+    PlatformError,
+    UsageError,
+    action,
+    api,
+    components,
+    define_app,
+    define_component,
+    internal,
+    internal_action,
+    internal_mutation,
+    internal_query,
+    mutation,
+    query,
+    v,
+)
+from convexsim.functions.reference import make_handle, parse_handle, parts_of
+from convexsim.functions.spelling import to_camel
+from tests.support import Bench, module, nothing
+
+
+async def coroutine(ctx: Any) -> None: ...
+
+
+def plain(ctx: Any) -> None: ...
+
+
+def second(ctx: Any, n: int) -> int:
+    return n
+
+
+@pytest.mark.parametrize("decorate", [query, mutation, internal_query, internal_mutation])
+def test_queries_and_mutations_are_plain(decorate: Any) -> None:
+    assert decorate(plain).kind in ("query", "mutation")
+    with pytest.raises(UsageError, match="must be a plain `def`"):
+        decorate(coroutine)
+
+
+@pytest.mark.parametrize("decorate", [action, internal_action])
+def test_actions_are_coroutines(decorate: Any) -> None:
+    assert decorate(coroutine).kind == "action"
+    with pytest.raises(UsageError, match="must be a `async def`"):
+        decorate(plain)
+
+
+def test_the_twins_differ_in_visibility_only() -> None:
+    for public, hidden, handler in (
+        (query, internal_query, plain),
+        (mutation, internal_mutation, plain),
+        (action, internal_action, coroutine),
+    ):
+        one, other = public(handler), hidden(handler)
+        assert (one.is_public, other.is_public) == (True, False)
+        assert one.kind == other.kind
+
+
+def test_a_decorator_is_used_bare_or_with_validators() -> None:
+    args = {"n": v.number()}
+    for made in (mutation(second), mutation()(second), mutation(args=args)(second)):
+        assert isinstance(made, FunctionDefinition)
+        assert made(None, 5) == 5  # callable as a plain helper
+
+
+def test_handlers_that_would_differ_from_run_to_run_are_refused() -> None:
+    with pytest.raises(UsageError, match="`time`"):
+        mutation(lambda _: time.time())
+    with pytest.raises(UsageError, match=r"ctx\.random\(\)"):
+        query(lambda _: [random.random() for _ in range(3)])  # noqa: S311 - to be refused
+
+
+@pytest.mark.parametrize(
+    ("handler", "said"),
+    [
+        (lambda ctx: ctx, "no parameter for its argument `batchId`"),
+        (lambda ctx, batch_id, more: (ctx, batch_id, more), "parameters that its args do not name: more"),
+        (lambda ctx, batch_id, limit: (ctx, batch_id, limit), "optional argument `limit` without a default"),
+    ],
+)
+def test_parameters_are_the_arguments_in_snake_case(handler: Any, said: str) -> None:
+    args: dict[str, Any] = {"batchId": v.string()} | ({"limit": v.optional(v.number())} if "limit" in said else {})
+    with pytest.raises(UsageError, match=said):
+        mutation(args=args)(handler)
+
+
+def test_arguments_arrive_in_snake_case_and_absent_ones_keep_their_defaults() -> None:
+    args: dict[str, Any] = {"batchId": v.string(), "limit": v.optional(v.number()), "from": v.optional(v.string())}
+
+    @mutation(args=args)
+    def go(ctx: Any, batch_id: str, limit: int = 7, from_: str = "start") -> Any:
+        return [batch_id, limit, from_]
+
+    @mutation(args=args)
+    def anything(ctx: Any, **fields: Any) -> Any:
+        return fields
+
+    bench = Bench(define_app({"m": module(nothing)}))
+    assert bench.do(go, {"batchId": "b"}) == ["b", 7, "start"]
+    assert bench.do(go, {"batchId": "b", "limit": 0, "from": "x"}) == ["b", 0, "x"]
+    assert bench.do(anything, {"batchId": "b"}) == {"batchId": "b"}
+    extra = bench.attempt(mutation(lambda _, known=1: known), {"unknown": 1})
+    assert extra.code == "InvalidArgument"
+    assert "unknown" in extra.message
+
+
+@pytest.mark.parametrize(
+    ("python", "convex"),
+    [
+        ("add_items", "addItems"),
+        ("addItems", "addItems"),
+        ("a", "a"),
+        ("a_b_c", "aBC"),
+        ("_x_y", "_xY"),
+        ("from_", "from"),
+    ],
+)
+def test_one_converter_maps_the_spellings(python: str, convex: str) -> None:
+    assert to_camel(python) == convex
+
+
+def test_references_name_and_do_not_resolve() -> None:
+    assert str(api.lib.add_items) == str(internal.lib.addItems) == "function://;lib:addItems"
+    assert str(components.batch_processor.lib.add_items) == "function://batchProcessor;lib:addItems"
+    assert parts_of(api.folder.lib.add_items) == (None, "folder/lib:addItems")
+    assert parts_of(components.child.lib.go) == ("child", "lib:go")
+    assert api.lib.go == internal.lib.go != components.lib.go
+    assert len({api.lib.go, internal.lib.go, api.lib.stop}) == 2
+    for short in (api, api.lib, components.child, components.child.lib):
+        with pytest.raises(PlatformError, match="names no function"):
+            parts_of(short)
+
+
+def test_handles_are_spelled_and_read() -> None:
+    for component, path in (("", "m:go"), ("a/b", "folder/m:go")):
+        assert parse_handle(make_handle(component, path)) == (component, path)
+    for wrong in ("", "m:go", "function://", "function://;go", "function://m:go", "other://;m:go"):
+        with pytest.raises(PlatformError, match="no function handle"):
+            parse_handle(wrong)
+
+
+def test_an_app_is_mounted_once_under_names_that_differ() -> None:
+    child = define_component("child", {"m": module(nothing)})
+    app = define_app({"m": module(nothing)})
+    app.use(child)
+    app.use(child, name="twin")
+    with pytest.raises(UsageError, match="already uses"):
+        app.use(child)
+    assert list(app.catalog().components) == ["", "child", "twin"]
+    with pytest.raises(UsageError, match="has already run"):
+        app.use(child, name="late")
+    with pytest.raises(UsageError, match="defines no function"):
+        define_app({"empty": {}})
+    with pytest.raises(UsageError, match="component name"):
+        define_component("no-name", {"m": module(nothing)})

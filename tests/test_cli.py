@@ -1,0 +1,603 @@
+"""The command line: what it prints, its exit codes, and that whatever goes wrong is one line and never a traceback."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import convexsim
+from convexsim import cli, simulation
+from convexsim.cli import main
+
+ROOT = Path(__file__).parents[1]
+START = "import sys; from convexsim.cli import main; sys.exit(main())"
+
+LESSON = '''\
+"""Two people press the same button."""
+from convexsim import (
+    action, api, define_app, define_schema, define_table, eventually, mutation, query, scenario, sometimes, v
+)
+
+schema = define_schema({"counters": define_table({"value": v.number()})})
+
+@query
+def read(ctx):
+    row = ctx.db.query("counters").first()
+    return 0 if row is None else row["value"]
+
+@mutation(args={"value": v.number()})
+def write(ctx, value):
+    row = ctx.db.query("counters").first()
+    if row is None:
+        ctx.db.insert("counters", {"value": value})
+    else:
+        ctx.db.patch(row["_id"], {"value": value})
+
+@action
+async def bump(ctx):
+    await ctx.run_mutation(api.m.write, {"value": await ctx.run_query(api.m.read) + 1})
+
+app = define_app({"m": {"read": read, "write": write, "bump": bump}}, schema)
+
+@eventually
+def two_bumps_make_two(view):
+    """Every bump counts."""
+    counted = sum(row["value"] for row in view.documents("counters"))
+    assert counted == 2, f"two bumps, but {counted} counted"
+
+@scenario(app=app, invariants=[two_bumps_make_two])
+def racy(world):
+    """Two actions that read first and write later."""
+    for name in ("alice", "bob"):
+        world.client(name).action(api.m.bump)
+
+@scenario(app=app)
+def calm(world):
+    """One
+    mutation.
+
+    And more about it.
+    """
+    world.client("alice").mutation(api.m.write, {"value": 1})
+'''
+CALM_STORY = """\
+calm: One mutation.
+
+ms  who      what
+ 0  alice.1  calls mutation m:write {value: 1}
+    alice.1  begins attempt 1 at ts 0
+    alice.1  commits as ts 1
+               inserts counters/1 {value: 1}
+    alice.1  returns null
+
+"""
+BROKEN = "  broken: two_bumps_make_two: two bumps, but 1 counted"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder with one script, `lesson.py`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lesson.py").write_text(LESSON, encoding="utf-8")
+    return tmp_path
+
+
+def script(body: str, name: str = "other.py") -> None:
+    head = "from convexsim import *\n"
+    Path(name).write_text(head + body, encoding="utf-8")
+
+
+def process(*words: str, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", START, *words]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, encoding="utf-8")
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Return the one line in which a command was refused."""
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("convexsim: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert "Traceback" not in err
+    return err.removeprefix("convexsim: ").rstrip("\n")
+
+
+# --------------------------------------------------------------------------------------------------------------- run
+
+
+def test_run_tells_the_serial_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "lesson.py:calm"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(CALM_STORY)
+    verdict, how, rest = out.removeprefix(CALM_STORY).split("\n")
+    assert re.fullmatch(r"calm: nothing broke \(level 2, \d+ steps, 0 ms\)", verdict)
+    assert re.fullmatch(r"replay it: convexsim replay lesson\.py 'cs1\.L2\.calm\.0\.[0-9a-f]{6}'", how)
+    assert rest == ""
+
+
+def test_a_broken_run_ends_with_1_and_its_line_repeats_it(capsys: pytest.CaptureFixture[str]) -> None:
+    seed = next(seed for seed in range(50) if main(["run", "lesson.py:racy", "--seed", str(seed)]) == 1)
+    capsys.readouterr()
+    assert main(["run", "lesson.py:racy", "--seed", str(seed)]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.rstrip("\n").split("\n")
+    assert lines[0] == "racy: Two actions that read first and write later."
+    assert re.fullmatch(r"racy: BROKEN \(level 2, \d+ steps, 0 ms\)", lines[-3])
+    assert lines[-2] == BROKEN
+    assert "BROKEN two_bumps_make_two: two bumps, but 1 counted" in lines[-5]
+    command = shlex.split(lines[-1].removeprefix("replay it: "))
+    assert command[0] == "convexsim"
+    assert main(command[1:]) == 1
+    assert capsys.readouterr().out == out
+
+
+def test_the_serial_run_of_the_racy_scenario_holds() -> None:
+    assert main(["run", "lesson.py:racy"]) == 0
+
+
+def test_a_seed_gives_one_order_and_another_seed_another(capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = []
+    for seed in (1, 1, 2, 3, 4, 5):
+        main(["run", "lesson.py:racy", "--seed", str(seed)])
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    assert len(set(outputs)) > 1
+
+
+def test_the_level_stands_in_the_replay_string(capsys: pytest.CaptureFixture[str]) -> None:
+    for level in ("1", "2", "3"):
+        assert main(["run", "lesson.py:calm", "--level", level]) == 0
+        out = capsys.readouterr().out
+        assert f"'cs1.L{level}.calm." in out
+        assert f"(level {level}, " in out
+
+
+def test_steps_are_shown_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "lesson.py:calm", "--steps"]) == 0
+    assert "· step 1: Committer handles start" in capsys.readouterr().out
+
+
+def test_the_scenario_can_be_named_in_two_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["lesson.py:calm"], ["lesson.py", "--scenario", "calm"], ["lesson.py:calm", "--scenario", "calm"]):
+        assert main(["run", *words]) == 0
+        assert capsys.readouterr().out.startswith("calm: ")
+    assert refused(capsys, "run", "lesson.py:calm", "--scenario", "racy") == (
+        "Two scenarios are named, 'calm' and 'racy'. Name one."
+    )
+
+
+def test_run_wants_one_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "run", "lesson.py") == (
+        "lesson.py defines 2 scenarios: racy, calm. Name one: lesson.py:racy."
+    )
+
+
+def test_failed_calls_and_missed_events_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    script(
+        "@mutation\ndef no(ctx): raise RuntimeError('no,\\nnever')\n"
+        "@sometimes\ndef seen(view): return False\n"
+        "@scenario(app=define_app({'m': {'no': no}}), invariants=[seen])\n"
+        "def it(world): world.client('al').mutation(api.m.no)\n"
+    )
+    assert main(["run", "other.py"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("it\n\nms  who ")
+    assert "\n  did not happen in this run: seen\n  failed: al.1: no,\\nnever\n" in out
+
+
+def test_run_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    script("print('hello')\n" + LESSON)
+    assert main(["run", "other.py:racy", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "hello\n"
+    *events, last = [json.loads(line) for line in out.splitlines()]
+    told = [event["event"] for event in events if event["activity"] == "alice.1" and event["event"] != "Stepped"]
+    assert told == ["Called", "Ended"]
+    run = last["run"]
+    assert run.pop("replay").startswith("cs1.L2.racy.0.")
+    assert run.pop("steps") > 10
+    assert run == {
+        "scenario": "racy",
+        "level": 2,
+        "ending": "quiet",
+        "now_ms": 0,
+        "violations": [],
+        "unseen": [],
+        "failed_calls": {},
+    }
+
+
+# ----------------------------------------------------------------------------------------------------------- explore
+
+
+def test_explore_runs_every_scenario_and_shows_the_simplest_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "lesson.py", "--runs", "40", "--seed", "7"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    story, _, calm = out.rpartition("\n\n")
+    assert calm == "calm: no failure in 40 runs (random walk, seed 7, level 2)\n"
+    assert story.startswith("racy: Two actions that read first and write later.\n\nms  who ")
+    assert re.search(r"\nracy: BROKEN after \d+ runs? \(random walk, seed 7, level 2\)\n", story)
+    assert f"\n{BROKEN}\n" in story
+    (command,) = re.findall(r"\nreplay it: convexsim (.*)$", story)
+    assert main(shlex.split(command)) == 1
+    assert capsys.readouterr().out.split("\n\n")[1] == story.split("\n\n")[1]
+
+
+def test_explore_runs_the_scenario_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "lesson.py:calm", "--runs", "1"]) == 0
+    assert capsys.readouterr().out == "calm: no failure in 1 run (random walk, seed 0, level 2)\n"
+
+
+def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "lesson.py", "--runs", "40", "--level", "3", "--json"]) == 1
+    racy, calm = (json.loads(line)["report"] for line in capsys.readouterr().out.splitlines())
+    finding = racy.pop("finding")
+    (violation,) = finding["violations"]
+    assert violation["invariant"] == "two_bumps_make_two"
+    assert violation["message"] == "two bumps, but 1 counted"
+    assert finding["found_at_run"] == racy.pop("runs")
+    assert finding["choices_after"] <= finding["choices_before"]
+    assert finding["replay"].startswith("cs1.L3.racy.")
+    common = {"explorer": "random walk, seed 0", "level": 3, "exhausted": False, "interrupted": False}
+    common |= {"unreached": [], "failed_calls": {}}
+    assert racy == {"scenario": "racy", "holds": False, **common}
+    assert calm == {"scenario": "calm", "holds": True, "finding": None, "runs": 40, **common}
+
+
+def test_what_never_happens_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    script(
+        "@sometimes\ndef seen(view): return False\n"
+        "@scenario(app=define_app({}), invariants=[seen])\ndef it(world): pass\n"
+    )
+    assert main(["explore", "other.py", "--runs", "2"]) == 1
+    assert "never happened: seen" in capsys.readouterr().out
+
+
+def test_the_same_seed_prints_the_same_bytes_in_every_process() -> None:
+    outputs = []
+    for hash_seed in ("1", "2"):
+        with process("explore", "lesson.py", "--runs", "30", PYTHONHASHSEED=hash_seed) as explored:
+            outputs.append(explored.communicate())
+            assert explored.returncode == 1
+    assert outputs[0] == outputs[1]
+    assert outputs[0][1] == ""
+
+
+class Terminal(io.StringIO):
+    """An error stream that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter(number * 0.0625 for number in range(1_000))
+    monkeypatch.setattr(cli, "monotonic", lambda: next(seconds))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main(["explore", "lesson.py:calm", "--runs", "5"]) == 0
+    first, second = "calm: 2 of 5 runs, 16 runs/s", "calm: 4 of 5 runs, 16 runs/s"
+    assert terminal.getvalue() == f"\r{first}\r{second}\r{' ' * len(second)}\r"
+    assert capsys.readouterr().out == "calm: no failure in 5 runs (random walk, seed 0, level 2)\n"
+
+
+# ------------------------------------------------------------------------------------------------------------ replay
+
+
+def test_replay_refuses_what_is_no_string_of_this_file(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "lesson.py:calm", "--json"])
+    good = json.loads(capsys.readouterr().out.splitlines()[-1])["run"]["replay"]
+    assert "'nonsense' is no replay string" in refused(capsys, "replay", "lesson.py", "nonsense")
+    assert "'calmer', which is not here" in refused(capsys, "replay", "lesson.py", good.replace("calm", "calmer"))
+    assert "no longer fits 'calm'" in refused(capsys, "replay", "lesson.py", good[:-6] + "000000")
+    assert main(["replay", "lesson.py", good]) == 0
+    assert capsys.readouterr().out.startswith(CALM_STORY)
+
+
+def test_replay_as_json_is_the_run_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "lesson.py:racy", "--seed", "3", "--level", "1", "--json"]) in (0, 1)
+    out = capsys.readouterr().out
+    string = json.loads(out.splitlines()[-1])["run"]["replay"]
+    main(["replay", "lesson.py", string, "--json"])
+    assert capsys.readouterr().out == out
+
+
+# ------------------------------------------------------------------------------------------------- wrong usage, files
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "the following arguments are required: COMMAND (see convexsim --help)"),
+        (["walk"], "invalid choice: 'walk'"),
+        (["run"], "the following arguments are required: SCENARIO.py[:NAME] (see convexsim run --help)"),
+        (["run", "lesson.py", "--level", "4"], "argument --level: invalid choice: "),
+        (["explore", "lesson.py", "--runs", "many"], "argument --runs: invalid int value: 'many'"),
+        (["explore", "lesson.py", "--runs", "0"], "A random walk of 0 runs explores nothing."),
+        (["explore", "lesson.py", "--fast"], "unrecognized arguments: --fast"),
+        (["replay", "lesson.py"], "the following arguments are required: STRING"),
+        (["run", "lesson.py:clam"], "There is no scenario 'clam'. Did you mean 'calm'?"),
+        (["run", "leson.py"], "There is no file leson.py. Did you mean 'lesson.py'?"),
+        (["run", "lesson"], "There is no file lesson. Did you mean 'lesson.py'?"),
+        (["run", "zzz.py"], "There is no file zzz.py. There are: lesson.py."),
+        (["run", "."], ". is a folder. Name one of the scripts in it: lesson.py."),
+        (["run", "away/lesson.py"], "There is no folder away. Say where the script is."),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said in refused(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (b"", "bad.py defines no scenario. Decorate a function with @scenario(app=...)."),
+        (b"import os\n\nx = 1 / 0\n", "bad.py:3: ZeroDivisionError: division by zero"),
+        (b"x = 1\ndef f(:\n", "bad.py:2: SyntaxError: invalid syntax"),
+        (b"import nonesuch\n", "bad.py:1: ModuleNotFoundError: No module named 'nonesuch'"),
+        (b"import sys\nsys.exit(1)\n", "bad.py:2: SystemExit: 1"),
+        (b"raise ValueError('one\\n\\ttwo')\n", "bad.py:1: ValueError: one two"),
+        (b"assert False\n", "bad.py:1: AssertionError"),
+        (b"import json\njson.loads('{')\n", "bad.py:2: JSONDecodeError: Expecting property name"),
+        (b"import helper\n", "helper.py:2: KeyError: 'away'"),
+        (
+            b"from convexsim import mutation\n@mutation\nasync def f(ctx): pass\n",
+            "bad.py:2: The handler of the mutation f must be a plain `def`",
+        ),
+    ],
+)
+def test_a_script_that_cannot_be_loaded_is_one_line(
+    source: bytes, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bad.py").write_bytes(source)
+    Path("helper.py").write_text("def f():\n    return {}['away']\nf()\n")
+    for command in (["run"], ["explore"], ["replay"]):
+        words = [*command, "bad.py", *(["cs1.L2.a.0.000000"] if command == ["replay"] else [])]
+        assert refused(capsys, *words).startswith(said)
+        sys.modules.pop("helper", None)
+
+
+@pytest.mark.parametrize("source", [b"x = 1\n\x00", b"x = '\xff'\n"])
+def test_bytes_that_are_no_script_are_one_line(source: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.py").write_bytes(source)
+    line = refused(capsys, "run", "bad.py")
+    assert line.startswith("bad.py")
+    assert "inside convexsim" not in line
+
+
+def test_a_file_that_is_no_script_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("notes.txt").write_text("")
+    assert refused(capsys, "run", "notes.txt") == "notes.txt is no Python script: its name does not end with .py."
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("world.clinet('a')", "other.py:6: AttributeError: 'World' object has no attribute 'clinet'"),
+        ("world.client('a b')", "other.py:6: 'a b' cannot name a client or scenario."),
+        ("world.client('a').mutation(api.m.use)", "other.py:3: The world has no external object 'away'."),
+        ("raise SystemExit(1)", "other.py:6: SystemExit: 1"),
+        ("world.external('x', 5)", "other.py:6: TypeError: 'int' object is not iterable (inside convexsim: "),
+    ],
+)
+def test_a_scenario_that_fails_by_itself_is_one_line(body: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    script(
+        "@mutation\ndef use(ctx): ctx.external('away').take()\n"
+        f"@scenario(app=define_app({{'m': {{'use': use}}}}))\ndef it(world):\n    {body}\n"
+    )
+    assert refused(capsys, "run", "other.py").startswith(said)
+    assert refused(capsys, "explore", "other.py").startswith(said)
+
+
+def test_an_invariant_that_fails_by_itself_is_told_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    script(
+        "def odd(view):\n    return view.nothing\n"
+        "@scenario(app=define_app({}), invariants=[odd])\ndef it(world): pass\n"
+    )
+    assert refused(capsys, "explore", "other.py").startswith("other.py:3: The invariant odd itself failed: AttributeE")
+
+
+def test_a_bug_of_convexsim_is_no_violation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any) -> None:
+        raise AssertionError("the impossible")
+
+    monkeypatch.setattr(simulation, "judge", broken)
+    assert "AssertionError: the impossible" in refused(capsys, "run", "lesson.py:racy")
+    assert main(["run", "lesson.py:racy", "--traceback"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback (most recent call last):\n")
+    assert err.split("\n")[-2].startswith("convexsim: ")
+
+
+# ---------------------------------------------------------------------------------------------------- importing scripts
+
+
+def test_scenarios_come_in_the_order_of_their_definition(capsys: pytest.CaptureFixture[str]) -> None:
+    script(
+        "app = define_app({})\n"
+        "@scenario(app=app)\ndef second(world): pass\n"
+        "first = second.variant('first')\n"
+        "again = second\n"
+        "@scenario(app=app)\ndef also(world): pass\n"
+    )
+    assert main(["explore", "other.py", "--runs", "1"]) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["second", "first", "also"]
+
+
+def test_two_scenarios_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    script(
+        "app = define_app({})\n"
+        "@scenario(app=app)\ndef it(world): pass\n"
+        "earlier = it\n"
+        "@scenario(app=app)\ndef it(world): pass\n"
+    )
+    assert refused(capsys, "explore", "other.py") == (
+        "other.py defines two scenarios with the name 'it'. Rename one: reports and replay strings go by the name."
+    )
+
+
+def test_the_scripts_folder_and_the_current_one_are_importable(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "beside_it.py").write_text("A = 'a'")
+    (folder / "where_i_stand.py").write_text("B = 'b'")
+    script("import beside_it, where_i_stand\n@scenario(app=define_app({}))\ndef it(world): pass\n", "sub/random.py")
+    before = sys.path.copy()
+    try:
+        assert main(["run", "sub/random.py"]) == 0
+    finally:
+        for name in ("beside_it", "where_i_stand"):
+            sys.modules.pop(name, None)
+    assert capsys.readouterr().out.startswith("it\n\nNothing happened.\n")
+    assert sys.path == before
+    assert not [name for name in sys.modules if name.startswith("scenario_")]
+
+
+def test_a_path_with_a_space_can_be_pasted_back(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("my lesson.py").write_text(LESSON)
+    assert main(["run", "my lesson.py:calm"]) == 0
+    command = capsys.readouterr().out.splitlines()[-1].removeprefix("replay it: ")
+    assert command.startswith("convexsim replay 'my lesson.py' 'cs1.")
+    assert main(shlex.split(command)[1:]) == 0
+
+
+# --------------------------------------------------------------------------------------------------- the process itself
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"convexsim {convexsim.__version__}\n"
+    for words in (["--help"], ["run", "--help"], ["explore", "--help"], ["replay", "--help"]):
+        assert main(words) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        for code in ("0 ", "1 ", "2 ", "130 "):
+            assert f"\n  {code}" in out
+
+
+def test_the_exit_code_reaches_the_shell() -> None:
+    for words, code in ((["run", "lesson.py:calm"], 0), (["explore", "lesson.py"], 1), (["run", "no.py"], 2)):
+        with process(*words) as done:
+            done.communicate()
+            assert done.returncode == code
+
+
+def test_a_reader_that_leaves_early_is_no_violation() -> None:
+    script("print('x' * 200_000)\n" + LESSON)
+    with process("run", "other.py:calm") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.read(1)
+        running.stdout.close()
+        assert running.wait() == 141
+        assert running.stderr.read() == ""
+
+
+def test_a_terminal_without_arrows_gets_the_story_too() -> None:
+    with process("run", "lesson.py:racy", PYTHONIOENCODING="ascii", PYTHONUTF8="0") as running:
+        out, err = running.communicate()
+    assert (running.returncode, err) == (0, "")
+    assert "changes counters/1 value: 1 \\u2192 2" in out
+
+
+ENDLESS = """
+from pathlib import Path
+app = define_app({})
+@eventually
+def marked(view):
+    Path("mark").touch()
+    return SAYS
+@scenario(app=app, invariants=[marked])
+def first(world): pass
+@scenario(app=app, invariants=[marked])
+def second(world): pass
+"""
+
+
+def interrupted(words: list[str], times: int = 1) -> tuple[int, str, str]:
+    """Run a command, press Ctrl-C once it is at work, and return its exit code and what it printed."""
+    with process(*words) as running:
+        for pressed in range(times):
+            wait_for(Path("mark").exists if pressed == 0 else Path("asked").exists)
+            running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    return running.returncode, out, err
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(3_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise TimeoutError
+
+
+def test_ctrl_c_ends_an_exploration_between_two_runs() -> None:
+    script(ENDLESS.replace("SAYS", "True"))
+    code, out, err = interrupted(["explore", "other.py", "--runs", "100000000"])
+    assert code == 130
+    assert re.fullmatch(r"first: interrupted; no failure in [\d,]+ runs? \(random walk, seed 0, level 2\)\n", out)
+    assert err == "convexsim: interrupted; not explored: second\n"
+
+
+def test_what_was_found_before_ctrl_c_counts() -> None:
+    script("@eventually\ndef no(view): return False\n" + ENDLESS.replace("SAYS", "True").replace("[marked]", "[no]", 1))
+    code, out, err = interrupted(["explore", "other.py", "--runs", "100000000"])
+    assert code == 1
+    assert "first: BROKEN after 1 run" in out
+    assert out.splitlines()[-1].startswith("second: interrupted; no failure in ")
+    assert err == ""
+
+
+STUCK = """
+import signal
+from pathlib import Path
+@scenario(app=define_app({}))
+def it(world):
+    Path("mark").touch()
+    while True:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            Path("asked").touch()
+"""
+
+
+def test_a_second_ctrl_c_ends_the_process_whatever_it_does() -> None:
+    script(STUCK)
+    assert interrupted(["explore", "other.py"], times=2)[0] == -signal.SIGINT
+
+
+def test_ctrl_c_ends_a_single_run_at_once() -> None:
+    script(STUCK)
+    assert interrupted(["run", "other.py"])[0] == -signal.SIGINT
+
+
+def test_ctrl_c_is_as_before_afterwards() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    for words in (["run", "lesson.py:calm"], ["explore", "lesson.py:calm", "--runs", "1"], ["run", "no.py"]):
+        main(words)
+        assert signal.getsignal(signal.SIGINT) is before
