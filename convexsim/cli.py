@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 import traceback
@@ -217,7 +218,9 @@ def _story(run: Run, *, steps: bool = False) -> str:
 
 
 def _how_to_replay(arguments: argparse.Namespace, string: str) -> str:
-    return f"replay it: convexsim replay {shlex.quote(str(arguments.file.path))} '{string}'"
+    typed = Path(sys.argv[0])  # as in .venv/bin/convexsim, where no PATH leads
+    program = str(typed) if typed.name == "convexsim" and shutil.which("convexsim") is None else "convexsim"
+    return f"replay it: {program} replay {shlex.quote(str(arguments.file.path))} '{string}'"
 
 
 def _say(arguments: argparse.Namespace, *texts: str) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -484,6 +485,16 @@ def test_a_path_with_a_space_can_be_pasted_back(capsys: pytest.CaptureFixture[st
     command = capsys.readouterr().out.splitlines()[-1].removeprefix("replay it: ")
     assert command.startswith("convexsim replay 'my lesson.py' 'cs1.")
     assert main(shlex.split(command)[1:]) == 0
+
+
+@pytest.mark.parametrize(("on_the_path", "program"), [("/bin/convexsim", "convexsim"), (None, ".venv/bin/convexsim")])
+def test_the_line_names_the_program_as_it_can_be_found(
+    on_the_path: str | None, program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [".venv/bin/convexsim", "run"])
+    monkeypatch.setattr(shutil, "which", lambda _name: on_the_path)
+    assert main(["run", "lesson.py:calm"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"replay it: {program} replay lesson.py 'cs1.")
 
 
 # --------------------------------------------------------------------------------------------------- the process itself

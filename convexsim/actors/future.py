@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from convexsim.actors.dispatcher import Receiver
 
-__all__ = ["Resume", "SteppedFuture", "Task"]
+__all__ = ["Resume", "RunIsOver", "SteppedFuture", "Task"]
 
 T = TypeVar("T")
 
@@ -149,6 +149,10 @@ class SteppedFuture(Future[T]):
     __iter__ = __await__
 
 
+class RunIsOver(BaseException):
+    """Thrown into a handler where it waits, so that it comes to its end; no handler takes it for an outcome."""
+
+
 class Resume:
     """A message to an actor: what one of its coroutines waits for is there."""
 
@@ -203,13 +207,12 @@ class Task:
     def close(self) -> None:
         """End the handler where it stands: nothing will resume it.
 
-        A handler that awaits again in a `finally`, or throws there, is told so again.
+        A handler that awaits again in a `finally` is told so again; what it throws there, nobody is left to hear.
         """
         self.dispatcher.parked.pop(self, None)
-        for _ in range(MAX_CLOSINGS):
-            with suppress(Exception):
-                self.coroutine.close()
-                return
+        with suppress(Exception, RunIsOver):
+            for _ in range(MAX_CLOSINGS):
+                self.coroutine.throw(RunIsOver())
 
     def abandon(self) -> None:
         """End the handler where it stands: its actor has stopped, and whoever waits for its answer hears so."""

@@ -26,6 +26,7 @@ from pykka import ActorRegistry, ThreadingActor, ThreadingFuture
 
 from convexsim.actors.clock import VirtualClock
 from convexsim.actors.committer import Committer
+from convexsim.actors.future import RunIsOver
 from convexsim.actors.guarded import CountedInbox, GuardedExternal, GuardedTrace, WatchedDatabase
 from convexsim.actors.outside import Outside
 from convexsim.actors.runner import Runner
@@ -158,10 +159,6 @@ class ThreadedActor(ThreadingActor):
                     awaited = handler.throw(RunIsOver())
         except StopIteration as stop:
             return stop.value
-
-
-class RunIsOver(BaseException):
-    """Thrown into a handler where it waits, so that it comes to its end; no handler takes it for an outcome."""
 
 
 def _foreign_await(awaited: object) -> UsageError:

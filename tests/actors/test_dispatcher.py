@@ -129,6 +129,17 @@ def test_option_0_goes_on_with_what_ran_last_and_then_comes_the_oldest() -> None
     assert heard[2:] == ["b1", "b2", "a", "a2", "b+"]
 
 
+def test_the_oldest_comes_first_also_if_it_had_to_wait_in_its_lane() -> None:
+    asked = Asked(0, 1)
+    with Dispatcher(asked) as dispatcher:
+        ref = Listener.start([])
+        for activity in ("a", "a", "b", "c"):
+            ref.tell(Say("hello", activity))
+        run(dispatcher)
+    options = [[activity for activity, _ in question] for question in asked.questions]
+    assert options == [["a", "b", "c"], ["a", "b", "c"], ["a", "c"]]
+
+
 def test_two_receivers_are_two_lanes() -> None:
     asked = Asked(1)
     heard: list[str] = []
