@@ -317,11 +317,16 @@ def test_replay_refuses_what_is_no_string_of_this_file(capsys: pytest.CaptureFix
 
 
 def test_replay_as_json_is_the_run_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "lesson.py:racy", "--seed", "3", "--level", "1", "--json"]) in (0, 1)
-    out = capsys.readouterr().out
-    string = json.loads(out.splitlines()[-1])["run"]["replay"]
-    main(["replay", "lesson.py", string, "--json"])
-    assert capsys.readouterr().out == out
+    codes = []
+    for seed in range(20):
+        codes.append(main(["run", "lesson.py:racy", "--seed", str(seed), "--level", "1", "--json"]))
+        out = capsys.readouterr().out
+        run = json.loads(out.splitlines()[-1])["run"]
+        assert codes[-1] == (1 if run["violations"] else 0)
+        assert main(["replay", "lesson.py", run["replay"], "--json"]) == codes[-1]
+        assert capsys.readouterr().out == out
+    assert 0 in codes
+    assert 1 in codes
 
 
 # ------------------------------------------------------------------------------------------------- wrong usage, files
@@ -529,6 +534,15 @@ def test_a_reader_that_leaves_early_is_no_violation() -> None:
         assert running.stderr.read() == ""
 
 
+def test_a_reader_that_never_came_is_no_violation() -> None:
+    with process("run", "lesson.py:calm") as running:  # little enough to be written at the very end only
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.wait() == 141
+        assert running.stderr.read() == ""
+
+
 def test_a_terminal_without_arrows_gets_the_story_too() -> None:
     with process("run", "lesson.py:racy", PYTHONIOENCODING="ascii", PYTHONUTF8="0") as running:
         out, err = running.communicate()
@@ -608,7 +622,10 @@ def test_ctrl_c_ends_a_single_run_at_once() -> None:
 
 
 def test_ctrl_c_is_as_before_afterwards() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    for words in (["run", "lesson.py:calm"], ["explore", "lesson.py:calm", "--runs", "1"], ["run", "no.py"]):
-        main(words)
-        assert signal.getsignal(signal.SIGINT) is before
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        for words in (["run", "lesson.py:calm"], ["explore", "lesson.py:calm", "--runs", "1"], ["run", "no.py"]):
+            main(words)
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

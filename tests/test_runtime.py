@@ -26,16 +26,18 @@ from convexsim import (
     always,
     api,
     check,
+    define_app,
     define_schema,
     define_table,
     mutation,
     query,
+    scenario,
     v,
 )
 from convexsim.actors.retry import RETRY
 from convexsim.choices import Choices, FirstChoices, RandomChoices
 from convexsim.functions.outcome import Returned, Threw
-from convexsim.trace.event import Aborted, Began, Committed, Conflicted, Waited
+from convexsim.trace.event import Aborted, Began, Called, Committed, Conflicted, Did, Waited
 from tests.support import Plan, app_of, events_of, run, steps_of
 
 SCHEMA = define_schema(
@@ -508,3 +510,44 @@ def test_a_quiet_run_leaves_nobody_waiting() -> None:
         ended = run(APP, body, RandomChoices(seed), level=1 + seed % 3)
         assert all(call.outcome is not None for call in ended.calls)
         assert hits(ended) == 4
+
+
+def test_arguments_that_are_no_values_fail_the_call_not_the_run() -> None:
+    @mutation
+    def anything(ctx: MutationCtx, x: Any) -> None:
+        raise AssertionError
+
+    caught: list[str] = []
+
+    async def script(session: Session) -> None:
+        try:
+            await session.mutation("m:anything", {"x": object()})
+        except FunctionError as error:
+            caught.append(error.code)
+
+    def body(world: World) -> None:
+        world.client("a").mutation("m:anything", {"x": object()})
+        world.client("b").run(script)
+
+    ended = run(define_app({"m": {"anything": anything}}), body)
+    assert [call.error is not None for call in ended.calls] == [True, True]
+    assert caught == ["InvalidArgument"]
+
+
+def test_what_a_handler_does_after_the_end_of_a_run_is_not_in_its_trace() -> None:
+    @action
+    async def endless(ctx: ActionCtx) -> None:
+        try:
+            await ctx.sleep(1e9)
+        finally:
+            ctx.log("too late")
+
+    @scenario(app=define_app({"m": {"endless": endless}}))
+    def stopped(world: World) -> None:
+        world.client("a").action("m:endless")
+
+    ended = Simulation(stopped, max_steps=7).run()
+    assert ended.ending == "max_steps"
+    assert ended.trace is not None
+    assert not any(isinstance(happened, Did) for happened in ended.trace.events)
+    assert any(isinstance(happened, Called) for happened in ended.trace.events)

@@ -144,12 +144,11 @@ class Session:
 
     async def make(self, call: Call) -> Outcome:
         """Make a call that was prepared, and note how it ended."""
-        resolved = outcome_of(lambda: self._resolve(call))
-        if isinstance(resolved, Threw):
-            call.outcome = resolved
+        built = outcome_of(lambda: Run(call.activity, self._resolve(call), freeze(call.args, "args"), "client"))
+        if isinstance(built, Threw):
+            call.outcome = built
         else:
-            run = Run(call.activity, resolved.value, freeze(call.args, "args"), "client")
-            call.outcome = await self._stage.runner().ask(run, block=False)
+            call.outcome = await self._stage.runner().ask(built.value, block=False)
         return call.outcome
 
     async def _new(self, kind: FunctionKind, name: Reference | str, args: dict[str, Any] | None) -> Outcome:

@@ -54,6 +54,7 @@ class SteppedStage:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self.trace = None  # what handlers still do in a `finally`, once the run is over, is no part of it
         self.dispatcher.__exit__(exc_type, exc, tb)
 
     def start(self, actor_class: Any, *args: Any) -> ActorRef[Any]:

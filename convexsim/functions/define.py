@@ -48,7 +48,7 @@ _NONDETERMINISTIC: Final = {
     "random": "ctx.random()",
     "secrets": "ctx.random()",
     "uuid": "ctx.random()",
-    "asyncio": "`await` on the calls of ctx, and convexsim.gather",
+    "asyncio": "`await` on the calls of ctx",
     "threading": "several clients or scheduled functions",
 }
 

@@ -27,7 +27,7 @@ __all__ = ["Names", "one_line", "short_activity", "shorten"]
 
 _ID: Final = re.compile(r"(?<![0-9A-Za-z])[0-9a-hjkmnp-tv-z]{31,37}(?![0-9A-Za-z])")
 _PLAIN_FIELD: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
-_REPEATED: Final = re.compile(r"(\+\d+)\1{2,}")
+_REPEATED: Final = re.compile(r"(\+\d+)\1{2,}(?!\d)")
 _GAP: Final = " … "
 _ALL_WITH: Final = prefix_end(b"")
 """What follows a key in a bound beyond all keys that begin with it."""

@@ -635,6 +635,9 @@ def test_a_chain_of_scheduled_functions_is_counted() -> None:
     assert short_activity("alice.1+1+1+1+1.2") == "alice.1+1×4.2"
     assert short_activity("a.1+2+2+2+1+1+1") == "a.1+2×3+1×3"
     assert short_activity("a.1+1+12+1") == "a.1+1+12+1"
+    assert short_activity("a.1+12+12+12") == "a.1+12×3"
+    assert short_activity("a.1+1+1+12") == "a.1+1+1+12"
+    assert short_activity("a.1+1+1+1+12.1") == "a.1+1×3+12.1"
     scheduled = did(Scheduled(TIMER, "a.1+1+1+1", "m:f", 5, "pending", None))
     assert words(scheduled) == ["schedules m:f for 5 ms (scheduled/1, a.1+1×3)"]
 
@@ -649,6 +652,10 @@ def test_shortened_texts_keep_both_ends(text: str, limit: int) -> None:
         assert len(short) <= limit
         assert text.startswith(head)
         assert text.endswith(tail)
+
+
+def test_a_cut_beside_a_space_makes_no_second_one() -> None:
+    assert shorten("aaaa bbbb cccc dddd eeee", 12) == "aaaa … eee"
 
 
 @given(text=st.text(alphabet=st.characters()))
