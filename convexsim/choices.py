@@ -89,14 +89,21 @@ class FirstChoices:
 
 
 class RandomChoices:
-    """A uniform draw at every choice, repeatable from its seed."""
+    """A draw at every choice, repeatable from its seed.
+
+    Steps are drawn uniformly. A back-off is none at all half of the time: in virtual time a wait ends when nothing else
+    is left to run, so among eight equal waits a loser would hardly ever meet the same rivals again.
+    """
 
     def __init__(self, seed: int | str) -> None:
         self._draw = random.Random(seed).random
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
-        """Return a uniformly drawn index."""
-        return int(self._draw() * len(options))
+        """Return a drawn index."""
+        drawn = self._draw()
+        if kind == "backoff":
+            drawn = max(0.0, 2 * drawn - 1)
+        return int(drawn * len(options))
 
 
 class ListedChoices:

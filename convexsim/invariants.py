@@ -12,11 +12,13 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from convexsim.choices import root_of
 from convexsim.database.transaction import Transaction
 from convexsim.errors import UsageError
 from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
+from convexsim.functions.outcome import Threw
 from convexsim.functions.scheduled import HIDDEN_FIELDS
 from convexsim.values import thaw
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Invariant", "View", "Violation", "always", "as_invariant", "eventually", "judge", "sometimes"]
 
 When = Literal["always", "eventually", "sometimes"]
-Predicate = "Callable[[View], bool | None]"
 
 
 @frozen(eq=False)
@@ -115,7 +116,16 @@ class View:
             function: its label, ``component/module:function``; without a component it is the app's.
 
         """
-        return [answered for answered in self._environment.answers if answered.function == function]
+        found = [answered for answered in self._environment.answers if answered.function == function]
+        return [evolve(answered, args=thaw(answered.args)) for answered in found]
+
+    def failed_functions(self) -> list[str]:
+        """Return function and error of every scheduled function that threw."""
+        return [
+            f"{answered.function}: {answered.outcome.failure.message}"
+            for answered in self._environment.answers
+            if isinstance(answered.outcome, Threw) and root_of(answered.activity) == answered.activity
+        ]
 
     def _table(self, name: str, component: str) -> Table:
         components = self._environment.catalog.components
@@ -162,7 +172,7 @@ def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
 
     """
     try:
-        holds = invariant.predicate(view)
+        holds: object = invariant.predicate(view)
     except AssertionError as failure:
         return Violation(invariant.name, str(failure).partition("\n")[0] or invariant.sentence, step)
     except UsageError:
@@ -170,10 +180,16 @@ def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
     except Exception as error:
         msg = f"The invariant {invariant.name} itself failed: {type(error).__name__}: {error}."
         raise UsageError(msg, next_step="An invariant returns a bool or asserts.") from error
-    return Violation(invariant.name, invariant.sentence, step) if holds is False else None
+    if holds is None or isinstance(holds, bool):
+        return Violation(invariant.name, invariant.sentence, step) if holds is False else None
+    msg = f"The invariant {invariant.name} returned {holds!r}."
+    raise UsageError(msg, next_step="An invariant returns True, False or nothing; bool(...) makes one of anything.")
 
 
 def _invariant(predicate: Callable[[View], bool | None], when: When) -> Invariant:
-    name = getattr(predicate, "__name__", repr(predicate))
+    name = getattr(predicate, "__name__", type(predicate).__name__)
+    if inspect.iscoroutinefunction(predicate) or inspect.isgeneratorfunction(predicate):
+        msg = f"The invariant {name} is no plain function."
+        raise UsageError(msg, next_step="Write a plain `def` of a View: it looks at one moment and waits for nothing.")
     sentence = (inspect.getdoc(predicate) or name.replace("_", " ")).partition("\n")[0]
     return Invariant(name, when, sentence, predicate)

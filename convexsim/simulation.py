@@ -6,8 +6,10 @@ list of choices). Knows no search: `explore/` decides which choices to try.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -87,9 +89,10 @@ def scenario(
     if self_cancel is not None:
         settings = attrs.evolve(settings, self_cancel=self_cancel)
 
+    checked = tuple(as_invariant(thing) for thing in invariants)
+
     def make(body: Callable[[World], None]) -> Scenario:
         about = " ".join((inspect.getdoc(body) or "").partition("\n\n")[0].split())
-        checked = tuple(as_invariant(thing) for thing in invariants)
         return Scenario(_checked_name(body.__name__), app, body, checked, settings, about)
 
     return make
@@ -118,7 +121,7 @@ class ClientScript:
 
     def wait(self, delay_ms: float) -> None:
         """Add a pause, in ms of virtual time."""
-        self.entries.append(Wait(delay_ms))
+        self.entries.append(Wait(_checked_wait(delay_ms)))
 
     def run(self, script: Script) -> None:
         """Add a coroutine function of a `Session`, for calls that depend on earlier answers."""
@@ -126,7 +129,8 @@ class ClientScript:
 
     def _add(self, kind: FunctionKind, name: Reference | str, args: dict[str, Any] | None) -> Call:
         self._count += 1
-        call = Call(f"{self.name}.{self._count}", kind, name, args if args is not None else {})
+        given = {} if args is None else copy.deepcopy(args)  # the caller may go on to use its dict for something else
+        call = Call(f"{self.name}.{self._count}", kind, name, given)
         self._calls.append(call)
         self.entries.append(call)
         return call
@@ -213,8 +217,16 @@ class Simulation:
     mode: Literal["stepped", "threads"] | Threads = field(default="stepped", kw_only=True)
     _record: ChoiceRecord = field(init=False)
     _trace: Trace | None = field(init=False)
+    _ran: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
+        if not __debug__:
+            msg = "Python runs without assertions (-O or PYTHONOPTIMIZE), so no invariant that asserts could fail."
+            raise UsageError(msg, next_step="Run it without that option.")
+        given: object = self.scenario
+        if not isinstance(given, Scenario):
+            msg = f"{given!r} is no scenario."
+            raise UsageError(msg, next_step="Decorate a function of a World with @scenario(app=...).")
         if self.level not in (1, 2, 3):
             msg = f"The level {self.level!r} is not 1, 2 or 3."
             raise UsageError(msg, next_step="1 chooses every message, 2 begins and commits, 3 whole mutations.")
@@ -225,7 +237,15 @@ class Simulation:
         self._trace = Trace() if self.trace else None
 
     def run(self) -> Run:
-        """Run to the end: until nothing is left to do, an `always` invariant breaks, or a limit is reached."""
+        """Run to the end: until nothing is left to do, an `always` invariant breaks, or a limit is reached.
+
+        Raises:
+            UsageError: it has run before; a simulation is one run.
+
+        """
+        if self._ran:
+            raise UsageError("This simulation has already run.", next_step="Make another Simulation for another run.")
+        self._ran = True
         world = World()
         self.scenario.body(world)
         environment = Environment(self.scenario.app.catalog(), self.scenario.platform, world.externals)
@@ -314,6 +334,13 @@ def _start_clients(stage: SteppedStage | ThreadStage, world: World) -> None:
     for client in world.clients.values():
         ref = stage.start(Client, client.name, client.entries, world.calls)
         ref.tell(StartClient(client.name))
+
+
+def _checked_wait(delay_ms: object) -> float:
+    if isinstance(delay_ms, bool) or not isinstance(delay_ms, int | float) or not 0 <= delay_ms < inf:
+        msg = f"A client cannot wait for {delay_ms!r}."
+        raise UsageError(msg, next_step="Give a finite number of ms, 0 or more.")
+    return delay_ms
 
 
 def _checked_name(name: object) -> str:

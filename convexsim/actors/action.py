@@ -6,6 +6,7 @@ what they make is named by who called, not by when. Knows the runner only as som
 
 from __future__ import annotations
 
+from math import floor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from convexsim.actors.messages import CancelFunction, Run, ScheduleFunction, UseExternal
@@ -38,17 +39,16 @@ class Answer(Generic[T]):
     A call that nobody awaits runs all the same.
     """
 
-    __slots__ = ("_future", "_outcome")
+    __slots__ = ("_failed", "_future")
 
-    def __init__(self, future: Future[Outcome] | None, outcome: Outcome | None = None) -> None:
+    def __init__(self, future: Future[Any], failed: Threw | None = None) -> None:
         self._future = future
-        self._outcome = outcome
+        self._failed = failed
 
     def __await__(self) -> Generator[Any, None, T]:
-        if self._outcome is None:
-            assert self._future is not None
-            self._outcome = yield from self._future.__await__()
-        value: T = self._outcome.unwrap()
+        answered = yield from self._future.__await__()
+        outcome: Outcome = answered if self._failed is None else self._failed
+        value: T = outcome.unwrap()
         return value
 
 
@@ -66,8 +66,8 @@ class ActionFrame:
         self._calls = 0
 
     def now(self) -> float:
-        """Return live time: in an action the clock goes on (convex-semantics 1.4)."""
-        return self._stage.now
+        """Return live time in whole ms: in an action the clock goes on (convex-semantics 1.4)."""
+        return floor(self._stage.now)
 
     def random(self) -> float:
         """Return the next number of this action's stream."""
@@ -122,9 +122,9 @@ class ActionFrame:
         self._calls += 1
         activity = f"{self._activity}.{self._calls}"
         built = outcome_of(lambda: message(activity))
-        if isinstance(built, Threw):
-            return Answer(None, built)
         stage = self._stage
+        if isinstance(built, Threw):
+            return Answer(stage.sleep(0), built)  # what could not be sent fails at its await, like anything else
         receiver = stage.outside if type(built.value) is UseExternal else stage.runner()
         return Answer(receiver.ask(built.value, block=False))
 

@@ -13,6 +13,7 @@ from attrs import define, field
 from convexsim.actors.messages import Run, StartClient
 from convexsim.actors.stage import RuntimeActor
 from convexsim.errors import ConvexError, ConvexSimError, FunctionError, PlatformError, UsageError
+from convexsim.functions.context import checked_delay
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
 from convexsim.values import freeze
 
@@ -140,7 +141,7 @@ class Session:
 
     async def sleep(self, delay_ms: float) -> None:
         """Wait in virtual time."""
-        await self._stage.sleep(delay_ms)
+        await self._stage.sleep(checked_delay(delay_ms))
 
     async def make(self, call: Call) -> Outcome:
         """Make a call that was prepared, and note how it ended."""

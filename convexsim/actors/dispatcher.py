@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from contextvars import ContextVar
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -96,9 +97,9 @@ class Dispatcher:
 
     """
 
-    _entered: Final[list[Dispatcher]] = []
+    _stacks: Final[ContextVar[list[Dispatcher]]] = ContextVar("simulations at work in this thread, innermost last")
     # The one global of convexsim: Pykka makes actors and futures without saying for which simulation; it is the one at
-    # work. A list, because rebinding an attribute of the class at each step would void the interpreter's caches.
+    # work in this thread.
 
     def __init__(self, choices: Asks, *, level: int = 1, on_step: Callable[[Item], None] | None = None) -> None:
         self.choices = choices
@@ -122,7 +123,8 @@ class Dispatcher:
     @classmethod
     def innermost(cls) -> Dispatcher | None:
         """Return the dispatcher at work: the one that handles a message, else the one entered last."""
-        return cls._entered[-1] if cls._entered else None
+        entered = cls._stacks.get(None)
+        return entered[-1] if entered else None
 
     @classmethod
     def current(cls) -> Dispatcher:
@@ -132,27 +134,36 @@ class Dispatcher:
             UsageError: there is none.
 
         """
-        if not cls._entered:
+        innermost = cls.innermost()
+        if innermost is None:
             msg = "A stepped actor was made, or a future waited for, outside of any simulation."
             raise UsageError(msg, code="NoSimulation", next_step="Enter `with Dispatcher(choices):` first.")
-        return cls._entered[-1]
+        return innermost
+
+    @classmethod
+    def _entered(cls) -> list[Dispatcher]:
+        entered = cls._stacks.get(None)
+        if entered is None:
+            cls._stacks.set(entered := [])
+        return entered
 
     def __enter__(self) -> Self:
-        self._entered.append(self)
+        self._entered().append(self)
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self._entered.append(self)  # what a coroutine does as it is closed belongs here too
+        entered = self._entered()
+        entered.append(self)  # what a coroutine does as it is closed belongs here too
         try:
             for task in list(self.parked):
                 task.close()
         finally:
             for actor in self._actors:
                 actor.retire()
-            self._entered.pop()
-            self._entered.remove(self)
+            entered.pop()
+            entered.remove(self)
             self._actors.clear()
             self._lanes.clear()
             self._ready.clear()
@@ -262,13 +273,14 @@ class Dispatcher:
         self.steps += 1
         if self._on_step is not None:
             self._on_step(item)
-        self._entered.append(self)
+        entered = self._entered()
+        entered.append(self)
         self.stepping, self.activity = item.actor, item.activity
         try:
             item.actor.handle(item.envelope)
         finally:
             self.stepping, self.activity = None, ""
-            self._entered.pop()
+            entered.pop()
             del item.actor, item.envelope
         if self._stashed is not None:
             exception, self._stashed = self._stashed, None

@@ -128,8 +128,7 @@ class SteppedFuture(Future[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         if self._get_hook is None:
-            if not self._done:
-                yield self
+            yield self  # even if it is resolved: an await is a place where others may run
             return self.get()
         # A mapped, joined or stopping future knows its parts only inside its hook: probe, wait for the part, try again.
         dispatcher = Dispatcher.current()
@@ -189,8 +188,8 @@ class Task:
         parked.pop(self, None)
         try:
             awaited = self.coroutine.send(None)
-            while not isinstance(awaited, SteppedFuture):
-                awaited = self.coroutine.throw(_foreign_await(awaited))
+            if not isinstance(awaited, SteppedFuture):
+                awaited = self.coroutine.throw(_foreign_await(awaited))  # it may catch that, but not for ever
         except StopIteration as stop:
             if self.reply_to is not None:
                 self.reply_to.set(stop.value)
@@ -201,6 +200,9 @@ class Task:
                 self.dispatcher.stash(exception)  # it would be lost in a future that nobody awaits
             self.reply_to.set_exception()
         else:
+            if not isinstance(awaited, SteppedFuture):
+                self.close()
+                raise _foreign_await(awaited)
             parked[self] = None
             awaited.when_done(self._wake)
 

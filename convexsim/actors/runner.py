@@ -10,6 +10,7 @@ Every handler here is a coroutine that awaits messages, so one runner carries ma
 from __future__ import annotations
 
 from itertools import count
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from convexsim.actors.action import ActionFrame
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from convexsim.functions.scheduled import ScheduledFunction
 
 __all__ = ["Runner"]
-
-Body = "Callable[[Execution], Outcome]"
 
 _NOT_PENDING = Returned(value="not pending")
 """What the start of a scheduled function answers when there is nothing to start any more."""
@@ -154,7 +153,9 @@ class Runner(RuntimeActor):
 
         self._note(event.Called, scheduled.activity, target.label, "mutation", scheduled.args)
         outcome = await self._transact(scheduled.activity, target.label, body, RETRY["scheduled"], scheduled)
-        if outcome is not _NOT_PENDING:
+        if outcome is _NOT_PENDING:
+            self._note(event.StateChanged, scheduled.activity, target.label, "not pending any more")
+        else:
             self._end(scheduled.activity, target, scheduled.args, outcome)
             if isinstance(outcome, Threw):
                 await self._end_scheduled(scheduled, target.label, outcome)
@@ -203,8 +204,9 @@ class Runner(RuntimeActor):
         for attempt in count(1):
             request = RequestSnapshot(activity, what, attempt)
             ready: SnapshotReady = await stage.committer.ask(request, block=False)
-            execution = Execution(stage.environment, ready.snapshot, (activity, attempt), stage.now, parent)
+            execution = Execution(stage.environment, ready.snapshot, (activity, attempt), floor(stage.now), parent)
             outcome = body(execution)
+            execution.transaction.close()
             self._note_effects(execution)
             if isinstance(outcome, Threw):
                 self._note(event.Aborted, activity, what, attempt)

@@ -14,6 +14,7 @@ from attrs import frozen
 from convexsim.database.reads import ReadSet
 from convexsim.database.snapshot import write_document
 from convexsim.database.writes import Write
+from convexsim.errors import PlatformError
 from convexsim.values.keys import after, encode
 
 if TYPE_CHECKING:
@@ -54,13 +55,14 @@ class Savepoint:
 class Transaction:
     """Reads and writes over one snapshot; not yet judged."""
 
-    __slots__ = ("_changed", "_writes", "reads", "snapshot")
+    __slots__ = ("_changed", "_closed", "_writes", "reads", "snapshot")
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.reads = ReadSet()
         self._changed: dict[str, TableMaps] = {}
         self._writes: dict[str, Write] = {}
+        self._closed = False
 
     def get(self, table: Table, document_id: str) -> Document | None:
         """Read one document by id; records the id whether or not the document exists."""
@@ -124,7 +126,14 @@ class Transaction:
         writes = tuple(write for write in self._writes.values() if not write.is_empty)
         return FinalTransaction(self.snapshot.ts, self.reads, writes, self._changed)
 
+    def close(self) -> None:
+        """End all reading and writing: the handler has come to its end, and what it leaves behind may no longer act."""
+        self._closed = True
+
     def _maps(self, table: Table) -> TableMaps:
+        if self._closed:
+            msg = f"A function that has already ended went on to use its ctx, on the table {table.name}."
+            raise PlatformError(msg, code="TransactionClosed", next_step="Use a ctx only in its own handler.")
         maps = self._changed.get(table.key)
         return self.snapshot.tables[table.key] if maps is None else maps
 

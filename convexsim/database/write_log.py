@@ -34,30 +34,21 @@ class LogEntry:
 
 
 class WriteLog:
-    """All commits since `first_ts`, in order; timestamps have no gaps, so a position is a subtraction."""
+    """All commits in order; timestamps count from 1 without gaps, so a timestamp is a position."""
 
-    __slots__ = ("_entries", "first_ts")
+    __slots__ = ("_entries",)
 
     def __init__(self) -> None:
         self._entries: list[LogEntry] = []
-        self.first_ts = 1
 
     def append(self, entry: LogEntry) -> None:
         """Add the newest commit."""
-        assert entry.ts == self.first_ts + len(self._entries), f"commit {entry.ts} does not follow the newest one"
+        assert entry.ts == len(self._entries) + 1, f"commit {entry.ts} does not follow the newest one"
         self._entries.append(entry)
 
     def since(self, ts: int) -> Sequence[LogEntry]:
         """Return the commits after `ts`, oldest first."""
-        assert ts >= self.first_ts - 1, f"the log starts after {ts}: its reader began too long ago"
-        return self._entries[ts + 1 - self.first_ts :]
-
-    def forget(self, ts: int) -> None:
-        """Drop the commits up to `ts`: nobody who began before them is left."""
-        dropped = ts + 1 - self.first_ts
-        if dropped > 0:
-            del self._entries[:dropped]
-            self.first_ts = ts + 1
+        return self._entries[ts:]
 
 
 def keys_written(writes: Iterable[Write]) -> dict[str, list[tuple[bytes, str]]]:

@@ -6,6 +6,7 @@ stands in `report.py`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from convexsim.explore.random_walk import RandomWalk
@@ -50,7 +51,9 @@ def check(
             last = Simulation(scenario, choices, level=level, trace=False).run()
             report.add(last)
             if last.violations:
-                report.finding = _finding(last, report.runs, level, simplify=simplify)
+                budget = MAX_SHRINK_RUNS if simplify else 0
+                shrunk = shrink(last, level, budget, None if on_run is None else partial(on_run, report.runs))
+                report.finding = _finding(last, shrunk, report.runs, level)
                 break
             if on_run is not None:
                 on_run(report.runs, last)
@@ -60,8 +63,7 @@ def check(
     return report
 
 
-def _finding(failing: Run, number: int, level: int, *, simplify: bool) -> Finding:
-    shrunk = shrink(failing, level, MAX_SHRINK_RUNS if simplify else 0)
+def _finding(failing: Run, shrunk: Run, number: int, level: int) -> Finding:
     return Finding(
         shrunk,
         replay=encode(shrunk, level),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convexsim.choices import Choices, ListedChoices
+from convexsim.errors import UsageError
 
 if TYPE_CHECKING:
     from convexsim.simulation import Run
@@ -27,6 +28,9 @@ class Exhaustive:
     """
 
     def __init__(self, max_runs: int = 100_000, *, backoffs: bool = True, forced: int | None = None) -> None:
+        if max_runs < 1 or (forced is not None and forced < 0):
+            msg = f"An exhaustive search of max_runs={max_runs}, forced={forced} explores nothing."
+            raise UsageError(msg, next_step="Give max_runs=1 or more, and forced=0 or more.")
         self._max_runs = max_runs
         self._backoffs = backoffs
         self._forced = forced
@@ -42,7 +46,7 @@ class Exhaustive:
     def propose(self, last: Run | None) -> Choices | None:
         """Return the next list in the order of the search."""
         if last is None:
-            self._count = 1
+            self._count, self.exhausted = 1, False
             return ListedChoices(())
         prefix = self._next_prefix(last)
         if prefix is None:

@@ -38,8 +38,8 @@ class RandomWalk:
         return f"random walk, seed {self._seed}"
 
     def propose(self, last: Run | None) -> Choices | None:
-        """Return fresh draws."""
-        self._count += 1
+        """Return fresh draws; without a last run the walk begins anew."""
+        self._count = 1 if last is None else self._count + 1
         if self._count > self._runs:
             return None
         return FirstChoices() if self._count == 1 else RandomChoices(f"{self._seed}:{self._count}")

@@ -2,7 +2,8 @@
 
 Owns the spelling ``cs1.L<level>.<scenario>.<choices>.<check>``. The choices are one digit each, 0 to v (base 32), with
 ``w`` before a two-digit one and ``z`` plus a digit for three or more zeros in a row; zeros at the end are left out. The
-check is a digest of every choice as it was labelled, so a string that no longer means the same run says so.
+check is a digest of the choices as they were labelled and of how the run ended, so a string that no longer means the
+same run says so.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from convexsim.simulation import Run, Simulation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convexsim.choices import ChoiceRecord
     from convexsim.simulation import Scenario
 
 __all__ = ["ReplayString", "digest_of", "encode", "parse", "replay", "without_trailing_zeros"]
@@ -46,7 +46,7 @@ class ReplayString:
 def encode(run: Run, level: int) -> str:
     """Return the string that repeats a run."""
     choices = _spell(without_trailing_zeros(run.indexes))
-    return f"{_VERSION}.L{level}.{run.scenario.name}.{choices}.{digest_of(run.record)}"
+    return f"{_VERSION}.L{level}.{run.scenario.name}.{choices}.{digest_of(run)}"
 
 
 def parse(text: str) -> ReplayString:
@@ -84,15 +84,17 @@ def replay(scenarios: Sequence[Scenario], text: str) -> Run:
     drift = _drift(choices, run, wanted)
     if drift is not None:
         msg = f"The string no longer fits {wanted.scenario!r}: {drift}."
-        advice = "The scenario, the component or convexsim has changed since it was recorded; explore again."
+        advice = "It was miscopied, or the scenario, the component or convexsim has changed since; explore again."
         raise UsageError(msg, code="StaleReplayString", next_step=advice)
     return run
 
 
-def digest_of(record: ChoiceRecord) -> str:
-    """Return the check of a run: six hex digits over every choice, its options' number and what was taken."""
+def digest_of(run: Run) -> str:
+    """Return the check of a run: six hex digits over the scenario's name, every choice as it was taken, and the end."""
     digest = blake2b(digest_size=3)
-    for taken in record.labelled():
+    broken = " ".join(violation.invariant for violation in run.violations)
+    digest.update(f"{run.scenario.name} {run.ending} {run.steps} {run.now:g} {broken}\n".encode())
+    for taken in run.record.labelled():
         digest.update(f"{taken.kind} {taken.index}/{taken.count} {taken.activity} {taken.phase}\n".encode())
     return digest.hexdigest()
 
@@ -112,7 +114,7 @@ def _drift(choices: ListedChoices, run: Run, wanted: ReplayString) -> str | None
         return f"choice {at + 1} asks for option {wanted.indexes[at]}, but there are only {count} (0 to {count - 1})"
     if choices.unused:
         return f"it makes {len(wanted.indexes)} choices, but the run asks for {len(run.record.taken)}"
-    found = digest_of(run.record)
+    found = digest_of(run)
     if found != wanted.digest:
         return f"the run takes another course (its check is {found}, the string's {wanted.digest})"
     return None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "Report"]
 
+_SHOWN_ERRORS = 3
+
 
 @frozen(eq=False)
 class Finding:
@@ -60,7 +62,9 @@ class Report:
         exhausted: whether those are all orders at this level.
         interrupted: whether somebody stopped it.
         finding: the first failure, or None.
-        failed_calls: clients' calls that ended with an error, by its message, over all runs.
+        calls: clients' calls, over all runs.
+        failed_calls: those that ended with an error, by its message.
+        failed_functions: scheduled functions that threw, by their error.
 
     """
 
@@ -72,6 +76,8 @@ class Report:
     interrupted: bool = False
     finding: Finding | None = None
     failed_calls: dict[str, int] = field(factory=dict)
+    failed_functions: dict[str, int] = field(factory=dict)
+    calls: int = 0
     _reached: set[str] = field(factory=set)
 
     def add(self, run: Run) -> None:
@@ -81,8 +87,11 @@ class Report:
             if invariant.when == "sometimes" and run.ending == "quiet" and invariant.name not in run.unseen:
                 self._reached.add(invariant.name)
         for call in run.calls:
+            self.calls += 1
             if call.error is not None:
                 self.failed_calls[call.error] = self.failed_calls.get(call.error, 0) + 1
+        for error in run.view.failed_functions():
+            self.failed_functions[error] = self.failed_functions.get(error, 0) + 1
 
     @property
     def unreached(self) -> list[str]:
@@ -93,7 +102,7 @@ class Report:
     @property
     def holds(self) -> bool:
         """Whether nothing broke and everything that must happen sometimes did."""
-        return self.finding is None and not self.unreached
+        return self.finding is None and not self.unreached and self.runs > 0
 
     def story(self) -> str:
         """Return what happened in the shrunk failure, event by event; nothing if nothing broke."""
@@ -106,7 +115,21 @@ class Report:
             lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in self.finding.violations]
             lines.append(f"  found in run {self.finding.found_at_run}; {self.finding.effort}")
             lines.append(f"  replay: {self.finding.replay}")
-        return "\n".join(lines)
+        return "\n".join(lines + self._doubts())
+
+    def _doubts(self) -> list[str]:
+        """Return what may mean that the scenario does not do what its author thinks."""
+        lines = []
+        if not self.scenario.invariants:
+            lines.append("  nothing was asked: the scenario has no invariants")
+        if self.calls and sum(self.failed_calls.values()) == self.calls:
+            lines.append("  EVERY CALL FAILED, so hardly anything was tested:")
+        for what, failed in (("calls", self.failed_calls), ("scheduled functions", self.failed_functions)):
+            most = sorted(failed.items(), key=lambda item: (-item[1], item[0]))
+            lines += [f"  {number:,} failed {what}: {error}" for error, number in most[:_SHOWN_ERRORS]]
+            if len(most) > _SHOWN_ERRORS:
+                lines.append(f"  and {len(most) - _SHOWN_ERRORS} other errors of {what}")
+        return lines
 
     def _verdict(self) -> str:
         runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'} ({self.explorer}, level {self.level})"

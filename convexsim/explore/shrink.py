@@ -8,15 +8,17 @@ failure of one or two switches is as small as it can be.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from convexsim.choices import ListedChoices
+from convexsim.errors import UsageError
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.replay import without_trailing_zeros
 from convexsim.simulation import Run, Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from convexsim.choices import Choices
 
@@ -28,20 +30,33 @@ MAX_SHRINK_RUNS: Final = 3_000
 Indexes = tuple[int, ...]
 
 
-def shrink(failing: Run, level: int, budget: int = MAX_SHRINK_RUNS) -> Run:
+def shrink(failing: Run, level: int, budget: int = MAX_SHRINK_RUNS, on_run: Callable[[Run], None] | None = None) -> Run:
     """Return the simplest failing run that was found, with its events; it breaks the same invariant.
 
     Args:
         failing: a run with a violation.
         level: the granularity that it was run at.
         budget: how many runs to spend; 0 repeats the run as it is.
+        on_run: called after every run; a KeyboardInterrupt raised in it ends the search with the best so far.
+
+    Raises:
+        UsageError: the failure did not repeat, so the run is not its choices alone.
 
     """
-    search = _Search(failing, level, budget)
-    search.simplify()
-    search.search_below()
-    search.simplify()
-    return Simulation(failing.scenario, ListedChoices(search.best), level=level).run()
+    search = _Search(failing, level, budget, on_run)
+    with suppress(KeyboardInterrupt):
+        search.simplify()
+        search.search_below()
+        search.simplify()
+    shrunk = Simulation(failing.scenario, ListedChoices(search.best), level=level).run()
+    if not search.fails(shrunk):
+        broken = failing.violations[0]
+        msg = (
+            f"{failing.scenario.name} broke {broken.invariant} ({broken.message}), but the same choices did not again."
+        )
+        advice = "Look for state that outlives a run: a global that a handler changes, the order of a set, a module."
+        raise UsageError(msg, code="NotRepeatable", next_step=advice)
+    return shrunk
 
 
 def forced_choices(indexes: Indexes) -> int:
@@ -52,12 +67,17 @@ def forced_choices(indexes: Indexes) -> int:
 class _Search:
     """The simplest failure so far, and what may still be spent on a simpler one."""
 
-    def __init__(self, failing: Run, level: int, budget: int) -> None:
+    def __init__(self, failing: Run, level: int, budget: int, on_run: Callable[[Run], None] | None) -> None:
         self.best = without_trailing_zeros(failing.indexes)
         self._failing = failing
         self._wanted = failing.violations[0].invariant
         self._level = level
         self._budget = budget
+        self._on_run = on_run
+
+    def fails(self, run: Run) -> bool:
+        """Whether a run breaks the invariant that is looked for."""
+        return any(violation.invariant == self._wanted for violation in run.violations)
 
     def simplify(self) -> None:
         """Change the best list, one simplification after the other, until none of them fails any more."""
@@ -78,13 +98,15 @@ class _Search:
 
     def _run(self, choices: Choices) -> Run:
         self._budget -= 1
-        return Simulation(self._failing.scenario, choices, level=self._level, trace=False).run()
+        run = Simulation(self._failing.scenario, choices, level=self._level, trace=False).run()
+        if self._on_run is not None:
+            self._on_run(run)
+        return run
 
     def _accepts(self, run: Run) -> bool:
         """Whether a run breaks the same invariant and is simpler than the best, which it then becomes."""
         found = without_trailing_zeros(run.indexes)
-        fails = any(violation.invariant == self._wanted for violation in run.violations)
-        if fails and _size(found) < _size(self.best):
+        if self.fails(run) and _size(found) < _size(self.best):
             self.best = found
             return True
         return False

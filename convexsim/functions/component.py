@@ -1,7 +1,7 @@
 """What is mounted where: apps, components, and the catalog of all their functions and tables.
 
-Owns how a name finds its function and which names may be used from where (convex-semantics 5.1). Knows no context: who
-calls is told by `Caller`. The catalog is built once and never changes; a world is a database over its tables.
+Owns how a name finds its function and which names may be used from where (convex-semantics 5.1). Knows no context. The
+catalog is built once and never changes; a world is a database over its tables.
 """
 
 from __future__ import annotations
@@ -38,8 +38,6 @@ SCHEDULED_FUNCTIONS: Final = "_scheduled_functions"
 _FIRST_USER_TABLE: Final = 10_001  # convex-semantics 8: user tables are numbered above 10,000
 _SCHEDULED_TABLE_NUMBER: Final = 24
 
-Modules = "Mapping[str, Any]"
-
 
 class Component:
     """A component definition: functions by path, a schema, and the components it uses.
@@ -54,15 +52,16 @@ class Component:
         self.functions = _functions(modules)
         self.children: dict[str, Component] = {}
         self._catalog: Catalog | None = None
+        self._closed = False
 
     def use(self, component: Component, *, name: str | None = None) -> None:
         """Mount a component under this one; `name` defaults to the component's own (convex-semantics 5.1)."""
-        mounted_as = name if name is not None else component.name
+        mounted_as = to_camel(name if name is not None else component.name)
         check_identifier(mounted_as, "component name")
         if mounted_as in self.children:
             msg = f"{self.name} already uses a component under the name {mounted_as!r}."
             raise UsageError(msg, next_step="Give one of them another name=.")
-        if self._catalog is not None:
+        if self._closed:
             msg = f"{self.name} has already run; {mounted_as!r} cannot be mounted any more."
             raise UsageError(msg, next_step="Call use() before the first simulation.")
         self.children[mounted_as] = component
@@ -70,6 +69,8 @@ class Component:
     def catalog(self) -> Catalog:
         """Return everything that is mounted below this app; the first call closes the app."""
         if self._catalog is None:
+            for component in _all_below(self, ()):
+                component._closed = True  # noqa: SLF001 - its own class
             self._catalog = Catalog({mounted.path: mounted for mounted in _mount(self, "")})
         return self._catalog
 
@@ -180,6 +181,9 @@ class Catalog:
             if child is None:
                 return self._own(caller, path)
             return self._child(caller, child, path)
+        if isinstance(name, FunctionDefinition):
+            msg = f"The function {name.handler.__name__} was passed itself, not by its name."
+            raise PlatformError(msg, code="InvalidReference", next_step="Write api.<module>.<function>.")
         if not isinstance(name, str):
             msg = f"{name!r} is neither a function reference nor a handle."
             raise PlatformError(msg, code="InvalidReference", next_step="Write api.<module>.<function>.")
@@ -243,15 +247,27 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def _functions(modules: Mapping[str, Any]) -> dict[str, FunctionDefinition]:
     functions: dict[str, FunctionDefinition] = {}
     for module_name, module in modules.items():
-        members = module if isinstance(module, dict) else vars(module)
+        members = module if isinstance(module, dict) else getattr(module, "__dict__", {})
         found = {name: member for name, member in members.items() if isinstance(member, FunctionDefinition)}
         if not found:
             what = "module" if isinstance(module, ModuleType) else "collection"
             msg = f"The {what} {module_name!r} defines no function."
             raise UsageError(msg, next_step="Decorate its functions with @query, @mutation or @action.")
         for name, definition in found.items():
-            functions[f"{to_camel(module_name)}:{to_camel(name)}"] = definition
+            path = f"{to_camel(module_name)}:{to_camel(name)}"
+            if functions.setdefault(path, definition) is not definition:
+                msg = f"Two functions are both called {path!r} in Convex's spelling."
+                raise UsageError(msg, next_step="Give one of them another name.")
     return functions
+
+
+def _all_below(component: Component, above: tuple[Component, ...]) -> Iterable[Component]:
+    if component in above:
+        msg = f"The component {component.name!r} uses itself."
+        raise UsageError(msg, next_step="A component cannot be mounted below itself.")
+    yield component
+    for child in component.children.values():
+        yield from _all_below(child, (*above, component))
 
 
 def _mount(component: Component, path: str) -> Iterable[Mounted]:

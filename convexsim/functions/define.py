@@ -9,6 +9,7 @@ can run in its middle.
 
 from __future__ import annotations
 
+import dis
 import inspect
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, overload
@@ -62,6 +63,7 @@ class FunctionDefinition:
         args: the validator of the arguments object; None accepts anything (convex-semantics 8).
         returns: the validator of the result; None accepts anything.
         parameters: the handler's parameter for each argument name; None if it takes ``**kwargs``.
+        required: names of the arguments whose parameters have no default.
         foreign: what runs instead of a Python handler (`executor.py`).
 
     """
@@ -72,6 +74,7 @@ class FunctionDefinition:
     args: Validator | None
     returns: Validator | None
     parameters: Mapping[str, str] | None
+    required: tuple[str, ...] = ()
     foreign: ForeignHandler | None = None
 
     @property
@@ -83,6 +86,10 @@ class FunctionDefinition:
         """Call the handler with an arguments object spelled as data; absent optional arguments keep their defaults."""
         if self.parameters is None:
             return self.handler(ctx, **arguments)
+        missing_names = [name for name in self.required if name not in arguments]
+        if missing_names:
+            msg = f"{self.handler.__name__} misses its argument {missing_names[0]!r}."
+            raise PlatformError(msg, code="InvalidArgument", next_step="Pass it, or give its parameter a default.")
         try:
             named = {self.parameters[name]: value for name, value in arguments.items()}
         except KeyError as missing:
@@ -117,7 +124,8 @@ def _decorator(kind: FunctionKind, visibility: Visibility) -> _Decorator:
             _check_determinism(handler)
             validator = None if args is None else as_object(args)
             parameters = _parameters(handler, validator)
-            return FunctionDefinition(kind, visibility, handler, validator, returns, parameters)
+            required = () if parameters is None else _required(handler)
+            return FunctionDefinition(kind, visibility, handler, validator, returns, parameters, required)
 
         return define if handler is None else define(handler)
 
@@ -149,7 +157,7 @@ def foreign_function(
 ) -> FunctionDefinition:
     """Define a function whose handler is not Python: an executor runs it (`executor.py`)."""
     validator = None if args is None else as_object(args)
-    return FunctionDefinition(kind, visibility, foreign.new_executor, validator, returns, None, foreign)
+    return FunctionDefinition(kind, visibility, foreign.new_executor, validator, returns, None, foreign=foreign)
 
 
 def _check_colour(kind: FunctionKind, handler: Callable[..., Any]) -> None:
@@ -160,28 +168,48 @@ def _check_colour(kind: FunctionKind, handler: Callable[..., Any]) -> None:
 
 
 def _check_determinism(handler: Callable[..., Any]) -> None:
-    """Refuse a handler that names a module whose answers differ from run to run."""
+    """Refuse a handler that uses a module whose answers differ from run to run.
+
+    It looks at the handler's own code only: what a helper does that it calls, the replay of a run brings to light.
+    """
     scope = getattr(handler, "__globals__", {})
-    for name in _names(handler.__code__) if hasattr(handler, "__code__") else ():
-        found = scope.get(name)
-        module = found.__name__ if isinstance(found, ModuleType) else getattr(found, "__module__", None)
-        top = (module or "").partition(".")[0].lstrip("_")
+    for name in _globals_and_imports(handler.__code__) if hasattr(handler, "__code__") else ():
+        top = _origin(scope[name]) if name in scope else name.partition(".")[0]
         if top in _NONDETERMINISTIC:
             msg = f"The handler {handler.__name__} uses `{name}` of the module {top}: a run must be its choices alone."
             raise UsageError(msg, code="NondeterministicHandler", next_step=f"Use {_NONDETERMINISTIC[top]} instead.")
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+def _globals_and_imports(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "IMPORT_NAME"):
+            yield str(instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names(constant)
+            yield from _globals_and_imports(constant)
+
+
+def _origin(thing: object) -> str:
+    """Return the top module that a thing is, or comes from; methods of a generator's instance come from its class."""
+    if isinstance(thing, ModuleType):
+        module = thing.__name__
+    else:
+        owner = getattr(thing, "__self__", None)
+        module = getattr(thing, "__module__", None) or getattr(type(owner), "__module__", None) or ""
+    return str(module).partition(".")[0].lstrip("_")
 
 
 def _parameters(handler: Callable[..., Any], validator: Validator | None) -> dict[str, str] | None:
+    if not inspect.signature(handler).parameters:
+        msg = f"The handler {handler.__name__} takes no parameters, not even the context."
+        raise UsageError(msg, next_step=f"Write def {handler.__name__}(ctx).")
     own = list(inspect.signature(handler).parameters.values())[1:]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
         return None
+    for parameter in own:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            msg = f"The handler {handler.__name__} takes `{parameter.name}` by position; arguments come by name."
+            raise UsageError(msg, next_step="Make it an ordinary parameter.")
     parameters = {to_camel(parameter.name): parameter for parameter in own}
     fields = getattr(validator, "fields", None)
     for name, field in (fields or {}).items():
@@ -195,3 +223,8 @@ def _parameters(handler: Callable[..., Any], validator: Validator | None) -> dic
         msg = f"The handler {handler.__name__} has parameters that its args do not name: {', '.join(extra)}."
         raise UsageError(msg, next_step="Add them to args, or remove them.")
     return {name: parameter.name for name, parameter in parameters.items()}
+
+
+def _required(handler: Callable[..., Any]) -> tuple[str, ...]:
+    own = list(inspect.signature(handler).parameters.values())[1:]
+    return tuple(to_camel(parameter.name) for parameter in own if parameter.default is parameter.empty)

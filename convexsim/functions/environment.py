@@ -41,7 +41,7 @@ class Platform:
 
     self_cancel: SelfCancel = field(default="noop", validator=validators.in_(SELF_CANCEL))
     parallelism: int = field(default=8, validator=validators.ge(1))
-    start_ms: float = 0.0
+    start_ms: float = field(default=0.0, validator=[validators.ge(0.0), validators.lt(2.0**53)])
 
 
 class External:

@@ -50,8 +50,11 @@ def failure_of(exception: Exception) -> Failure:
         return Failure("ConvexError", str(exception), data)
     if isinstance(exception, ConvexSimError):
         return Failure(exception.code, str(exception))
-    text = str(exception)
     name = type(exception).__name__
+    try:
+        text = str(exception)
+    except Exception:  # noqa: BLE001 - an exception of user code may fail at anything
+        text = "(its text cannot be made)"
     # A bare message is what the component's author wrote; a KeyError's text is only the key, so it needs its name.
     return Failure("Error", text if type(exception) in _SPEAKING else f"{name}: {text}" if text else name)
 
@@ -103,7 +106,7 @@ async def outcome_of_awaitable(call: Callable[[], Awaitable[Any]]) -> Outcome:
 def _thrown(exception: Exception) -> Threw:
     if isinstance(exception, InternalError | UsageError):
         raise exception
-    if not isinstance(exception, ConvexError | ConvexSimError) and _raised_in_convexsim(exception):
+    if not isinstance(exception, ConvexError | ConvexSimError | RecursionError) and _raised_in_convexsim(exception):
         msg = f"convexsim broke a rule of its own: {type(exception).__name__}: {exception}".rstrip(": ") + "."
         raise InternalError(msg, next_step="Please report it with the replay string.") from exception
     return Threw(failure_of(exception))

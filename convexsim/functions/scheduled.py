@@ -7,7 +7,7 @@ cancel, start and finish race by the ordinary rules of conflict. Who runs what w
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
@@ -181,7 +181,7 @@ def finish_function(execution: Execution, scheduled: ScheduledFunction, error: s
 
 def _check_moment(at_ms: float, now: float) -> None:
     """Refuse what is no moment, or too far away (convex-semantics 3.1)."""
-    if type(at_ms) not in (int, float) or not isfinite(at_ms):
+    if type(at_ms) not in (int, float) or not -inf < at_ms < inf:
         msg = f"{at_ms!r} is no moment in ms."
         raise PlatformError(msg, code="InvalidArgument")
     if abs(at_ms - now) > _FARTHEST_MS:

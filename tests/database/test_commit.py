@@ -235,18 +235,10 @@ def test_commits_are_numbered_without_gaps_and_queries_have_the_time_of_their_be
     assert database.commit(late.finalize(), "reader") == Committed(3)
 
 
-def test_the_log_holds_what_came_after_a_moment_until_it_is_forgotten() -> None:
+def test_the_log_holds_what_came_after_a_moment() -> None:
     database = world(*ROWS)
     for number in range(10, 15):
         commit(database, insert(number, number))
     assert [entry.ts for entry in database.log.since(3)] == [4, 5, 6]
     assert list(database.log.since(6)) == []
-    begun = Transaction(database.snapshot)
-    get(1)(begun)
-    MARK(begun)
-    database.log.forget(4)
-    assert [entry.ts for entry in database.log.since(4)] == [5, 6]
-    with pytest.raises(AssertionError, match="too long ago"):
-        database.log.since(3)
-    commit(database, patch(1, a=5))
-    assert isinstance(database.commit(begun.finalize(), "ours"), Conflict)
+    assert [entry.ts for entry in database.log.since(0)] == [1, 2, 3, 4, 5, 6]

@@ -655,7 +655,7 @@ def test_shortened_texts_keep_both_ends(text: str, limit: int) -> None:
 
 
 def test_a_cut_beside_a_space_makes_no_second_one() -> None:
-    assert shorten("aaaa bbbb cccc dddd eeee", 12) == "aaaa … eee"
+    assert shorten("aaaa bbbb cccc dddd eeee", 10) == "aaaa … ee"
 
 
 @given(text=st.text(alphabet=st.characters()))

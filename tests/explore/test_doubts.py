@@ -1,0 +1,310 @@
+"""What a report says when a scenario may not do what its author thinks, and what is refused outright."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from convexsim import (
+    Exhaustive,
+    FunctionError,
+    RandomWalk,
+    Run,
+    Scenario,
+    Session,
+    Simulation,
+    UsageError,
+    View,
+    World,
+    action,
+    api,
+    check,
+    define_app,
+    define_component,
+    eventually,
+    internal,
+    internal_mutation,
+    mutation,
+    scenario,
+)
+from convexsim.choices import RandomChoices
+from tests.explore.worlds import app, lost_update, no_update_is_lost, proper_bumps
+
+
+@pytest.mark.parametrize("explorer", [RandomWalk(runs=30), Exhaustive()])
+def test_an_explorer_that_is_used_again_begins_anew(explorer: Any) -> None:
+    first = check(proper_bumps, explorer)
+    again = check(lost_update, explorer)
+    assert first.holds
+    assert again.finding is not None
+    assert check(proper_bumps, explorer).runs == first.runs
+
+
+def test_an_exhaustive_search_that_gave_up_is_not_taken_for_finished_the_next_time() -> None:
+    explorer = Exhaustive(max_runs=34)
+    assert check(proper_bumps, explorer).exhausted
+    assert not check(scenario_of(3), explorer).exhausted
+
+
+def scenario_of(clients: int) -> Scenario:
+    @scenario(app=app(), invariants=[no_update_is_lost])
+    def bumps(world: World) -> None:
+        for number in range(clients):
+            world.client(f"c{number}").mutation(api.counters.bump)
+
+    return bumps
+
+
+def test_a_report_of_no_runs_does_not_hold() -> None:
+    def stop(_number: int, _run: Run) -> None:
+        raise KeyboardInterrupt
+
+    report = check(proper_bumps, RandomWalk(runs=3), on_run=stop)
+    assert report.runs == 1
+    report.runs = 0
+    assert not report.holds
+
+
+@pytest.mark.parametrize("bad", [{"max_runs": 0}, {"forced": -1}])
+def test_an_exhaustive_search_of_nothing_is_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="explores nothing"):
+        Exhaustive(**bad)
+
+
+def test_a_report_says_when_every_call_failed_and_how() -> None:
+    @scenario(app=app(), invariants=[lambda _view: True])
+    def typo(world: World) -> None:
+        world.client("a").mutation("counters:bmup")
+
+    told = str(check(typo, RandomWalk(runs=4)))
+    assert "EVERY CALL FAILED" in told
+    assert "4 failed calls: Could not find public function for 'counters:bmup'" in told
+
+
+def test_a_report_names_scheduled_functions_that_threw() -> None:
+    @internal_mutation
+    def later(ctx: Any) -> None:
+        msg = "no use"
+        raise RuntimeError(msg)
+
+    @mutation
+    def plan(ctx: Any) -> None:
+        ctx.scheduler.run_after(0, internal.m.later)
+
+    @scenario(app=define_app({"m": {"later": later, "plan": plan}}), invariants=[lambda _view: True])
+    def failing(world: World) -> None:
+        world.client("a").mutation(api.m.plan)
+
+    told = str(check(failing, RandomWalk(runs=3)))
+    assert "3 failed scheduled functions: m:later: no use" in told
+    assert "EVERY CALL" not in told
+
+
+def test_a_report_says_when_nothing_was_asked() -> None:
+    @scenario(app=app())
+    def unasked(world: World) -> None:
+        world.client("a").mutation(api.counters.bump)
+
+    assert "has no invariants" in str(check(unasked, RandomWalk(runs=1)))
+    assert "has no invariants" not in str(check(proper_bumps, RandomWalk(runs=1)))
+
+
+def test_state_that_outlives_a_run_is_found_out() -> None:
+    counted = {"runs": 0}
+
+    @eventually
+    def early(_view: View) -> bool:
+        counted["runs"] += 1
+        return counted["runs"] != 3
+
+    @scenario(app=app(), invariants=[early])
+    def stateful(world: World) -> None:
+        world.client("a").mutation(api.counters.bump)
+
+    with pytest.raises(UsageError, match="the same choices did not again") as refused:
+        check(stateful, RandomWalk(runs=10))
+    assert "outlives a run" in str(refused.value)
+
+
+def test_an_interruption_while_shrinking_keeps_the_failure() -> None:
+    def stop(_number: int, run: Run) -> None:
+        if run.violations:
+            raise KeyboardInterrupt
+
+    report = check(lost_update, RandomWalk(runs=50), on_run=stop)
+    assert report.finding is not None
+    assert report.finding.violations
+
+
+@pytest.mark.parametrize("answer", [0, [], "yes", 1])
+def test_an_invariant_that_answers_neither_yes_nor_no_is_refused(answer: Any) -> None:
+    def odd(_view: View) -> Any:
+        return answer
+
+    @scenario(app=app(), invariants=[odd])
+    def asked(world: World) -> None:
+        world.client("a").mutation(api.counters.bump)
+
+    with pytest.raises(UsageError, match=r"odd returned .*bool\(\.\.\.\)"):
+        Simulation(asked).run()
+
+
+def test_an_invariant_that_waits_is_refused() -> None:
+    async def patient(_view: View) -> bool:
+        return False
+
+    with pytest.raises(UsageError, match="patient is no plain function"):
+        scenario(app=app(), invariants=[patient])  # type: ignore[list-item]
+
+
+def test_invariants_cannot_change_what_was_answered() -> None:
+    @eventually
+    def meddles(view: View) -> None:
+        for answered in view.answers("counters:note"):
+            answered.args["text"] = "changed"
+        assert [answered.args for answered in view.answers("counters:note")] == [{"text": "kept"}]
+
+    @scenario(app=app(), invariants=[meddles])
+    def noting(world: World) -> None:
+        world.client("a").mutation(api.counters.note, {"text": "kept"})
+
+    assert check(noting, RandomWalk(runs=1)).holds
+
+
+def test_arguments_are_those_of_the_moment_they_were_given() -> None:
+    @scenario(app=app())
+    def reused(world: World) -> None:
+        args = {"text": "first"}
+        world.client("a").mutation(api.counters.note, args)
+        args["text"] = "second"
+        world.client("a").mutation(api.counters.note, args)
+
+    run = Simulation(reused).run()
+    assert [row["text"] for row in run.view.documents("notes")] == ["first", "second"]
+
+
+def test_a_simulation_is_one_run() -> None:
+    simulation = Simulation(proper_bumps)
+    simulation.run()
+    with pytest.raises(UsageError, match="already run"):
+        simulation.run()
+
+
+def test_what_is_no_scenario_is_refused() -> None:
+    with pytest.raises(UsageError, match="is no scenario"):
+        check(lambda world: world)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("delay", [float("nan"), float("inf"), -5, "x", True])
+def test_a_wait_that_is_none_is_refused(delay: Any) -> None:
+    with pytest.raises(UsageError, match="cannot wait for"):
+        World().client("a").wait(delay)
+
+
+def endless_scenarios() -> list[Scenario]:
+    @action
+    async def sleeps(ctx: Any) -> None:
+        while True:
+            await ctx.sleep(0)
+
+    @action
+    async def polls(ctx: Any) -> None:
+        while True:
+            with suppress(FunctionError):  # the very mistake
+                await ctx.run_query("m:typo")
+
+    endless = define_app({"m": {"sleeps": sleeps, "polls": polls}})
+
+    @scenario(app=endless)
+    def sleeping(world: World) -> None:
+        world.client("a").action(api.m.sleeps)
+
+    @scenario(app=endless)
+    def polling(world: World) -> None:
+        world.client("a").action(api.m.polls)
+
+    @scenario(app=endless)
+    def polling_client(world: World) -> None:
+        async def script(session: Session) -> None:
+            while True:
+                await session.sleep(0)
+
+        world.client("a").run(script)
+
+    return [sleeping, polling, polling_client]
+
+
+@pytest.mark.parametrize("endless", endless_scenarios(), ids=lambda each: each.name)
+def test_what_never_ends_reaches_a_named_limit(endless: Scenario) -> None:
+    run = Simulation(endless, RandomChoices(1), trace=False, max_steps=500).run()
+    assert run.ending == "max_steps"
+    assert [broken.invariant for broken in run.violations] == ["ends"]
+
+
+def test_a_component_of_two_words_is_reached_in_either_spelling() -> None:
+    @mutation
+    def ping(ctx: Any) -> str:
+        return "pong"
+
+    child = define_component("rate_limiter", {"lib": {"ping": ping}})
+    from convexsim import components  # noqa: PLC0415 - beside its only use
+
+    @mutation
+    def both(ctx: Any) -> list[str]:
+        return [
+            ctx.run_mutation(components.rate_limiter.lib.ping),
+            ctx.run_mutation(components.rateLimiter.lib.ping),
+        ]
+
+    root = define_app({"m": {"both": both}})
+    root.use(child)
+
+    @scenario(app=root)
+    def reached(world: World) -> None:
+        world.client("a").mutation(api.m.both)
+
+    assert Simulation(reached).run().calls[0].result == ["pong", "pong"]
+
+
+def test_a_component_cannot_use_itself_and_nothing_is_mounted_after_the_first_run() -> None:
+    child = define_component("child", {})
+    child.use(child, name="again")
+    root = define_app({})
+    root.use(child)
+    with pytest.raises(UsageError, match="uses itself"):
+        root.catalog()
+    late = define_component("late", {})
+    other = define_app({})
+    other.use(late)
+    other.catalog()
+    with pytest.raises(UsageError, match="has already run"):
+        late.use(define_component("tooLate", {}))
+
+
+def test_one_scenario_may_run_in_several_threads_at_once() -> None:
+    code = """
+import threading
+from tests.explore.worlds import lost_update
+from convexsim import Simulation
+from convexsim.choices import RandomChoices
+told = [[], [], []]
+def go(mine):
+    for seed in range(40):
+        mine.append(Simulation(lost_update, RandomChoices(seed), trace=False).run().indexes)
+threads = [threading.Thread(target=go, args=(mine,)) for mine in told]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert told[0] == told[1] == told[2] and len(told[0]) == 40, told
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_assertions_nothing_is_run() -> None:
+    code = "from tests.explore.worlds import lost_update; from convexsim import check; check(lost_update)"
+    ran = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
+    assert "no invariant that asserts could fail" in ran.stderr
