@@ -219,7 +219,8 @@ def _story(run: Run, *, steps: bool = False) -> str:
 
 def _how_to_replay(arguments: argparse.Namespace, string: str) -> str:
     typed = Path(sys.argv[0])  # as in .venv/bin/convexsim, where no PATH leads
-    program = str(typed) if typed.name == "convexsim" and shutil.which("convexsim") is None else "convexsim"
+    on_path = typed.name != "convexsim" or shutil.which("convexsim") is not None
+    program = "convexsim" if on_path else shlex.quote(str(typed))
     return f"replay it: {program} replay {shlex.quote(str(arguments.file.path))} '{string}'"
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from convexsim.actors.messages import CancelFunction, Run, ScheduleFunction, UseExternal
-from convexsim.errors import PlatformError
+from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, UseExternal
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
 from convexsim.functions.syscalls import Logged
 from convexsim.trace.event import Did
@@ -86,13 +85,9 @@ class ActionFrame:
     def run(self, kind: FunctionKind, name: Reference | str, args: Any) -> Awaitable[Any]:
         """Call a query, mutation or action: a top-level call of its own (convex-semantics 5.2)."""
 
-        def message(activity: str) -> Run:
-            target = self._resolve(name)
-            if target.definition.kind != kind:
-                msg = f"{target.label} is a {target.definition.kind}, not a {kind}."
-                advice = f"Call it with run_{target.definition.kind}."
-                raise PlatformError(msg, code="InvalidFunctionKind", next_step=advice)
-            return Run(activity, target, freeze(args, "args"), "action", self._parent)
+        def message(activity: str) -> Invoke:
+            target = self._resolve(name).as_kind(kind, "Call it with run_{kind}.")
+            return Invoke(activity, target, freeze(args, "args"), "action", self._parent)
 
         return self._send(message)
 

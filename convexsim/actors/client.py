@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field
 
-from convexsim.actors.messages import Run, StartClient
+from convexsim.actors.messages import Invoke, StartClient
 from convexsim.actors.stage import RuntimeActor
 from convexsim.errors import ConvexError, ConvexSimError, FunctionError, PlatformError, UsageError
 from convexsim.functions.context import checked_delay
@@ -145,7 +145,7 @@ class Session:
 
     async def make(self, call: Call) -> Outcome:
         """Make a call that was prepared, and note how it ended."""
-        built = outcome_of(lambda: Run(call.activity, self._resolve(call), freeze(call.args, "args"), "client"))
+        built = outcome_of(lambda: Invoke(call.activity, self._resolve(call), freeze(call.args, "args"), "client"))
         if isinstance(built, Threw):
             call.outcome = built
         else:
@@ -160,7 +160,4 @@ class Session:
 
     def _resolve(self, call: Call) -> Target:
         target = self._stage.environment.catalog.resolve_public(call.name)
-        if target.definition.kind != call.kind:
-            msg = f"{target.label} is a {target.definition.kind}, not a {call.kind}."
-            raise PlatformError(msg, code="InvalidFunctionKind", next_step=f"Call client.{target.definition.kind}().")
-        return target
+        return target.as_kind(call.kind, "Call it with {kind}().")

@@ -23,9 +23,9 @@ __all__ = [
     "CancelFunction",
     "Commit",
     "Due",
+    "Invoke",
     "Published",
     "RequestSnapshot",
-    "Run",
     "RunScheduled",
     "ScheduleFunction",
     "ScheduledDone",
@@ -47,7 +47,7 @@ class StartClient:
 
 
 @frozen(eq=False)
-class Run:
+class Invoke:
     """To a runner: run a function that a client or an action called. Answered with an `Outcome`.
 
     Attributes:

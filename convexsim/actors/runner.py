@@ -17,8 +17,8 @@ from convexsim.actors.action import ActionFrame
 from convexsim.actors.messages import (
     CancelFunction,
     Commit,
+    Invoke,
     RequestSnapshot,
-    Run,
     RunScheduled,
     ScheduledDone,
     ScheduleFunction,
@@ -51,11 +51,11 @@ _NOT_PENDING = Returned(value="not pending")
 
 
 class Runner(RuntimeActor):
-    """Runs functions: answers `Run`, `ScheduleFunction` and `CancelFunction`; sees a `RunScheduled` to its end."""
+    """Runs functions: answers `Invoke`, `ScheduleFunction` and `CancelFunction`; sees a `RunScheduled` to its end."""
 
     def on_receive(self, message: Any) -> Awaitable[Any]:
         """Handle a message; the returned coroutine is the execution."""
-        if type(message) is Run:
+        if type(message) is Invoke:
             return self._run(message)
         if type(message) is RunScheduled:
             return self._run_scheduled(message.scheduled)
@@ -66,7 +66,7 @@ class Runner(RuntimeActor):
 
     # What clients and actions call
 
-    async def _run(self, call: Run) -> Outcome:
+    async def _run(self, call: Invoke) -> Outcome:
         target = call.target
         kind = target.definition.kind
         self._note(event.Called, call.activity, target.label, kind, call.args)

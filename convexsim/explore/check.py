@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from convexsim.errors import UsageError
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
@@ -44,6 +45,9 @@ def check(
 
     """
     chosen = explorer if explorer is not None else RandomWalk()
+    if not hasattr(chosen, "propose") or isinstance(chosen, type):
+        msg = f"{chosen!r} is no explorer."
+        raise UsageError(msg, next_step="Pass one, such as RandomWalk(runs=1_000), Exhaustive() or Lockstep().")
     report = Report(scenario, chosen.name, level)
     last: Run | None = None
     try:

@@ -22,6 +22,7 @@ from convexsim.values import check_identifier, define_schema
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from convexsim.functions.define import FunctionKind
     from convexsim.values import SchemaDefinition
 
 __all__ = [
@@ -151,6 +152,19 @@ class Target:
     def handle(self) -> str:
         """The string by which anybody may call it."""
         return make_handle(self.mounted.path, self.path)
+
+    def as_kind(self, kind: FunctionKind, advice: str) -> Target:
+        """Return it, if it is of this kind.
+
+        Raises:
+            PlatformError: it is of another; `advice` says how to call that.
+
+        """
+        own = self.definition.kind
+        if own != kind:
+            msg = f"{self.label} is of the kind {own}, not {kind}."
+            raise PlatformError(msg, code="InvalidFunctionKind", next_step=advice.format(kind=own))
+        return self
 
     @property
     def label(self) -> str:

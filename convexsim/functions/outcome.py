@@ -56,7 +56,19 @@ def failure_of(exception: Exception) -> Failure:
     except Exception:  # noqa: BLE001 - an exception of user code may fail at anything
         text = "(its text cannot be made)"
     # A bare message is what the component's author wrote; a KeyError's text is only the key, so it needs its name.
-    return Failure("Error", text if type(exception) in _SPEAKING else f"{name}: {text}" if text else name)
+    if type(exception) in _SPEAKING:
+        return Failure("Error", text)
+    return Failure("Error", f"{name}: {text} ({_place(exception)})" if text else f"{name} ({_place(exception)})")
+
+
+def _place(exception: Exception) -> str:
+    """Return file and line where an exception was raised: it is a slip of the handler's, not a word of its author's."""
+    traceback = exception.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return "of unknown origin"
+    return f"{traceback.tb_frame.f_code.co_filename.rpartition('/')[2]}:{traceback.tb_lineno}"
 
 
 _SPEAKING: Final = (Exception, RuntimeError, ValueError)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from convexsim import Component, External, FunctionDefinition, Platform, Reference, api, internal_mutation
 from convexsim.actors.clock import VirtualClock
-from convexsim.actors.messages import Run
+from convexsim.actors.messages import Invoke
 from convexsim.actors.stepped import SteppedStage
 from convexsim.choices import ChoiceRecord, Kind, Option, root_of
 from convexsim.database.commit import Database
@@ -126,7 +126,7 @@ class Driver(AbstractContextManager["Driver"]):
 
     def _run(self, target: Target, args: Mapping[str, Any] | None) -> Outcome:
         activity = f"test.{next(self._numbers)}"
-        run = Run(activity, target, dict(args or {}), "client")
+        run = Invoke(activity, target, dict(args or {}), "client")
         outcome: Outcome = self._stage.runner().ask(run, block=False).get()
         return outcome
 

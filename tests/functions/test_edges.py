@@ -6,6 +6,7 @@ arguments, results and errors of its own. Source: convex-semantics 5.1, 5.3, 6 a
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -403,9 +404,14 @@ def test_nothing_returned_is_null() -> None:
 
 # Errors.
 
+RAISED_ON_LINE = next(
+    number
+    for number, line in enumerate(Path(__file__).read_text(encoding="utf-8").splitlines(), 1)
+    if line.endswith('else KeyError)("the message")')
+)
 SAID = {
     "value": ("Error", "the message"),
-    "key": ("Error", "KeyError: 'the message'"),
+    "key": ("Error", f"KeyError: 'the message' (test_edges.py:{RAISED_ON_LINE})"),
     "platform": ("InvalidArgument", "'no id' is no document id."),
 }
 
