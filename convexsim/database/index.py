@@ -56,6 +56,7 @@ class Table:
         number: the table number that its ids carry (convex-semantics 8).
         indexes: by name, `BY_ID` and `BY_CREATION_TIME` first.
         definition: what the schema says of its documents; None for a system table.
+        enforced: whether documents are checked against it; `schema_validation=False` switches that off.
 
     """
 
@@ -65,6 +66,7 @@ class Table:
     number: int
     indexes: Mapping[str, Index]
     definition: TableDefinition | None = None
+    enforced: bool = True
 
     @property
     def by_id(self) -> Index:

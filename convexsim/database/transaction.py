@@ -7,7 +7,7 @@ commit: `commit.py` judges what `finalize` returns.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from convexsim.database.index import Document, Index, Table
     from convexsim.database.snapshot import Snapshot, TableMaps
 
-__all__ = ["FinalTransaction", "Savepoint", "Transaction"]
+__all__ = ["FETCHED_ROWS", "FinalTransaction", "Savepoint", "Transaction"]
+
+FETCHED_ROWS: Final = 100
+"""How many rows a scan fetches at once."""
 
 
 @frozen(eq=False)
@@ -76,26 +79,27 @@ class Transaction:
         """Yield the documents of an index from `low` to `high` (excluded), recording as much as is consumed.
 
         After n rows the read set holds the range up to and including the n-th row's key; the rest of the range is added
-        only when the scan is driven to its end (convex-semantics 1.2). What the transaction writes while the scan goes
-        on is not seen by it.
+        only when the scan is driven to its end (convex-semantics 1.2). Rows are fetched `FETCHED_ROWS` at a time, with
+        the writes pending at that moment: what the transaction writes while the scan goes on is seen by it only from
+        the next fetch on (convex-semantics 1.4).
         """
-        if low >= high:
-            return
-        rows = self._maps(table)[index.position].items(low, high, descending=descending)
-        edge = high if descending else low
-        for key, document in rows:
-            if descending:
-                self.reads.add(index.key, key, edge)
-                edge = key
+        while low < high:
+            fetched = FETCHED_ROWS
+            for key, document in self._maps(table)[index.position].items(low, high, descending=descending):
+                if descending:
+                    self.reads.add(index.key, key, high)
+                    high = key
+                else:
+                    stop = after(key)
+                    self.reads.add(index.key, low, stop)
+                    low = stop
+                yield document
+                fetched -= 1
+                if not fetched:
+                    break
             else:
-                stop = after(key)
-                self.reads.add(index.key, edge, stop)
-                edge = stop
-            yield document
-        if descending:
-            self.reads.add(index.key, low, edge)
-        else:
-            self.reads.add(index.key, edge, high)
+                break  # what was fetched is all there was
+        self.reads.add(index.key, low, high)
 
     def insert(self, document: Document) -> None:
         """Add a new document; registers a point read of its own id (convex-semantics 1.3)."""
@@ -133,7 +137,9 @@ class Transaction:
     def _maps(self, table: Table) -> TableMaps:
         if self._closed:
             msg = f"A function that has already ended went on to use its ctx, on the table {table.name}."
-            raise PlatformError(msg, code="TransactionClosed", next_step="Use a ctx only in its own handler.")
+            raise PlatformError(
+                msg, code="TransactionClosed", next_step="Use a ctx only in the handler it was given to."
+            )
         maps = self._changed.get(table.key)
         return self.snapshot.tables[table.key] if maps is None else maps
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from convexsim.database.index import Table, make_table
 from convexsim.errors import PlatformError, UsageError
@@ -117,13 +117,15 @@ class Mounted:
         """The table of its scheduled functions."""
         return self.tables[SCHEDULED_FUNCTIONS]
 
-    def user_table(self, name: str) -> Table:
+    def user_table(self, name: object) -> Table:
         """Return a table of the schema.
 
         Raises:
             PlatformError: it is a system table, or the schema does not declare it.
 
         """
+        if not isinstance(name, str):
+            raise PlatformError(f"{name!r} is no table's name.", code="InvalidArgument")
         if name.startswith("_"):
             msg = f"{name!r} is a system table."
             raise PlatformError(msg, code="SystemTableError", next_step="Read it through ctx.db.system.")
@@ -288,7 +290,8 @@ def _mount(component: Component, path: str) -> Iterable[Mounted]:
     tables = {SCHEDULED_FUNCTIONS: make_table(path, SCHEDULED_FUNCTIONS, _SCHEDULED_TABLE_NUMBER)}
     names = {_SCHEDULED_TABLE_NUMBER: SCHEDULED_FUNCTIONS}
     for number, (name, definition) in enumerate(component.schema.tables.items(), _FIRST_USER_TABLE):
-        tables[name] = make_table(path, name, number, definition)
+        table = make_table(path, name, number, definition)
+        tables[name] = evolve(table, enforced=component.schema.schema_validation)
         names[number] = name
     yield Mounted(path, component.functions, tables, names, tuple(component.children))
     for name, child in component.children.items():

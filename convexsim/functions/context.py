@@ -7,12 +7,12 @@ Owns the spelling, in Python, of everything a Convex function can ask of its pla
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from convexsim.errors import PlatformError
 from convexsim.functions.query import Query
-from convexsim.functions.syscalls import ActionSyscalls, CommonSyscalls, TransactionSyscalls
-from convexsim.values import thaw
+from convexsim.functions.syscalls import ActionSyscalls, CommonSyscalls, Selection, TransactionSyscalls
+from convexsim.values import show, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["ActionCtx", "MutationCtx", "QueryCtx"]
 
 S = TypeVar("S", bound=CommonSyscalls)
+
+_PLAIN: Final = (str, int, float, bool, type(None))  # str() of anything else may hold an address, and so differ
 
 
 class Ctx(Generic[S]):
@@ -42,7 +44,7 @@ class Ctx(Generic[S]):
 
     def log(self, *parts: object) -> None:
         """Write a line to the log: console.log."""
-        self._syscalls.log(" ".join(map(str, parts)))
+        self._syscalls.log(" ".join(str(part) if type(part) in _PLAIN else show(part) for part in parts))
 
     def create_function_handle(self, name: Reference | str) -> str:
         """Return a string by which anybody may call the function (convex-semantics 5.3)."""
@@ -59,14 +61,22 @@ class DatabaseReader:
         self.system = SystemReader(syscalls)
         """The system tables, such as ``_scheduled_functions``; read only."""
 
-    def get(self, document_id: str) -> dict[str, Any] | None:
-        """Return the document, or None; the id counts as read either way (convex-semantics 1.2)."""
-        value = self._syscalls.get(document_id)
+    def get(self, *named: str) -> dict[str, Any] | None:
+        """Return the document of ``get(id)`` or ``get(table, id)``, or None; the id counts as read either way.
+
+        Errors: `PlatformError` InvalidArgument for what is no id, or one of another table (convex-semantics 1.2, 7).
+        """
+        table, (document_id,) = named_document("get", named, 1)
+        value = self._syscalls.get(document_id, table=table)
         return None if value is None else thaw(value)
 
     def query(self, table: str) -> Query:
         """Begin a query over a table."""
-        return Query(self._syscalls, table)
+        return Query(self._syscalls, Selection(table))
+
+    def normalize_id(self, table: str, text: str) -> str | None:
+        """Return the id that a text spells, or None if it is no id of the table; nothing is read."""
+        return self._syscalls.normalize_id(table, text)
 
 
 class SystemReader:
@@ -77,14 +87,19 @@ class SystemReader:
     def __init__(self, syscalls: TransactionSyscalls) -> None:
         self._syscalls = syscalls
 
-    def get(self, document_id: str) -> dict[str, Any] | None:
-        """Return the row of a system table, or None."""
-        value = self._syscalls.get(document_id, system=True)
+    def get(self, *named: str) -> dict[str, Any] | None:
+        """Return the row of a system table, by ``get(id)`` or ``get(table, id)``, or None."""
+        table, (document_id,) = named_document("get", named, 1)
+        value = self._syscalls.get(document_id, table=table, system=True)
         return None if value is None else thaw(value)
 
     def query(self, table: str) -> Query:
         """Begin a query over a system table."""
-        return Query(self._syscalls, table, system=True)
+        return Query(self._syscalls, Selection(table, system=True))
+
+    def normalize_id(self, table: str, text: str) -> str | None:
+        """Return the id that a text spells, or None if it is no id of the system table."""
+        return self._syscalls.normalize_id(table, text, system=True)
 
 
 class DatabaseWriter(DatabaseReader):
@@ -96,20 +111,24 @@ class DatabaseWriter(DatabaseReader):
         """Add a document and return its id."""
         return self._syscalls.insert(table, value)
 
-    def patch(self, document_id: str, fields: dict[str, Any]) -> None:
-        """Merge fields into a document; a field given as UNDEFINED is removed.
+    def patch(self, *named: Any) -> None:
+        """Merge fields into a document: ``patch(id, fields)`` or ``patch(table, id, fields)``.
 
-        A patch that changes nothing is no write, and conflicts with nobody (convex-semantics 1.3).
+        A field given as UNDEFINED is removed. A patch that changes nothing is no write, and conflicts with nobody
+        (convex-semantics 1.3).
         """
-        self._syscalls.patch(document_id, fields)
+        table, (document_id, fields) = named_document("patch", named, 2)
+        self._syscalls.patch(document_id, fields, table=table)
 
-    def replace(self, document_id: str, value: dict[str, Any]) -> None:
-        """Put other fields in the place of all those of a document."""
-        self._syscalls.replace(document_id, value)
+    def replace(self, *named: Any) -> None:
+        """Put other fields in the place of all those of a document: ``replace(id, value)``, with or without table."""
+        table, (document_id, value) = named_document("replace", named, 2)
+        self._syscalls.replace(document_id, value, table=table)
 
-    def delete(self, document_id: str) -> None:
-        """Remove a document."""
-        self._syscalls.remove(document_id)
+    def delete(self, *named: str) -> None:
+        """Remove a document: ``delete(id)`` or ``delete(table, id)``."""
+        table, (document_id,) = named_document("delete", named, 1)
+        self._syscalls.remove(document_id, table=table)
 
 
 class Scheduler:
@@ -179,6 +198,16 @@ class MutationCtx(QueryCtx):
         super().__init__(syscalls)
         self.db = DatabaseWriter(syscalls)
         self.scheduler = Scheduler(syscalls)
+
+    def run_query(
+        self, name: Reference | str, args: dict[str, Any] | None = None, *, use_stale_snapshot: bool = False
+    ) -> Any:
+        """Run a query on the same snapshot, seeing this transaction's writes.
+
+        With `use_stale_snapshot` it sees the snapshot alone, and nothing of what it reads can conflict
+        (convex-semantics 5.2).
+        """
+        return self._syscalls.run("query", name, args if args is not None else {}, stale=use_stale_snapshot)
 
     def run_mutation(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
         """Run a mutation in this transaction; if it throws, only its own writes are undone (convex-semantics 5.2)."""
@@ -261,6 +290,19 @@ class ActionCtx(Ctx[ActionSyscalls]):
                 next_step="Use ctx.run_query or ctx.run_mutation.",
             )
         raise AttributeError(name)
+
+
+def named_document(verb: str, named: tuple[Any, ...], needed: int) -> tuple[str | None, tuple[Any, ...]]:
+    """Return the table, if it was named, and the other arguments of a call like ``get(id)`` or ``get(table, id)``."""
+    if len(named) == needed:
+        return None, named
+    if len(named) != needed + 1:
+        msg = f"{verb}() got {len(named)} arguments, not {needed} or {needed + 1}."
+        raise PlatformError(msg, code="InvalidArgument", next_step="The name of the table may come first.")
+    table, *rest = named
+    if not isinstance(table, str):
+        raise PlatformError(f"{verb}() got the table {table!r}, which is no name.", code="InvalidArgument")
+    return table, tuple(rest)
 
 
 def checked_delay(delay_ms: float) -> float:

@@ -15,12 +15,12 @@ from attrs import frozen
 
 from convexsim.errors import PlatformError
 from convexsim.functions.outcome import Outcome, Returned, Threw, outcome_of, outcome_of_awaitable
+from convexsim.functions.syscalls import Selection
 from convexsim.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
 
-    from convexsim.database.range import Bound
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
     from convexsim.functions.syscalls import ActionSyscalls, ExternalVerb, TransactionSyscalls
@@ -32,7 +32,9 @@ __all__ = [
     "Get",
     "Insert",
     "MakeHandle",
+    "NormalizeId",
     "Patch",
+    "QueryPage",
     "QueryStream",
     "QueryStreamNext",
     "Remove",
@@ -49,9 +51,18 @@ __all__ = [
 
 @frozen
 class Get:
-    """Read a document by id; answered with its fields or None."""
+    """Read a document by id; answered with its fields or None. If a table is named, the id must be of it."""
 
     id: str
+    table: str | None = None
+
+
+@frozen
+class NormalizeId:
+    """Ask for the id that a text spells; answered with it, or with None if it is no id of the table."""
+
+    table: str
+    text: str
 
 
 @frozen
@@ -68,6 +79,7 @@ class Patch:
 
     id: str
     value: Any
+    table: str | None = None
 
 
 @frozen
@@ -76,6 +88,7 @@ class Replace:
 
     id: str
     value: Any
+    table: str | None = None
 
 
 @frozen
@@ -83,16 +96,20 @@ class Remove:
     """Delete a document."""
 
     id: str
+    table: str | None = None
 
 
 @frozen
-class QueryStream:
+class QueryStream(Selection):
     """Begin a query; answered with the number of its stream."""
 
-    table: str
-    index: str | None = None
-    bounds: tuple[Bound, ...] = ()
-    descending: bool = False
+
+@frozen
+class QueryPage:
+    """Ask for one page of a query; answered with it (convex-semantics 9)."""
+
+    selection: Selection
+    options: Any
 
 
 @frozen
@@ -120,11 +137,12 @@ class Cancel:
 
 @frozen
 class RunFunction:
-    """Call another function; answered with its result."""
+    """Call another function; answered with its result. A stale query sees the snapshot of its caller alone."""
 
     kind: FunctionKind
     name: Reference | str
     args: Any
+    stale: bool = False
 
 
 @frozen
@@ -145,11 +163,13 @@ class UseExternalObject:
 
 Request = (
     Get
+    | NormalizeId
     | Insert
     | Patch
     | Replace
     | Remove
     | QueryStream
+    | QueryPage
     | QueryStreamNext
     | Schedule
     | Cancel
@@ -218,24 +238,29 @@ async def drive_action(executor: Executor, syscalls: ActionSyscalls, args: dict[
 
 def _answer(request: Request, syscalls: TransactionSyscalls, streams: list[Iterator[dict[str, Any]]]) -> Any:
     if isinstance(request, QueryStream):
-        bounds = (request.table, request.index, request.bounds)
-        streams.append(syscalls.query(*bounds, descending=request.descending))
+        streams.append(syscalls.query(request))
         return len(streams) - 1
     if isinstance(request, QueryStreamNext):
         return next(streams[request.stream], UNDEFINED)
     match request:
         case Get():
-            return syscalls.get(request.id)
+            return syscalls.get(request.id, table=request.table)
+        case NormalizeId():
+            return syscalls.normalize_id(request.table, request.text)
+        case QueryPage():
+            return syscalls.paginate(request.selection, request.options)
         case Insert():
             return syscalls.insert(request.table, request.value)
         case Patch():
-            return syscalls.patch(request.id, request.value)
+            return syscalls.patch(request.id, request.value, table=request.table)
         case Replace():
-            return syscalls.replace(request.id, request.value)
+            return syscalls.replace(request.id, request.value, table=request.table)
         case Remove():
-            return syscalls.remove(request.id)
+            return syscalls.remove(request.id, table=request.table)
         case MakeHandle():
             return syscalls.make_handle(request.name)
+        case RunFunction(stale=True):
+            return syscalls.run(request.kind, request.name, request.args, stale=True)
         case _:
             return _call(request, syscalls)
 
@@ -243,6 +268,9 @@ def _answer(request: Request, syscalls: TransactionSyscalls, streams: list[Itera
 def _send(request: Request, syscalls: ActionSyscalls) -> Awaitable[Any]:
     if isinstance(request, MakeHandle):
         return _at_once(syscalls.make_handle(request.name))
+    if isinstance(request, RunFunction) and request.stale:
+        msg = "An action asked for a query on a stale snapshot; only a mutation has one."
+        raise PlatformError(msg, code="InvalidArgument", next_step="Ask for RunFunction without stale.")
     if isinstance(request, Schedule | Cancel | RunFunction | UseExternalObject):
         sent: Awaitable[Any] = _call(request, syscalls)
         return sent

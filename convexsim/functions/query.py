@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import evolve
+
 from convexsim.database.range import Bound
 from convexsim.errors import PlatformError
+from convexsim.functions.filter import FilterBuilder, expression_of
+from convexsim.functions.syscalls import Selection
 from convexsim.values import UNDEFINED, freeze, thaw
 
 if TYPE_CHECKING:
@@ -18,7 +22,10 @@ if TYPE_CHECKING:
     from convexsim.database.range import Comparison
     from convexsim.functions.syscalls import TransactionSyscalls
 
-__all__ = ["IndexRange", "Query"]
+__all__ = ["MAX_OPERATORS", "IndexRange", "Query"]
+
+MAX_OPERATORS: Final = 256
+"""How many filters a query may have (convex-semantics 6.3)."""
 
 
 class IndexRange:
@@ -61,18 +68,16 @@ class IndexRange:
 class Query:
     """A query over one table that has not run yet.
 
-    Chain `with_index` and `order`, then end with `collect`, `take`, `first`, `unique`, or iterate.
+    Chain `with_index`, `order` and `filter`, then end with `collect`, `take`, `first`, `unique`, `paginate`, or
+    iterate.
     """
 
-    __slots__ = ("_bounds", "_descending", "_index", "_syscalls", "_system", "_table", "_used")
+    __slots__ = ("_ordered", "_selection", "_syscalls", "_used")
 
-    def __init__(self, syscalls: TransactionSyscalls, table: str, *, system: bool = False) -> None:
+    def __init__(self, syscalls: TransactionSyscalls, selection: Selection, *, ordered: bool = False) -> None:
         self._syscalls = syscalls
-        self._table = table
-        self._system = system
-        self._index: str | None = None
-        self._bounds: tuple[Bound, ...] = ()
-        self._descending: bool | None = None
+        self._selection = selection
+        self._ordered = ordered
         self._used = False
 
     def with_index(self, name: str, conditions: Callable[[IndexRange], IndexRange] | None = None) -> Query:
@@ -80,7 +85,7 @@ class Query:
 
         Example: ``.with_index("by_name", lambda q: q.eq("name", "hits"))``.
         """
-        if self._index is not None or self._descending is not None:
+        if self._selection.index is not None or self._selection.filters or self._ordered:
             msg = f"with_index({name!r}) must come first in a query, and once."
             raise PlatformError(msg, code="InvalidQuery")
         bounds: tuple[Bound, ...] = ()
@@ -90,16 +95,48 @@ class Query:
                 msg = f"The conditions of with_index({name!r}) returned {described!r}, not the range they were given."
                 raise PlatformError(msg, code="InvalidQuery", next_step='Write lambda q: q.eq("field", value).')
             bounds = described.bounds
-        return self._chained(name, bounds, self._descending)
+        return self._chained(evolve(self._selection, index=name, bounds=bounds), ordered=False)
 
     def order(self, direction: str) -> Query:
         """Set the order of the rows, ``"asc"`` or ``"desc"``, once; ascending is the default."""
         if direction not in ("asc", "desc"):
             msg = f"The order {direction!r} is neither 'asc' nor 'desc'."
             raise PlatformError(msg, code="InvalidQuery")
-        if self._descending is not None:
+        if self._ordered:
             raise PlatformError("order() was called twice on one query.", code="InvalidQuery")
-        return self._chained(self._index, self._bounds, direction == "desc")
+        return self._chained(evolve(self._selection, descending=direction == "desc"), ordered=True)
+
+    def filter(self, predicate: Callable[[FilterBuilder], Any]) -> Query:
+        """Keep the rows of which an expression is true; those it rejects are read all the same (convex-semantics 1.2).
+
+        Example: ``.filter(lambda q: q.eq(q.field("owner.name"), "ann"))``.
+        """
+        if len(self._selection.filters) >= MAX_OPERATORS:
+            msg = f"A query can't be constructed with more than {MAX_OPERATORS} operators."
+            raise PlatformError(msg, code="InvalidQuery", next_step="Join conditions by q.and_.")
+        expression = expression_of(predicate(FilterBuilder()))
+        filters = (*self._selection.filters, expression)
+        return self._chained(evolve(self._selection, filters=filters), ordered=self._ordered)
+
+    def paginate(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return one page of the rows and where the next one begins (convex-semantics 9).
+
+        Args:
+            options: ``numItems``, ``cursor`` (None, or the ``continueCursor`` of the page before), and if need be
+                ``endCursor``, ``maximumRowsRead`` and ``maximumBytesRead``.
+
+        Returns:
+            ``page``, ``isDone`` (the range has come to its end: the last page may be empty), ``continueCursor``,
+            ``splitCursor`` and ``pageStatus``.
+
+        Raises:
+            PlatformError: the options are wrong, this function has paginated before, or it is in a component.
+            ConvexError: the cursor belongs to another query; its data say ``paginationError``.
+
+        """
+        self._use()
+        page: dict[str, Any] = thaw(self._syscalls.paginate(self._selection, options))
+        return page
 
     def collect(self) -> list[dict[str, Any]]:
         """Return all rows; the whole range is read, even if it holds none."""
@@ -134,7 +171,8 @@ class Query:
         """
         rows = self.take(2)
         if len(rows) > 1:
-            msg = f"unique() on {self._table} found more than one document: {rows[0]['_id']}, {rows[1]['_id']}, ..."
+            two = f"{rows[0]['_id']}, {rows[1]['_id']}"
+            msg = f"unique() on {self._selection.table} found more than one document: {two}, ..."
             raise PlatformError(msg, code="NotUnique")
         return rows[0] if rows else None
 
@@ -145,19 +183,15 @@ class Query:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         self._use()
-        return self._syscalls.query(
-            self._table, self._index, self._bounds, descending=bool(self._descending), system=self._system
-        )
+        return self._syscalls.query(self._selection)
 
     def _use(self) -> None:
         if self._used:
-            msg = f"A query on {self._table} was used twice; a query object can be chained or run once."
+            msg = f"A query on {self._selection.table} was used twice; a query object can be chained or run once."
             raise PlatformError(msg, code="InvalidQuery", next_step="Build the query anew.")
         self._used = True
 
-    def _chained(self, index: str | None, bounds: tuple[Bound, ...], descending: bool | None) -> Query:  # noqa: FBT001
+    def _chained(self, selection: Selection, *, ordered: bool) -> Query:
         """Return the next query of the chain; this one is used up."""
         self._use()
-        chained = Query(self._syscalls, self._table, system=self._system)
-        chained._index, chained._bounds, chained._descending = index, bounds, descending
-        return chained
+        return Query(self._syscalls, selection, ordered=ordered)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Sequence
+    from collections.abc import Awaitable, Iterator
 
     from convexsim.database.range import Bound
     from convexsim.functions.define import FunctionKind
+    from convexsim.functions.filter import Expression
     from convexsim.functions.reference import Reference
 
 __all__ = [
@@ -25,8 +26,29 @@ __all__ = [
     "ExternalUse",
     "Logged",
     "Scheduled",
+    "Selection",
     "TransactionSyscalls",
 ]
+
+
+@frozen
+class Selection:
+    """Which rows a query means, and in which order.
+
+    Attributes:
+        index: the index it reads by; None for the whole table in order of creation.
+        bounds: the range of the index.
+        filters: what a row must pass, in this order.
+        system: whether it was asked through `ctx.db.system`.
+
+    """
+
+    table: str
+    index: str | None = None
+    bounds: tuple[Bound, ...] = ()
+    descending: bool = False
+    filters: tuple[Expression, ...] = ()
+    system: bool = False
 
 
 class CommonSyscalls(Protocol):
@@ -52,30 +74,36 @@ class CommonSyscalls(Protocol):
 class TransactionSyscalls(CommonSyscalls, Protocol):
     """What a query or mutation may ask for: each call is answered before the handler goes on."""
 
-    def get(self, document_id: str, *, system: bool = False) -> dict[str, Any] | None:
-        """Return a frozen document, or None."""
+    def get(self, document_id: str, *, table: str | None = None, system: bool = False) -> dict[str, Any] | None:
+        """Return a frozen document, or None; here as below the id must be of `table`, if that is said."""
+        ...
+
+    def normalize_id(self, table: str, text: str, *, system: bool = False) -> str | None:
+        """Return the id that a text spells, if it is one of the table; nothing is read."""
         ...
 
     def insert(self, table: str, value: Any) -> str:
         """Add a document and return its id."""
         ...
 
-    def patch(self, document_id: str, fields: Any) -> None:
+    def patch(self, document_id: str, fields: Any, *, table: str | None = None) -> None:
         """Merge fields into a document; UNDEFINED removes one."""
         ...
 
-    def replace(self, document_id: str, value: Any) -> None:
+    def replace(self, document_id: str, value: Any, *, table: str | None = None) -> None:
         """Replace all fields of a document."""
         ...
 
-    def remove(self, document_id: str) -> None:
+    def remove(self, document_id: str, *, table: str | None = None) -> None:
         """Delete a document."""
         ...
 
-    def query(
-        self, table: str, index: str | None, bounds: Sequence[Bound], *, descending: bool = False, system: bool = False
-    ) -> Iterator[dict[str, Any]]:
+    def query(self, selection: Selection) -> Iterator[dict[str, Any]]:
         """Yield frozen rows; what is consumed is what is recorded as read."""
+        ...
+
+    def paginate(self, selection: Selection, options: Any) -> dict[str, Any]:
+        """Return one page of a query, frozen (convex-semantics 9)."""
         ...
 
     def schedule(self, at_ms: float, name: Reference | str, args: Any) -> str:
@@ -86,8 +114,8 @@ class TransactionSyscalls(CommonSyscalls, Protocol):
         """Cancel a scheduled function."""
         ...
 
-    def run(self, kind: FunctionKind, name: Reference | str, args: Any) -> Any:
-        """Run another function inside this transaction."""
+    def run(self, kind: FunctionKind, name: Reference | str, args: Any, *, stale: bool = False) -> Any:
+        """Run another function inside this transaction, or a query on its snapshot alone."""
         ...
 
     def external(self, name: str, use: ExternalVerb, value: Any) -> Any:

@@ -1,0 +1,182 @@
+"""What the platform refuses whoever asks, and what stays out of a run: addresses, writes of queries and of the dead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from convexsim import (
+    UNDEFINED,
+    Component,
+    Run,
+    Simulation,
+    World,
+    api,
+    define_app,
+    define_schema,
+    define_table,
+    mutation,
+    query,
+    scenario,
+    v,
+)
+from convexsim.functions import executor as x
+from convexsim.functions.define import foreign_function
+from convexsim.functions.outcome import Returned, Threw
+from convexsim.trace.event import json_lines
+
+
+def call(app: Component, kind: str, *names: str) -> Run:
+    @scenario(app=app)
+    def calls(world: World) -> None:
+        for name in names:
+            getattr(world.client("a"), kind)(f"m:{name}")
+
+    return Simulation(calls).run()
+
+
+class Asks:
+    """A foreign handler that makes one request and returns the answer."""
+
+    def __init__(self, request: x.Request) -> None:
+        self._request = request
+
+    def new_executor(self) -> Asks:
+        return self
+
+    def start(self, args: dict[str, Any], now: float, seed: str) -> x.Requests:
+        del args, now, seed
+        return x.Requests((self._request,))
+
+    def resume(self, answers: tuple[Any, ...]) -> Returned | Threw:
+        (answer,) = answers
+        return Threw(answer.failure) if isinstance(answer, Threw) else Returned(answer.value)
+
+
+WRITES = [
+    x.Insert("notes", {"text": "from a query"}),
+    x.Schedule(0, api.m.keep, {}),
+    x.RunFunction("mutation", "m:keep", {}),
+    x.RunFunction("query", "m:look", {}, stale=True),
+]
+
+
+@pytest.mark.parametrize("request_", WRITES, ids=lambda request: type(request).__name__)
+def test_a_query_cannot_write_whatever_runs_its_handler(request_: x.Request) -> None:
+    @mutation
+    def keep(ctx: Any) -> None:
+        ctx.db.insert("notes", {"text": "kept"})
+
+    @query
+    def look(ctx: Any) -> int:
+        return len(ctx.db.query("notes").collect())
+
+    foreign = foreign_function("query", Asks(request_))
+    schema = define_schema({"notes": define_table({"text": v.string()})})
+    run = call(define_app({"m": {"sneak": foreign, "keep": keep, "look": look}}, schema), "query", "sneak")
+    assert isinstance(run.calls[0].outcome, Threw)
+    assert run.calls[0].outcome.failure.code == "NoWritesInQueries"
+    assert run.view.documents("notes") == []
+    assert run.view.scheduled_functions() == []
+
+
+def test_a_nested_call_that_fails_by_misuse_leaves_no_writes_even_if_the_misuse_is_swallowed() -> None:
+    @mutation
+    def child(ctx: Any) -> None:
+        ctx.db.insert("notes", {"text": "half done"})
+        ctx.external("undeclared").append(1)
+
+    @mutation
+    def parent(ctx: Any) -> str:
+        try:
+            ctx.run_mutation(api.m.child)
+        except Exception as error:  # noqa: BLE001 - the very mistake
+            return type(error).__name__
+        return "unreachable"
+
+    schema = define_schema({"notes": define_table({"text": v.string()})})
+    run = call(define_app({"m": {"child": child, "parent": parent}}, schema), "mutation", "parent")
+    assert run.calls[0].result == "UsageError"
+    assert run.view.documents("notes") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"_id": UNDEFINED}, "InvalidIdError"),
+        ({"_creationTime": UNDEFINED}, "InvalidCreationTimeError"),
+        ({"_creationTime": 7}, "InvalidCreationTimeError"),
+        ({"_mine": None}, "InvalidDocumentError"),
+        ({"_mine": 1}, "InvalidDocumentError"),
+    ],
+)
+def test_a_patch_cannot_touch_what_the_platform_owns(change: dict[str, Any], code: str) -> None:
+    @mutation
+    def touch(ctx: Any) -> None:
+        ctx.db.patch(ctx.db.insert("things", {"a": 1}), change)
+
+    app = define_app({"m": {"touch": touch}}, define_schema({"things": define_table(v.any())}))
+    run = call(app, "mutation", "touch")
+    assert isinstance(run.calls[0].outcome, Threw)
+    assert run.calls[0].outcome.failure.code == code
+
+
+@pytest.mark.parametrize("enforced", [True, False])
+def test_schema_validation_can_be_switched_off(enforced: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    @mutation
+    def put(ctx: Any) -> None:
+        ctx.db.insert("things", {"a": "no number"})
+
+    tables = {"things": define_table({"a": v.number()}).index("by_a", ["a"])}
+    app = define_app({"m": {"put": put}}, define_schema(tables, schema_validation=enforced))
+    run = call(app, "mutation", "put")
+    assert (run.calls[0].error is None) is not enforced
+
+
+def test_no_address_gets_into_a_trace() -> None:
+    @mutation
+    def talk(ctx: Any) -> None:
+        ctx.log("seen", object(), talk, [1, {"a": None}], 2.5)
+
+    @mutation
+    def slip(ctx: Any) -> None:
+        ctx.run_mutation(talk)
+
+    run = call(define_app({"m": {"talk": talk, "slip": slip}}), "mutation", "talk", "slip")
+    assert run.trace is not None
+    told = json_lines(run.trace)
+    assert "0x" not in told
+    assert "seen" in told
+    assert "Write api.<module>.<function>" in told
+
+
+@pytest.mark.parametrize("name", [None, 3, b"things"])
+def test_a_table_is_named_by_a_string(name: Any) -> None:
+    @mutation
+    def put(ctx: Any) -> None:
+        ctx.db.insert(name, {})
+
+    run = call(define_app({"m": {"put": put}}), "mutation", "put")
+    assert isinstance(run.calls[0].outcome, Threw)
+    assert run.calls[0].outcome.failure.code == "InvalidArgument"
+
+
+def test_a_ctx_that_outlives_its_handler_can_no_longer_act() -> None:
+    kept: list[Any] = []
+
+    @mutation
+    def leak(ctx: Any) -> None:
+        kept.append(ctx)
+        ctx.db.insert("notes", {"text": "mine"})
+
+    @mutation
+    def use(ctx: Any) -> None:
+        del ctx
+        kept[0].db.insert("notes", {"text": "smuggled"})
+
+    schema = define_schema({"notes": define_table({"text": v.string()})})
+    run = call(define_app({"m": {"leak": leak, "use": use}}, schema), "mutation", "leak", "use")
+    assert isinstance(run.calls[1].outcome, Threw)
+    assert run.calls[1].outcome.failure.code == "TransactionClosed"
+    assert [row["text"] for row in run.view.documents("notes")] == ["mine"]
