@@ -45,7 +45,7 @@ def test_the_replay_line_of_the_readme_works(seats: Path, capsys: pytest.Capture
 
 def test_the_example_is_short() -> None:
     code = [line for line in fenced("example: two_buyers").splitlines() if line.strip()]
-    assert len(code) <= 21
+    assert len(code) <= 16
 
 
 def test_every_linked_file_exists() -> None:
