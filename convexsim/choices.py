@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from functools import lru_cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from attrs import frozen
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "LONGEST_ACTIVITY",
     "ChoiceRecord",
     "Choices",
     "FirstChoices",
@@ -28,8 +30,13 @@ __all__ = [
     "Option",
     "RandomChoices",
     "Taken",
+    "activity_below",
     "root_of",
 ]
+
+LONGEST_ACTIVITY: Final = 120
+"""Characters of an activity's path, from which on it is abbreviated."""
+_ABBREVIATED: Final = 12
 
 Kind = Literal["step", "backoff"]
 """What a choice is about: which enabled step runs next, or how long a retry waits."""
@@ -44,6 +51,20 @@ def root_of(activity: str) -> str:
     """
     scheduled, plus, rest = activity.rpartition("+")
     return scheduled + plus + rest.partition(".")[0]
+
+
+def activity_below(activity: str, step: str) -> str:
+    """Return the path of what an activity calls (``.1``) or schedules (``+1``).
+
+    A chain that goes on for ever would make its paths longer and longer: beyond `LONGEST_ACTIVITY` characters the way
+    there is abbreviated to its beginning and a digest of it, as in ``alice.1+1~5f3a90c1b2d4+1``. It still says who, and
+    two ways never share a digest.
+    """
+    path = activity + step
+    if len(path) <= LONGEST_ACTIVITY:
+        return path
+    digest = blake2b(activity.encode(), digest_size=8).hexdigest()
+    return f"{activity[:_ABBREVIATED].rstrip('.+')}~{digest}{step}"
 
 
 class Option(Protocol):

@@ -10,6 +10,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, UseExternal
+from convexsim.choices import activity_below
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
 from convexsim.functions.syscalls import Logged
 from convexsim.trace.event import Did
@@ -115,7 +116,7 @@ class ActionFrame:
 
     def _send(self, message: Callable[[str], Any]) -> Answer[Any]:
         self._calls += 1
-        activity = f"{self._activity}.{self._calls}"
+        activity = activity_below(self._activity, f".{self._calls}")
         built = outcome_of(lambda: message(activity))
         stage = self._stage
         if isinstance(built, Threw):

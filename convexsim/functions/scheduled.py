@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
+from convexsim.choices import activity_below
 from convexsim.errors import PlatformError
 from convexsim.functions.syscalls import Canceled, Scheduled
 from convexsim.values.ids import table_number_of
@@ -87,7 +88,7 @@ def schedule_function(execution: Execution, mounted: Mounted, at_ms: float, targ
     """
     _check_moment(at_ms, execution.now)
     execution.scheduled += 1
-    activity = f"{execution.activity}+{execution.scheduled}"
+    activity = activity_below(execution.activity, f"+{execution.scheduled}")
     parent = execution.parent
     born_canceled = parent is not None and _state(_row(execution, parent.component, parent.id)) == "canceled"
     module, _, function = target.path.partition(":")
