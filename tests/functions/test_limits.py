@@ -176,13 +176,14 @@ def test_intervals_count_after_merging() -> None:
 
 
 def test_intervals_of_system_tables_count_too_but_not_their_documents() -> None:
-    made = bench(read_intervals=2, documents_read=1)
+    made = bench(read_intervals=3, documents_read=1)
 
     def handler(ctx: MutationCtx) -> Any:
         ids = [ctx.scheduler.run_after(0, "m:nothing", {}) for _ in range(2)]
         for _ in range(3):
             for scheduled in ids:
                 ctx.db.system.get(scheduled)
+        assert len(ctx.db.system.query("_scheduled_functions").take(1)) == 1
         return caught(lambda: ctx.db.query("items").collect()), used(ctx)["documentsRead"]
 
     assert made.attempt(handler).value == ["TooManyReads", 0]
