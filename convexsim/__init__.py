@@ -4,6 +4,7 @@ Races are searched for, replayed from a short string, shrunk and explained. This
 else; the walk begins at `actors/messages.py`, the rule that decides a conflict stands in `database/commit.py`.
 """
 
+from convexsim.database.limits import Limits
 from convexsim.errors import (
     ConvexError,
     ConvexSimError,
@@ -60,6 +61,7 @@ __all__ = [
     "Int64",
     "InternalError",
     "Invariant",
+    "Limits",
     "Lockstep",
     "MutationCtx",
     "Platform",

@@ -84,7 +84,8 @@ class Runner(RuntimeActor):
 
     async def _act(self, activity: str, target: Target, args: Any, parent: ScheduledFunction | None) -> Outcome:
         """Run an action's handler to its end; every await in it is a message, so others run in between."""
-        checked = outcome_of(lambda: checked_args(target, args))
+        limits = self.stage.environment.platform.limits
+        checked = outcome_of(lambda: checked_args(target, args, limits))
         if isinstance(checked, Threw):
             return checked
         frame = ActionFrame(self.stage, target.mounted, activity, parent)
@@ -99,7 +100,7 @@ class Runner(RuntimeActor):
         outcome = await outcome_of_awaitable(handler)
         if isinstance(outcome, Threw):
             return outcome
-        return outcome_of(lambda: checked_result(target, outcome.value))
+        return outcome_of(lambda: checked_result(target, outcome.value, limits))
 
     # What actions ask for besides calls: each a transaction of its own
 

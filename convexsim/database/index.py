@@ -12,6 +12,7 @@ from attrs import define, field, frozen
 
 from convexsim.values.keys import encode
 from convexsim.values.schema import lookup_field
+from convexsim.values.value import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +104,14 @@ class Document:
     id: str
     value: dict[str, Any]
     keys: tuple[bytes, ...] = field(repr=False)
+    _size: int = field(default=0, init=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes, worked out when somebody first asks."""
+        if not self._size:
+            self._size = size_of(self.value)
+        return self._size
 
 
 def make_table(component: str, name: str, number: int, definition: TableDefinition | None = None) -> Table:

@@ -38,6 +38,11 @@ class ReadSet:
         """Record that exactly one key was looked up, found or not."""
         self._intervals.setdefault(index, []).append((key, after(key)))
 
+    def compact(self) -> int:
+        """Merge all intervals, once and for all, and count them."""
+        self._intervals = {index: merge(intervals) for index, intervals in self._intervals.items()}
+        return sum(map(len, self._intervals.values()))
+
     def covering(self, index: str, key: bytes) -> Interval | None:
         """Return the merged interval of `index` that holds `key`, or None."""
         intervals = self._intervals.get(index)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from convexsim.database.limits import UNLIMITED, Limits, Usage
 from convexsim.database.reads import ReadSet
 from convexsim.database.snapshot import write_document
 from convexsim.database.writes import Write
@@ -49,19 +50,26 @@ class FinalTransaction:
 
 @frozen(eq=False)
 class Savepoint:
-    """What a nested transaction goes back to when it fails."""
+    """What a nested transaction goes back to when it fails.
+
+    Attributes:
+        written: how many documents and bytes had been written.
+
+    """
 
     changed: dict[str, TableMaps]
     writes: dict[str, Write]
+    written: tuple[int, int]
 
 
 class Transaction:
     """Reads and writes over one snapshot; not yet judged."""
 
-    __slots__ = ("_changed", "_closed", "_writes", "reads", "snapshot")
+    __slots__ = ("_changed", "_closed", "_writes", "reads", "snapshot", "usage")
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, limits: Limits = UNLIMITED) -> None:
         self.snapshot = snapshot
+        self.usage = Usage(limits)
         self.reads = ReadSet()
         self._changed: dict[str, TableMaps] = {}
         self._writes: dict[str, Write] = {}
@@ -71,7 +79,11 @@ class Transaction:
         """Read one document by id; records the id whether or not the document exists."""
         key = encode(document_id)
         self.reads.add_key(table.by_id.key, key)
-        return self._maps(table)[0].get(key)
+        document = self._maps(table)[0].get(key)
+        self.usage.looked(self.reads)
+        if document is not None and not table.is_system:
+            self.usage.read(document)
+        return document
 
     def scan(
         self, table: Table, index: Index, low: bytes, high: bytes, *, descending: bool = False
@@ -81,8 +93,9 @@ class Transaction:
         After n rows the read set holds the range up to and including the n-th row's key; the rest of the range is added
         only when the scan is driven to its end (convex-semantics 1.2). Rows are fetched `FETCHED_ROWS` at a time, with
         the writes pending at that moment: what the transaction writes while the scan goes on is seen by it only from
-        the next fetch on (convex-semantics 1.4).
+        the next fetch on (convex-semantics 1.4). A row that passes a limit is recorded, but not yielded.
         """
+        usage, is_metered = self.usage, not table.is_system
         while low < high:
             fetched = FETCHED_ROWS
             for key, document in self._maps(table)[index.position].items(low, high, descending=descending):
@@ -93,6 +106,9 @@ class Transaction:
                     stop = after(key)
                     self.reads.add(index.key, low, stop)
                     low = stop
+                usage.looked(self.reads)
+                if is_metered:
+                    usage.read(document)
                 yield document
                 fetched -= 1
                 if not fetched:
@@ -100,6 +116,7 @@ class Transaction:
             else:
                 break  # what was fetched is all there was
         self.reads.add(index.key, low, high)
+        usage.looked(self.reads)
 
     def insert(self, document: Document) -> None:
         """Add a new document; registers a point read of its own id (convex-semantics 1.3)."""
@@ -118,12 +135,15 @@ class Transaction:
 
     def savepoint(self) -> Savepoint:
         """Begin a nested transaction: `rollback` to the result undoes the writes made from here on."""
-        return Savepoint(self._changed.copy(), self._writes.copy())
+        usage = self.usage
+        written = (usage.documents_written, usage.bytes_written)
+        return Savepoint(self._changed.copy(), self._writes.copy(), written)
 
     def rollback(self, savepoint: Savepoint) -> None:
         """Undo the writes since the savepoint; reads stay recorded and may still conflict (convex-semantics 5.2)."""
         self._changed = savepoint.changed
         self._writes = savepoint.writes
+        self.usage.documents_written, self.usage.bytes_written = savepoint.written
 
     def finalize(self) -> FinalTransaction:
         """Close the transaction for the committer."""
@@ -144,6 +164,8 @@ class Transaction:
         return self.snapshot.tables[table.key] if maps is None else maps
 
     def _write(self, table: Table, document_id: str, old: Document | None, new: Document | None) -> None:
+        if not table.is_system:
+            self.usage.write(new)
         self._changed[table.key] = write_document(self._maps(table), old, new)
         earlier = self._writes.get(document_id)
         self._writes[document_id] = Write(table, document_id, old if earlier is None else earlier.old, new)

@@ -170,6 +170,23 @@ class TransactionExternal:
         return self._syscalls.external(self._name, "take", default)
 
 
+class Meta:
+    """`ctx.meta` of a query or mutation: what the platform tells about the running function."""
+
+    __slots__ = ("_syscalls",)
+
+    def __init__(self, syscalls: TransactionSyscalls) -> None:
+        self._syscalls = syscalls
+
+    def get_transaction_metrics(self) -> dict[str, dict[str, int]]:
+        """Return what the transaction has ``used`` of its limits, nested calls included, and what is ``remaining``.
+
+        By Convex's names: bytesRead, bytesWritten, databaseQueries, documentsRead, documentsWritten,
+        functionsScheduled, scheduledFunctionArgsBytes (convex-semantics 6.3).
+        """
+        return self._syscalls.transaction_metrics()
+
+
 class QueryCtx(Ctx[TransactionSyscalls]):
     """The context of a query."""
 
@@ -178,6 +195,11 @@ class QueryCtx(Ctx[TransactionSyscalls]):
     def __init__(self, syscalls: TransactionSyscalls) -> None:
         super().__init__(syscalls)
         self.db = DatabaseReader(syscalls)
+
+    @property
+    def meta(self) -> Meta:
+        """What the platform tells about this function."""
+        return Meta(self._syscalls)
 
     def run_query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
         """Run a query on the same snapshot, seeing this transaction's writes (convex-semantics 5.2)."""

@@ -114,7 +114,7 @@ class Documents:
 
     def paginate(self, selection: Selection, options: Any) -> dict[str, Any]:
         """Return one page (convex-semantics 9); a second one is refused only after it was read, as Convex does."""
-        asked = PageOptions.of(options)
+        asked = PageOptions.of(options, self._execution.environment.platform.limits)
         if self._mounted.path:
             msg = f"paginate() is only supported in the app, not in the component {self._mounted.path}."
             raise PlatformError(

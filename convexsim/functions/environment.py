@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attrs import Factory, define, field, frozen, validators
 
+from convexsim.database.limits import Limits
 from convexsim.errors import UsageError
 from convexsim.functions.component import did_you_mean
 from convexsim.values import freeze, thaw
@@ -36,12 +37,14 @@ class Platform:
             what is scheduled from then on is born canceled (every platform before).
         parallelism: scheduled functions that run at the same time (convex-semantics 3.3).
         start_ms: `Date.now()` when the world begins, in ms.
+        limits: what one function or transaction may use.
 
     """
 
     self_cancel: SelfCancel = field(default="noop", validator=validators.in_(SELF_CANCEL))
     parallelism: int = field(default=8, validator=validators.ge(1))
     start_ms: float = field(default=0.0, validator=[validators.ge(0.0), validators.lt(2.0**53)])
+    limits: Limits = field(factory=Limits, validator=validators.instance_of(Limits))
 
 
 class External:

@@ -10,6 +10,8 @@ from math import inf, nextafter
 from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.database.transaction import Transaction
+from convexsim.errors import PlatformError
+from convexsim.values import nesting_of
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class Execution:
         parent: ScheduledFunction | None,
     ) -> None:
         self.environment = environment
-        self.transaction = Transaction(snapshot)
+        self.transaction = Transaction(snapshot, environment.platform.limits)
         self.activity, self.attempt = invocation
         self.now = now
         self.parent = parent
@@ -76,14 +78,29 @@ class Execution:
         """Write a new document of these frozen fields; its id and creation time are made here."""
         document_id = self.ids.next(table.number)
         document = table.document({"_creationTime": self._stamp(table), "_id": document_id, **fields})
+        self._check(document)
         self.transaction.insert(document)
         return document
 
     def replace(self, old: Document, value: dict[str, Any]) -> Document:
         """Write a new revision, given with its ``_id`` and ``_creationTime``."""
         document = old.table.document(value)
+        self._check(document)
         self.transaction.replace(old, document)
         return document
+
+    def _check(self, document: Document) -> None:
+        """Refuse a document of a user table that is too large or nests too deep (convex-semantics 6.3)."""
+        if document.table.is_system:
+            return
+        limits, table = self.environment.platform.limits, document.table.name
+        if document.size > limits.document_size:
+            msg = f"A document of {table} has {document.size} bytes (limit: {limits.document_size} bytes)."
+            raise PlatformError(msg, code="ValueTooLargeError", next_step="Split it into several documents.")
+        nesting = nesting_of(document.value)
+        if nesting > limits.document_nesting:
+            msg = f"A document of {table} nests {nesting} levels deep (limit: {limits.document_nesting})."
+            raise PlatformError(msg, code="InvalidDocumentError", next_step="Flatten it, or use several documents.")
 
     def _stamp(self, table: Table) -> float:
         """Return the next ``_creationTime`` (ms).

@@ -30,6 +30,7 @@ __all__ = [
     "Executor",
     "ForeignHandler",
     "Get",
+    "GetTransactionMetrics",
     "Insert",
     "MakeHandle",
     "NormalizeId",
@@ -55,6 +56,11 @@ class Get:
 
     id: str
     table: str | None = None
+
+
+@frozen
+class GetTransactionMetrics:
+    """Ask what the transaction has used of its limits."""
 
 
 @frozen
@@ -163,6 +169,7 @@ class UseExternalObject:
 
 Request = (
     Get
+    | GetTransactionMetrics
     | NormalizeId
     | Insert
     | Patch
@@ -245,24 +252,33 @@ def _answer(request: Request, syscalls: TransactionSyscalls, streams: list[Itera
     match request:
         case Get():
             return syscalls.get(request.id, table=request.table)
+        case GetTransactionMetrics():
+            return syscalls.transaction_metrics()
         case NormalizeId():
             return syscalls.normalize_id(request.table, request.text)
         case QueryPage():
             return syscalls.paginate(request.selection, request.options)
-        case Insert():
-            return syscalls.insert(request.table, request.value)
-        case Patch():
-            return syscalls.patch(request.id, request.value, table=request.table)
-        case Replace():
-            return syscalls.replace(request.id, request.value, table=request.table)
-        case Remove():
-            return syscalls.remove(request.id, table=request.table)
+        case Insert() | Patch() | Replace() | Remove():
+            return _write(request, syscalls)
         case MakeHandle():
             return syscalls.make_handle(request.name)
         case RunFunction(stale=True):
             return syscalls.run(request.kind, request.name, request.args, stale=True)
         case _:
             return _call(request, syscalls)
+
+
+def _write(request: Insert | Patch | Replace | Remove, syscalls: TransactionSyscalls) -> str | None:
+    match request:
+        case Insert():
+            return syscalls.insert(request.table, request.value)
+        case Patch():
+            syscalls.patch(request.id, request.value, table=request.table)
+        case Replace():
+            syscalls.replace(request.id, request.value, table=request.table)
+        case Remove():
+            syscalls.remove(request.id, table=request.table)
+    return None
 
 
 def _send(request: Request, syscalls: ActionSyscalls) -> Awaitable[Any]:

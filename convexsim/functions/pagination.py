@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
+from convexsim.database.limits import Limits
 from convexsim.errors import ConvexError, PlatformError
-from convexsim.values import after, freeze, show, size_of
+from convexsim.values import after, freeze, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +27,7 @@ __all__ = ["MAX_PAGE_SIZE", "Cursor", "PageOptions", "between", "fingerprint_of"
 MAX_PAGE_SIZE: Final = 32_000
 """The most rows that may be asked for."""
 
-_MAX_ROWS_READ: Final = 32_000  # of a transaction, convex-semantics 6.3
-_MAX_BYTES_READ: Final = 1 << 24
+_DEFAULTS: Final = Limits()
 _MAX_ARRAY_LENGTH: Final = 8_192
 _READ_LIMITS: Final = ("TooManyDocumentsRead", "TooManyBytesRead", "TooManyReads")
 _END: Final = "end"
@@ -61,6 +61,7 @@ class PageOptions:
         end: where it ends, if that is given; then it is read up to there whatever the other options say.
         maximum_rows: how many rows may be read, before filters.
         maximum_bytes: how many bytes may be read; the row that passes the limit is still in.
+        limits: of the transaction.
 
     """
 
@@ -69,9 +70,10 @@ class PageOptions:
     end: Cursor | None
     maximum_rows: int | None
     maximum_bytes: int | None
+    limits: Limits = _DEFAULTS
 
     @classmethod
-    def of(cls, options: object) -> PageOptions:
+    def of(cls, options: object, limits: Limits = _DEFAULTS) -> PageOptions:
         """Check the options as a function gave them; what they name besides is ignored, as Convex does.
 
         Errors: `PlatformError` InvalidQuery, NoDocumentsForPagination, PageSizeTooLarge, InvalidPaginationLimit,
@@ -90,7 +92,7 @@ class PageOptions:
             msg = f"A page has at most {MAX_PAGE_SIZE} documents; numItems is {num_items}."
             raise PlatformError(msg, code="PageSizeTooLarge")
         rows, size = _limit(said, "maximumRowsRead"), _limit(said, "maximumBytesRead")
-        return cls(num_items, _cursor(said, "cursor"), _cursor(said, "endCursor"), rows, size)
+        return cls(num_items, _cursor(said, "cursor"), _cursor(said, "endCursor"), rows, size, limits)
 
 
 def fingerprint_of(selection: Selection, index: Index) -> str:
@@ -157,7 +159,7 @@ def read_page(
             break
         keys.append(document.keys[position])
         here = Cursor(fingerprint, keys[-1])
-        size += size_of(document.value)
+        size += document.size
         row = wanted(document)
         if row is not None:
             page.append(row)
@@ -189,9 +191,10 @@ def _is_spent(options: PageOptions, rows: int, size: int) -> bool:
 
 
 def _nears_a_limit(options: PageOptions, rows: int, size: int, length: int) -> bool:
+    most_rows, most_bytes = options.limits.documents_read, options.limits.bytes_read
     return (
-        rows > min(options.maximum_rows or _MAX_ROWS_READ, _MAX_ROWS_READ) * 3 // 4
-        or size > min(options.maximum_bytes or _MAX_BYTES_READ, _MAX_BYTES_READ) * 3 // 4
+        rows > min(options.maximum_rows or most_rows, most_rows) * 3 // 4
+        or size > min(options.maximum_bytes or most_bytes, most_bytes) * 3 // 4
         or length > _MAX_ARRAY_LENGTH * 3 // 4
     )
 

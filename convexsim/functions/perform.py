@@ -17,10 +17,11 @@ from convexsim.functions.executor import drive
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
 from convexsim.functions.scheduled import cancel_function, schedule_function
 from convexsim.functions.syscalls import ExternalUse, Logged
-from convexsim.values import UNDEFINED, ValidationFailure, freeze, thaw
+from convexsim.values import UNDEFINED, ValidationFailure, freeze, size_of, thaw
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
+    from convexsim.database.limits import Limits
     from convexsim.functions.component import Target
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
@@ -40,21 +41,27 @@ def perform(execution: Execution, target: Target, args: Any) -> Outcome:
 
 
 def _whole_call(execution: Execution, target: Target, args: Any) -> Any:
-    value = _run(Frame(execution, target, execution.ids, 0, execution.seed), target, checked_args(target, args))
-    return checked_result(target, value)
+    limits = execution.environment.platform.limits
+    checked = checked_args(target, args, limits)
+    value = _run(Frame(execution, target, execution.ids, 0, execution.seed), target, checked)
+    return checked_result(target, value, limits)
 
 
-def checked_args(target: Target, args: Any) -> dict[str, Any]:
+def checked_args(target: Target, args: Any, limits: Limits) -> dict[str, Any]:
     """Return frozen, validated arguments.
 
     Raises:
-        PlatformError: ArgumentValidationError, with path, value and validator (convex-semantics 8).
+        PlatformError: ArgumentValidationError, with path, value and validator (convex-semantics 8); ``Error`` or
+            ValueTooLargeError for arguments that are too large (6.3).
 
     """
     frozen = freeze(args, "args")
     if not isinstance(frozen, dict):
         msg = f"The arguments of {target.label} are {args!r}; a function takes one object."
         raise PlatformError(msg, code="ArgumentValidationError")
+    size = size_of(frozen)
+    if size > limits.function_args or size > limits.value_size:
+        raise _too_large(f"Arguments for {target.label} are", size, limits.function_args, limits)
     validator = target.definition.args
     if validator is not None:
         try:
@@ -65,14 +72,18 @@ def checked_args(target: Target, args: Any) -> dict[str, Any]:
     return frozen
 
 
-def checked_result(target: Target, value: Any) -> Any:
+def checked_result(target: Target, value: Any, limits: Limits) -> Any:
     """Return a frozen, validated result; None stands for undefined too.
 
     Raises:
-        PlatformError: ReturnsValidationError, with path, value and validator (convex-semantics 8).
+        PlatformError: ReturnsValidationError, with path, value and validator (convex-semantics 8); ``Error`` or
+            ValueTooLargeError for a result that is too large (6.3).
 
     """
     frozen = None if value is UNDEFINED else freeze(value, "returns")
+    size = size_of(frozen)
+    if size > limits.function_result or size > limits.value_size:
+        raise _too_large(f"Function {target.label} return value is", size, limits.function_result, limits)
     validator = target.definition.returns
     if validator is not None:
         try:
@@ -81,6 +92,12 @@ def checked_result(target: Target, value: Any) -> Any:
             msg = f"ReturnsValidationError in {target.label}: {failure}"
             raise PlatformError(msg, code="ReturnsValidationError") from None
     return frozen
+
+
+def _too_large(what: str, size: int, most: int, limits: Limits) -> PlatformError:
+    code, limit = ("Error", most) if size <= limits.value_size else ("ValueTooLargeError", limits.value_size)
+    msg = f"{what} too large (actual: {size} bytes, limit: {limit} bytes)."
+    return PlatformError(msg, code=code, next_step="Pass the id of a document, or a part at a time.")
 
 
 def _run(frame: Frame, target: Target, args: dict[str, Any]) -> Any:
@@ -120,6 +137,11 @@ class Frame(Documents):
         """Record a line of the log."""
         self._execution.effects.append(Logged(line))
 
+    def transaction_metrics(self) -> dict[str, Any]:
+        """Return what the transaction has used, all calls together, and what remains (convex-semantics 6.3)."""
+        transaction = self._execution.transaction
+        return transaction.usage.metrics(transaction.reads)
+
     def make_handle(self, name: Reference | str) -> str:
         """Return a function's handle."""
         return self._execution.environment.catalog.resolve(self._mounted, name).handle
@@ -151,7 +173,8 @@ class Frame(Documents):
         if self._depth + 1 > MAX_CALL_DEPTH:
             msg = f"{target.label} is called more than {MAX_CALL_DEPTH} calls deep."
             raise PlatformError(msg, code="MaximumCallDepthExceeded")
-        frozen = checked_args(target, args)
+        limits = self._execution.environment.platform.limits
+        frozen = checked_args(target, args, limits)
         self._children += 1
         seed = f"{self.seed}>{self._children}"
         execution = self._on_snapshot() if stale else self._execution
@@ -166,7 +189,7 @@ class Frame(Documents):
         if isinstance(outcome, Threw):
             transaction.rollback(savepoint)
             return outcome.unwrap()
-        return thaw(checked_result(target, outcome.value))
+        return thaw(checked_result(target, outcome.value, limits))
 
     def external(self, name: str, use: ExternalVerb, value: Any) -> Any:
         """Use an outside object, whatever becomes of the transaction."""
@@ -175,7 +198,7 @@ class Frame(Documents):
         return result
 
     def _on_snapshot(self) -> Execution:
-        """Return an execution beside this one: same moment, same log, but its reads go nowhere."""
+        """Return an execution beside this one: same log, with reads and limits of its own."""
         own = self._execution
         beside = Execution(own.environment, own.transaction.snapshot, (own.activity, own.attempt), own.now, own.parent)
         beside.effects = own.effects

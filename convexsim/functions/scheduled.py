@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from convexsim.choices import activity_below
+from convexsim.database.limits import UNLIMITED
 from convexsim.errors import PlatformError
 from convexsim.functions.syscalls import Canceled, Scheduled
+from convexsim.values import size_of
 from convexsim.values.ids import table_number_of
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ def schedule_function(execution: Execution, mounted: Mounted, at_ms: float, targ
     The look at the parent's row is a read of this transaction like any other.
     """
     _check_moment(at_ms, execution.now)
+    execution.transaction.usage.schedule(size_of([args]))
     execution.scheduled += 1
     activity = activity_below(execution.activity, f"+{execution.scheduled}")
     parent = execution.parent
@@ -173,7 +176,11 @@ def start_function(execution: Execution, scheduled: ScheduledFunction) -> bool:
 
 
 def finish_function(execution: Execution, scheduled: ScheduledFunction, error: str | None = None) -> str:
-    """Record a function's end and return its state; if it was canceled meanwhile, the outcome is discarded."""
+    """Record a function's end and return its state; if it was canceled meanwhile, the outcome is discarded.
+
+    What the platform reads for that is not held against the limits of the function.
+    """
+    execution.transaction.usage.limits = UNLIMITED
     row = _row(execution, scheduled.component, scheduled.id)
     if row is None or _state(row) not in ("pending", "inProgress"):
         return _state(row)

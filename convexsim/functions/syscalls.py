@@ -106,6 +106,10 @@ class TransactionSyscalls(CommonSyscalls, Protocol):
         """Return one page of a query, frozen (convex-semantics 9)."""
         ...
 
+    def transaction_metrics(self) -> dict[str, Any]:
+        """Return what the whole transaction has used of its limits, and what remains."""
+        ...
+
     def schedule(self, at_ms: float, name: Reference | str, args: Any) -> str:
         """Schedule a function and return the id of its row."""
         ...

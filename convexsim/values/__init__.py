@@ -17,7 +17,7 @@ from convexsim.values.validators import (
     as_object,
     v,
 )
-from convexsim.values.value import MAX_SAFE_INTEGER, Value, check_identifier, equal, freeze, size_of, thaw
+from convexsim.values.value import MAX_SAFE_INTEGER, Value, check_identifier, equal, freeze, nesting_of, size_of, thaw
 
 __all__ = [
     "MAX_SAFE_INTEGER",
@@ -49,6 +49,7 @@ __all__ = [
     "freeze",
     "from_json",
     "lookup_field",
+    "nesting_of",
     "prefix_end",
     "show",
     "size_of",

@@ -28,6 +28,7 @@ __all__ = [
     "check_identifier",
     "equal",
     "freeze",
+    "nesting_of",
     "size_of",
     "thaw",
 ]
@@ -224,6 +225,18 @@ def size_of(value: Value) -> int:
     if size:
         return size
     raise InternalError(f"size_of got {show(value)}, which is no frozen value.")
+
+
+def nesting_of(value: Value) -> int:
+    """Return how many levels deep a frozen value nests: 1 for a container of scalars, 0 for a scalar."""
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return 0
+    deepest = 0
+    for item in value.values() if kind is dict else value:
+        if type(item) is dict or type(item) is list:
+            deepest = max(deepest, nesting_of(item))
+    return deepest + 1
 
 
 def equal(a: Value, b: Value) -> bool:

@@ -1,0 +1,177 @@
+"""What one transaction may use, and what it has used (convex-semantics 6.3).
+
+Owns the platform's limits and the counters of one tree of calls. Knows no values' rules and no functions: whoever reads
+or writes says so here and is refused when it passes a maximum. Used by `transaction.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import field, frozen, validators
+
+from convexsim.errors import PlatformError
+
+if TYPE_CHECKING:
+    from convexsim.database.index import Document
+    from convexsim.database.reads import ReadSet
+
+__all__ = ["UNLIMITED", "Limits", "Usage"]
+
+_READ_LESS: Final = (
+    "Use smaller limits in your queries, paginate them, or read a narrower range of an index; or go on in a second "
+    "transaction."
+)
+_WRITE_LESS: Final = "Write less at once and go on in a second transaction, for example a scheduled function."
+_SCHEDULE_LESS: Final = "Schedule one function that schedules the others, and pass ids instead of documents."
+_TOO_MANY: Final = {
+    "TooManyDocumentsRead": ("Too many documents read in a single function execution", "", _READ_LESS),
+    "TooManyBytesRead": ("Too many bytes read in a single function execution", " bytes", _READ_LESS),
+    "TooManyReads": ("Too many reads in a single function execution", "", _READ_LESS),
+    "TooManyWrites": ("Too many writes in a single function execution", "", _WRITE_LESS),
+    "TooManyBytesWritten": ("Too many bytes written in a single function execution", " bytes", _WRITE_LESS),
+    "TooManyFunctionsScheduled": ("Too many functions scheduled by this mutation", "", _SCHEDULE_LESS),
+    "ScheduledFunctionsArgumentsTooLarge": (
+        "Too large total size of the arguments of scheduled functions from this mutation",
+        " bytes",
+        _SCHEDULE_LESS,
+    ),
+}
+"""By code: what was passed in Convex's words, by which some components tell it; the unit; what to do."""
+
+
+def _most(default: int) -> int:
+    most: int = field(default=default, validator=[validators.instance_of(int), validators.ge(1)])
+    return most
+
+
+@frozen(kw_only=True)
+class Limits:
+    """What the platform allows, with Convex's own numbers; sizes are in bytes, as `values.size_of` counts them.
+
+    Attributes:
+        documents_read: of user tables, by one transaction, those that filters reject included.
+        bytes_read: the size of those documents.
+        read_intervals: stretches of indexes in its read set, after merging, those of system tables included.
+        documents_written: calls of insert, patch, replace and delete that change something.
+        bytes_written: the size of what they write, each time the whole document; nothing for a delete.
+        functions_scheduled: by one transaction, those that a failed nested call scheduled included.
+        scheduled_args_bytes: the size of their arguments.
+        function_args: the size of one function's arguments.
+        function_result: the size of what it returns.
+        value_size: the size of any value that goes in or out of a function.
+        document_size: the size of one document, its ``_id`` and ``_creationTime`` included.
+        document_nesting: how deep a document nests; the document itself is level 1.
+
+    """
+
+    documents_read: int = _most(32_000)
+    bytes_read: int = _most(1 << 24)
+    read_intervals: int = _most(4_096)
+    documents_written: int = _most(16_000)
+    bytes_written: int = _most(1 << 24)
+    functions_scheduled: int = _most(1_000)
+    scheduled_args_bytes: int = _most(1 << 24)
+    function_args: int = _most(1 << 24)
+    function_result: int = _most(1 << 24)
+    value_size: int = _most(1 << 25)
+    document_size: int = _most(1 << 20)
+    document_nesting: int = _most(16)
+
+
+_NO_END: Final = 1 << 62
+UNLIMITED: Final = Limits(
+    documents_read=_NO_END,
+    bytes_read=_NO_END,
+    read_intervals=_NO_END,
+    documents_written=_NO_END,
+    bytes_written=_NO_END,
+    functions_scheduled=_NO_END,
+    scheduled_args_bytes=_NO_END,
+)
+"""What holds for the platform's own transactions."""
+
+
+class Usage:
+    """What one transaction has used so far; a maximum is passed only by what goes beyond it.
+
+    What passes it is counted all the same, except for scheduled functions. Nothing is given back when a nested call
+    fails but what it wrote (convex-semantics 5.2).
+    """
+
+    __slots__ = (
+        "_unmerged",
+        "bytes_read",
+        "bytes_written",
+        "documents_read",
+        "documents_written",
+        "functions_scheduled",
+        "limits",
+        "scheduled_args_bytes",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.documents_read = 0
+        self.bytes_read = 0
+        self.documents_written = 0
+        self.bytes_written = 0
+        self.functions_scheduled = 0
+        self.scheduled_args_bytes = 0
+        self._unmerged = 0  # no fewer than the merged intervals: these are counted only when it matters
+
+    def looked(self, reads: ReadSet) -> None:
+        """Count one more interval that was just added to the read set."""
+        self._unmerged += 1
+        if self._unmerged > self.limits.read_intervals:
+            self._unmerged = reads.compact()
+            _check("TooManyReads", self._unmerged, self.limits.read_intervals)
+
+    def read(self, document: Document) -> None:
+        """Count a document of a user table."""
+        limits = self.limits
+        self.documents_read += 1
+        self.bytes_read += document.size
+        if self.documents_read > limits.documents_read or self.bytes_read > limits.bytes_read:
+            _check("TooManyDocumentsRead", self.documents_read, limits.documents_read)
+            _check("TooManyBytesRead", self.bytes_read, limits.bytes_read)
+
+    def write(self, new: Document | None) -> None:
+        """Count a write to a user table; None is a delete."""
+        limits = self.limits
+        self.documents_written += 1
+        if new is not None:
+            self.bytes_written += new.size
+        if self.documents_written > limits.documents_written or self.bytes_written > limits.bytes_written:
+            _check("TooManyWrites", self.documents_written, limits.documents_written)
+            _check("TooManyBytesWritten", self.bytes_written, limits.bytes_written)
+
+    def schedule(self, args_size: int) -> None:
+        """Count a scheduled function; one too many, or the arguments that are too large, are not (as in Convex)."""
+        limits = self.limits
+        _check("TooManyFunctionsScheduled", self.functions_scheduled + 1, limits.functions_scheduled)
+        self.functions_scheduled += 1
+        total = self.scheduled_args_bytes + args_size
+        _check("ScheduledFunctionsArgumentsTooLarge", total, limits.scheduled_args_bytes)
+        self.scheduled_args_bytes = total
+
+    def metrics(self, reads: ReadSet) -> dict[str, dict[str, int]]:
+        """Return what was used and what remains, under the names of `getTransactionMetrics()`."""
+        limits = self.limits
+        facts = {
+            "bytesRead": (self.bytes_read, limits.bytes_read),
+            "bytesWritten": (self.bytes_written, limits.bytes_written),
+            "databaseQueries": (len(reads), limits.read_intervals),
+            "documentsRead": (self.documents_read, limits.documents_read),
+            "documentsWritten": (self.documents_written, limits.documents_written),
+            "functionsScheduled": (self.functions_scheduled, limits.functions_scheduled),
+            "scheduledFunctionArgsBytes": (self.scheduled_args_bytes, limits.scheduled_args_bytes),
+        }
+        return {name: {"remaining": max(0, most - used), "used": used} for name, (used, most) in facts.items()}
+
+
+def _check(code: str, used: int, most: int) -> None:
+    if used > most:
+        what, unit, advice = _TOO_MANY[code]
+        msg = f"{what} (limit: {most}{unit}); this one makes {used}{unit}."
+        raise PlatformError(msg, code=code, next_step=advice, used=used, limit=most)
