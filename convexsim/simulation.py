@@ -94,7 +94,7 @@ def scenario(
     if self_cancel is not None:
         settings = attrs.evolve(settings, self_cancel=self_cancel)
 
-    if until_ms is not None and (isinstance(until_ms, bool) or not 0 <= until_ms < inf):
+    if until_ms is not None and (type(until_ms) not in (int, float) or not 0 <= until_ms < inf):
         msg = f"A world cannot last for {until_ms!r} ms."
         raise UsageError(msg, next_step="Give a finite number of ms, 0 or more.")
     checked = tuple(as_invariant(thing) for thing in invariants)

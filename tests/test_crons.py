@@ -191,7 +191,8 @@ def test_crons_need_an_end_of_time() -> None:
     app = made(every(1, api.m.count))
     with pytest.raises(UsageError, match="never comes to rest"):
         Simulation(lasting(app, None)).run()
-    for wrong in (-1, float("inf"), float("nan"), True):
+    wrongs: tuple[Any, ...] = (-1, float("inf"), float("nan"), True, "5")
+    for wrong in wrongs:
         with pytest.raises(UsageError, match="cannot last"):
             lasting(app, wrong)
 
