@@ -21,6 +21,7 @@ from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
 from convexsim.functions.component import Component, define_app, define_component
 from convexsim.functions.context import ActionCtx, MutationCtx, QueryCtx
+from convexsim.functions.cron_schedule import CronSchedule, cron_schedule
 from convexsim.functions.define import (
     FunctionDefinition,
     action,
@@ -53,6 +54,7 @@ __all__ = [
     "Component",
     "ConvexError",
     "ConvexSimError",
+    "CronSchedule",
     "Exhaustive",
     "External",
     "Finding",
@@ -85,6 +87,7 @@ __all__ = [
     "api",
     "check",
     "components",
+    "cron_schedule",
     "define_app",
     "define_component",
     "define_schema",

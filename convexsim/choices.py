@@ -47,7 +47,8 @@ def root_of(activity: str) -> str:
     """Return whose thread of control an activity belongs to: the client, or the scheduled function, it runs under.
 
     The grammar of activities: ``alice.2`` is the second call of client alice, ``alice.2.1`` the first call that an
-    action running there makes, ``alice.2+1`` the first function that it schedules, which is a root of its own.
+    action running there makes, ``alice.2+1`` the first function that it schedules, which is a root of its own; so is
+    ``cron:cleanup+3``, the third run of a cron.
     """
     scheduled, plus, rest = activity.rpartition("+")
     return scheduled + plus + rest.partition(".")[0]

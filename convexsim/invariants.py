@@ -88,7 +88,7 @@ class View:
         """Return all documents of a table, oldest first.
 
         Args:
-            table: its name, or ``_scheduled_functions``.
+            table: its name, or ``_scheduled_functions``, or ``_cron_jobs`` where there are crons.
             component: the path of its component; the root's is empty.
 
         """
@@ -120,7 +120,7 @@ class View:
         return [evolve(answered, args=thaw(answered.args)) for answered in found]
 
     def failed_functions(self) -> list[str]:
-        """Return function and error of every scheduled function that threw."""
+        """Return function and error of every scheduled function, or run of a cron, that threw."""
         return [
             f"{answered.function}: {answered.outcome.failure.message}"
             for answered in self._environment.answers

@@ -54,6 +54,7 @@ class Scenario:
         body: writes clients and outside objects into a fresh `World`.
         platform: the parameters of the platform it runs on.
         about: the first paragraph of the body's docstring.
+        until_ms: how long the world lasts, in ms of virtual time from its beginning; None until nothing is left to do.
 
     """
 
@@ -63,6 +64,7 @@ class Scenario:
     invariants: tuple[Invariant, ...]
     platform: Platform
     about: str
+    until_ms: float | None = None
 
     def variant(self, name: str, **platform: Any) -> Scenario:
         """Return the same scenario under another name on a platform with other parameters."""
@@ -75,6 +77,7 @@ def scenario(
     invariants: Sequence[Invariant | Callable[[View], bool | None]] = (),
     platform: Platform | None = None,
     self_cancel: SelfCancel | None = None,
+    until_ms: float | None = None,
 ) -> Callable[[Callable[[World], None]], Scenario]:
     """Make a function of a `World` a scenario.
 
@@ -83,17 +86,22 @@ def scenario(
         invariants: what must hold; a bare function must hold at the end.
         platform: its parameters; all defaults if not given.
         self_cancel: short for a platform that differs in this one parameter.
+        until_ms: how long the world lasts, in ms of virtual time from its beginning: reaching it is a quiet end. An
+            app with crons needs it.
 
     """
     settings = platform if platform is not None else Platform()
     if self_cancel is not None:
         settings = attrs.evolve(settings, self_cancel=self_cancel)
 
+    if until_ms is not None and (type(until_ms) not in (int, float) or not 0 <= until_ms < inf):
+        msg = f"A world cannot last for {until_ms!r} ms."
+        raise UsageError(msg, next_step="Give a finite number of ms, 0 or more.")
     checked = tuple(as_invariant(thing) for thing in invariants)
 
     def make(body: Callable[[World], None]) -> Scenario:
         about = " ".join((inspect.getdoc(body) or "").partition("\n\n")[0].split())
-        return Scenario(_checked_name(body.__name__), app, body, checked, settings, about)
+        return Scenario(_checked_name(body.__name__), app, body, checked, settings, about, until_ms)
 
     return make
 
@@ -164,7 +172,8 @@ class Run:
     """What came of one list of choices.
 
     Attributes:
-        ending: ``quiet`` (nothing is left), ``broken`` (an `always` invariant failed), or which limit was reached.
+        ending: ``quiet`` (nothing is left, or the world's time is over), ``broken`` (an `always` invariant failed), or
+            which limit was reached.
         violations: the invariants that did not hold.
         unseen: names of the `sometimes` invariants that did not hold in this run.
         steps: messages handled; `now` the virtual time at the end, in ms.
@@ -248,7 +257,7 @@ class Simulation:
         self._ran = True
         world = World()
         self.scenario.body(world)
-        environment = Environment(self.scenario.app.catalog(), self.scenario.platform, world.externals)
+        environment = self._environment(world)
         run = Run(self.scenario, self._record, trace=self._trace)
         if self.mode == "stepped":
             with SteppedStage(environment, self._record, self.level, self._trace) as stepped:
@@ -261,6 +270,14 @@ class Simulation:
                 run.ending = self._let_run(threads, world, monitor)
         monitor.close()
         return run
+
+    def _environment(self, world: World) -> Environment:
+        catalog, platform, until_ms = self.scenario.app.catalog(), self.scenario.platform, self.scenario.until_ms
+        if until_ms is None and catalog.has_crons:
+            msg = f"The app of {self.scenario.name} has crons, so it never comes to rest."
+            raise UsageError(msg, next_step="Say how long its world lasts: @scenario(..., until_ms=3_600_000).")
+        end_ms = inf if until_ms is None else platform.start_ms + until_ms
+        return Environment(catalog, platform, world.externals, end_ms=end_ms)
 
     def _step(self, stage: SteppedStage, world: World, monitor: _Monitor) -> Ending:
         _start_clients(stage, world)

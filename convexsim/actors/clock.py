@@ -7,6 +7,7 @@ the clock when nothing else can run.
 from __future__ import annotations
 
 from heapq import heappop, heappush
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,10 +36,16 @@ class Timer:
 
 
 class VirtualClock:
-    """The time of a simulation in ms; it stands still unless `advance` moves it."""
+    """The time of a simulation in ms; it stands still unless `advance` moves it.
+
+    Attributes:
+        end: no later timer ever fires: the limit of virtual time.
+
+    """
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
+        self.end = inf
         self._timers: list[Timer] = []
         self._count = 0
 
@@ -56,10 +63,10 @@ class VirtualClock:
         return timer
 
     def next_deadline(self) -> float | None:
-        """Return when the next timer is due, or None."""
+        """Return when the next timer is due; None if there is none, or it is due only beyond the end."""
         while self._timers and self._timers[0].canceled:
             heappop(self._timers)
-        return self._timers[0].deadline if self._timers else None
+        return self._timers[0].deadline if self._timers and self._timers[0].deadline <= self.end else None
 
     def advance(self) -> bool:
         """Move to the next deadline and fire all that is due then, in the order of setting; False if nothing is set."""

@@ -18,7 +18,7 @@ from convexsim.trace import event
 if TYPE_CHECKING:
     from convexsim.database.writes import Write
 
-__all__ = ["Committer"]
+__all__ = ["Committer", "written"]
 
 
 class Committer(RuntimeActor):
@@ -49,8 +49,8 @@ class Committer(RuntimeActor):
             if isinstance(verdict, Conflict):
                 stage.trace.add(event.Conflicted(*where, message.attempt, verdict))
             else:
-                written = tuple(_written(write) for write in message.final.writes)
-                stage.trace.add(event.Committed(*where, verdict.commit_ts, written))
+                rows = tuple(written(write) for write in message.final.writes)
+                stage.trace.add(event.Committed(*where, verdict.commit_ts, rows))
         return verdict
 
     def _publish(self, message: Commit, commit_ts: int) -> None:
@@ -66,7 +66,8 @@ def _is(write: Write, kind: str) -> bool:
     return write.new is not None and write.new.value["state"]["kind"] == kind
 
 
-def _written(write: Write) -> event.Written:
+def written(write: Write) -> event.Written:
+    """Return a write as a trace tells of it."""
     before = None if write.old is None else write.old.value
     after = None if write.new is None else write.new.value
     return event.Written(write.table.key, write.id, before, after)

@@ -16,21 +16,25 @@ if TYPE_CHECKING:
     from convexsim.database.snapshot import Snapshot
     from convexsim.database.transaction import FinalTransaction
     from convexsim.functions.component import Mounted, Target
+    from convexsim.functions.cron_rows import Cron
     from convexsim.functions.scheduled import ScheduledFunction
     from convexsim.functions.syscalls import ExternalVerb
 
 __all__ = [
     "CancelFunction",
     "Commit",
+    "CronDone",
     "Due",
     "Invoke",
     "Published",
     "RequestSnapshot",
+    "RunCron",
     "RunScheduled",
     "ScheduleFunction",
     "ScheduledDone",
     "SnapshotReady",
     "StartClient",
+    "StartCrons",
     "UseExternal",
 ]
 
@@ -119,7 +123,7 @@ class Published:
 
 @frozen(eq=False)
 class Due:
-    """To the scheduler, by the clock: the time of its next scheduled function has come."""
+    """To the scheduler, or to the cron executor, by the clock: the time of what waits first has come."""
 
     activity: str
     granularity: ClassVar[int] = 1
@@ -141,6 +145,36 @@ class ScheduledDone:
     """To the scheduler: a scheduled function has come to its end; its place is free."""
 
     activity: str
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "done"
+
+
+@frozen(eq=False)
+class StartCrons:
+    """To the cron executor, once: these crons were deployed."""
+
+    activity: str
+    crons: tuple[Cron, ...]
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "start"
+
+
+@frozen(eq=False)
+class RunCron:
+    """To a runner: run a cron that is due."""
+
+    activity: str
+    cron: Cron
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "run"
+
+
+@frozen(eq=False)
+class CronDone:
+    """To the cron executor: a run has come to its end, and when the following one is due."""
+
+    activity: str
+    following: Cron
     granularity: ClassVar[int] = 1
     phase: ClassVar[str] = "done"
 

@@ -49,6 +49,7 @@ RETRY: Final = {
     "client": RetryPolicy(4, 100, 2_000),
     "action": RetryPolicy(4, 100, 2_000),
     "scheduled": RetryPolicy(None, 100, 60_000),
+    "cron": RetryPolicy(None, 500, 15_000),
     "internal": RetryPolicy(2, 10, 2_000),
 }
 """By who waits for the answer; ``internal`` is a schedule or cancel from an action."""

@@ -17,8 +17,10 @@ from convexsim.actors.action import ActionFrame
 from convexsim.actors.messages import (
     CancelFunction,
     Commit,
+    CronDone,
     Invoke,
     RequestSnapshot,
+    RunCron,
     RunScheduled,
     ScheduledDone,
     ScheduleFunction,
@@ -28,6 +30,7 @@ from convexsim.actors.stage import RuntimeActor
 from convexsim.database.commit import Committed
 from convexsim.errors import PlatformError
 from convexsim.functions.context import ActionCtx
+from convexsim.functions.cron_rows import finish_cron, start_cron
 from convexsim.functions.environment import Answered
 from convexsim.functions.execution import Execution
 from convexsim.functions.executor import drive_action
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
     from convexsim.actors.messages import SnapshotReady
     from convexsim.functions.component import Target
+    from convexsim.functions.cron_rows import Cron
     from convexsim.functions.scheduled import ScheduledFunction
 
 __all__ = ["Runner"]
@@ -51,7 +55,7 @@ _NOT_PENDING = Returned(value="not pending")
 
 
 class Runner(RuntimeActor):
-    """Runs functions: answers `Invoke`, `ScheduleFunction` and `CancelFunction`; sees a `RunScheduled` to its end."""
+    """Runs functions: answers `Invoke`, `ScheduleFunction`, `CancelFunction`; sees `RunScheduled`, `RunCron` out."""
 
     def on_receive(self, message: Any) -> Awaitable[Any]:
         """Handle a message; the returned coroutine is the execution."""
@@ -59,6 +63,8 @@ class Runner(RuntimeActor):
             return self._run(message)
         if type(message) is RunScheduled:
             return self._run_scheduled(message.scheduled)
+        if type(message) is RunCron:
+            return self._run_cron(message.cron)
         if type(message) is ScheduleFunction:
             return self._schedule(message)
         assert type(message) is CancelFunction, f"a runner cannot handle {message!r}"
@@ -185,6 +191,55 @@ class Runner(RuntimeActor):
         ended = await self._transact(scheduled.activity, f"end {what}", end, RETRY["scheduled"], None)
         assert isinstance(ended, Returned), "recording the end of a scheduled function cannot fail"
         self._note(event.StateChanged, scheduled.activity, what, ended.value)
+
+    # Crons (convex-semantics 4); what they run is under no scheduled function
+
+    async def _run_cron(self, cron: Cron) -> None:
+        target = cron.target(self.stage.environment.catalog)
+        run = self._run_cron_mutation if target.definition.kind == "mutation" else self._run_cron_action
+        following = await run(cron, target)
+        self.stage.crons.tell(CronDone(cron.activity, following))
+
+    async def _run_cron_mutation(self, cron: Cron, target: Target) -> Cron:
+        """Run and set the next run in one transaction; a throw is logged by a second one, and the schedule goes on."""
+        activity, args = cron.activity, target.mounted.crons[cron.identifier].args
+        following: list[Cron] = []
+
+        def body(execution: Execution) -> Outcome:
+            outcome = perform(execution, target, args)
+            if isinstance(outcome, Returned):
+                following[:] = [finish_cron(execution, cron)]
+            return outcome
+
+        self._note(event.Called, activity, target.label, "mutation", args)
+        outcome = await self._transact(activity, target.label, body, RETRY["cron"], None)
+        self._end(activity, target, args, outcome)
+        return following[0] if isinstance(outcome, Returned) else await self._end_cron(cron, target, outcome)
+
+    async def _run_cron_action(self, cron: Cron, target: Target) -> Cron:
+        """Commit the start, run at most once, commit the end."""
+        activity, args = cron.activity, target.mounted.crons[cron.identifier].args
+
+        def start(execution: Execution) -> Outcome:
+            start_cron(execution, cron)
+            return Returned(None)
+
+        await self._transact(activity, f"start {target.label}", start, RETRY["cron"], None)
+        self._note(event.Called, activity, target.label, "action", args)
+        outcome = await self._act(activity, target, args, None)
+        self._end(activity, target, args, outcome)
+        return await self._end_cron(cron, target, outcome)
+
+    async def _end_cron(self, cron: Cron, target: Target, outcome: Outcome) -> Cron:
+        error = outcome.failure.message if isinstance(outcome, Threw) else None
+
+        def end(execution: Execution) -> Outcome:
+            return Returned(finish_cron(execution, cron, error))
+
+        ended = await self._transact(cron.activity, f"end {target.label}", end, RETRY["cron"], None)
+        assert isinstance(ended, Returned), "recording the end of a cron's run cannot fail"
+        following: Cron = ended.value
+        return following
 
     # The loop around every transaction
 

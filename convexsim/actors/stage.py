@@ -37,6 +37,7 @@ class Stage(Protocol):
         environment: the catalog, the platform's parameters and the outside objects.
         database: the committed state; only the committer touches it.
         trace: where events go; None while nobody looks.
+        crons: the cron executor; only a world with crons has one.
 
     """
 
@@ -45,6 +46,7 @@ class Stage(Protocol):
     trace: Trace | None
     committer: ActorRef[Any]
     scheduler: ActorRef[Any]
+    crons: ActorRef[Any]
     outside: ActorRef[Any]
 
     @property
@@ -55,6 +57,10 @@ class Stage(Protocol):
     @property
     def now(self) -> float:
         """Virtual time in ms."""
+        ...
+
+    def start(self, actor_class: Any, *args: Any) -> ActorRef[Any]:
+        """Start an actor of the runtime on this stage."""
         ...
 
     def runner(self) -> ActorRef[Any]:

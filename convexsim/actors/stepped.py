@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from convexsim.actors.committer import Committer
+from convexsim.actors.crons import start_crons
 from convexsim.actors.dispatcher import Dispatcher
 from convexsim.actors.future import SteppedFuture
 from convexsim.actors.kernel import stepped
@@ -34,12 +35,15 @@ __all__ = ["SteppedStage"]
 class SteppedStage:
     """Holds dispatcher, database and actors of one simulation; use it as a context manager."""
 
+    crons: ActorRef[Any]
+
     def __init__(self, environment: Environment, choices: ChoiceRecord, level: int, trace: Trace | None) -> None:
         self.environment = environment
         self.trace = trace
         self.database = Database(environment.catalog.tables())
         self.dispatcher = Dispatcher(choices, level=level, on_step=self._note if trace is not None else None)
         self.dispatcher.clock.now = environment.platform.start_ms
+        self.dispatcher.clock.end = environment.end_ms
         self._choices = choices
         self._taken = 0
 
@@ -49,6 +53,7 @@ class SteppedStage:
         self.scheduler = self.start(Scheduler)
         self.outside = self.start(Outside)
         self._runner = self.start(Runner)
+        start_crons(self)
         return self
 
     def __exit__(

@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import threading
 from functools import cache
-from math import floor, inf
+from math import floor
 from time import monotonic
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, cast
@@ -26,6 +26,7 @@ from pykka import ActorRegistry, ThreadingActor, ThreadingFuture
 
 from convexsim.actors.clock import VirtualClock
 from convexsim.actors.committer import Committer
+from convexsim.actors.crons import start_crons
 from convexsim.actors.future import RunIsOver
 from convexsim.actors.guarded import CountedInbox, GuardedExternal, GuardedTrace, WatchedDatabase
 from convexsim.actors.outside import Outside
@@ -182,6 +183,8 @@ class ThreadStage:
 
     """
 
+    crons: ActorRef[Any]
+
     def __init__(
         self,
         environment: Environment,
@@ -205,6 +208,7 @@ class ThreadStage:
         self._max_steps = max_steps
         self._in_flight = 0
         self._timers = VirtualClock(environment.platform.start_ms)
+        self._timers.end = environment.end_ms
         self._awaited: dict[ThreadFuture[Any], None] = {}
         self._actors: list[ThreadedActor] = []
         self._over = False
@@ -219,6 +223,7 @@ class ThreadStage:
             self.committer = self.start(Committer)
             self.scheduler = self.start(Scheduler)
             self.outside = self.start(Outside)
+            start_crons(self)
         except BaseException:
             self._close()
             raise
@@ -333,12 +338,13 @@ class ThreadStage:
                 deadline = self._timers.next_deadline()
                 if monotonic() >= limit:
                     self._end("max_seconds")
-                elif deadline is None and not self._in_flight:
+                elif (deadline is None and not self._in_flight) or self._exact_now() > self.environment.end_ms:
                     self._end("quiet")
                 elif deadline is not None and deadline <= self._exact_now():
                     self._timers.advance()
                 else:
-                    due = inf if deadline is None else (deadline - self._exact_now()) / (1000 * self._settings.speed)
+                    next_ms = self.environment.end_ms if deadline is None else deadline
+                    due = (next_ms - self._exact_now()) / (1000 * self._settings.speed)
                     self._changed.wait(min(limit - monotonic(), due))
         if self._failure is not None:
             raise self._failure

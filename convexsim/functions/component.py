@@ -10,10 +10,11 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, frozen
 
 from convexsim.database.index import Table, make_table
 from convexsim.errors import PlatformError, UsageError
+from convexsim.functions.crons import splayed
 from convexsim.functions.define import FunctionDefinition
 from convexsim.functions.reference import HANDLE_PREFIX, Reference, make_handle, parse_handle, parts_of
 from convexsim.functions.spelling import to_camel
@@ -22,10 +23,12 @@ from convexsim.values import check_identifier, define_schema
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from convexsim.functions.cron_schedule import CronDefinition, CronSchedule
     from convexsim.functions.define import FunctionKind
     from convexsim.values import SchemaDefinition
 
 __all__ = [
+    "CRONS",
     "SCHEDULED_FUNCTIONS",
     "Catalog",
     "Component",
@@ -36,8 +39,10 @@ __all__ = [
 ]
 
 SCHEDULED_FUNCTIONS: Final = "_scheduled_functions"
+CRONS: Final = "_cron_jobs"
 _FIRST_USER_TABLE: Final = 10_001  # convex-semantics 8: user tables are numbered above 10,000
 _SCHEDULED_TABLE_NUMBER: Final = 24
+_CRONS_TABLE_NUMBER: Final = 19
 
 
 class Component:
@@ -46,11 +51,18 @@ class Component:
     Made by `define_component`, or by `define_app` for the root of a world.
     """
 
-    def __init__(self, name: str, modules: Mapping[str, Any], schema: SchemaDefinition | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        modules: Mapping[str, Any],
+        schema: SchemaDefinition | None,
+        crons: CronSchedule | None = None,
+    ) -> None:
         check_identifier(name, "component name")
         self.name = name
         self.schema = schema if schema is not None else define_schema({})
         self.functions = _functions(modules)
+        self.crons = {} if crons is None else crons.definitions
         self.children: dict[str, Component] = {}
         self._catalog: Catalog | None = None
         self._closed = False
@@ -76,21 +88,30 @@ class Component:
         return self._catalog
 
 
-def define_component(name: str, modules: Mapping[str, Any], schema: SchemaDefinition | None = None) -> Component:
+def define_component(
+    name: str,
+    modules: Mapping[str, Any],
+    schema: SchemaDefinition | None = None,
+    *,
+    crons: CronSchedule | None = None,
+) -> Component:
     """Define a component.
 
     Args:
         name: under which it is mounted unless `use` says otherwise.
         modules: its modules by name; each a Python module, a class, or a dict of functions.
         schema: its tables (`define_schema`).
+        crons: what runs again and again wherever it is mounted (`cron_schedule`).
 
     """
-    return Component(name, modules, schema)
+    return Component(name, modules, schema, crons)
 
 
-def define_app(modules: Mapping[str, Any], schema: SchemaDefinition | None = None) -> Component:
+def define_app(
+    modules: Mapping[str, Any], schema: SchemaDefinition | None = None, *, crons: CronSchedule | None = None
+) -> Component:
     """Define the root of a world; see `define_component`."""
-    return Component("app", modules, schema)
+    return Component("app", modules, schema, crons)
 
 
 @frozen(eq=False)
@@ -101,8 +122,9 @@ class Mounted:
         path: the names from the root, joined by ``/``; empty for the root.
         functions: by path ``module:fn``.
         tables: by name; the system tables too.
-        names: the names of all its tables by their numbers, for `v.id`.
+        names: the names of its tables by their numbers, for `v.id`; but for `CRONS`, which no function reaches.
         children: the names of the components mounted directly below.
+        crons: by their identifiers.
 
     """
 
@@ -111,6 +133,7 @@ class Mounted:
     tables: Mapping[str, Table]
     names: Mapping[int, str]
     children: tuple[str, ...]
+    crons: Mapping[str, CronDefinition] = Factory(dict)
 
     @property
     def scheduled_functions(self) -> Table:
@@ -179,6 +202,11 @@ class Catalog:
     """Everything mounted in a world, by component path."""
 
     components: Mapping[str, Mounted]
+
+    @property
+    def has_crons(self) -> bool:
+        """Whether something runs again and again, so that a run ends at a limit only."""
+        return any(mounted.crons for mounted in self.components.values())
 
     def tables(self) -> Iterable[Table]:
         """Yield every table of every component, in the order of mounting."""
@@ -289,10 +317,29 @@ def _all_below(component: Component, above: tuple[Component, ...]) -> Iterable[C
 def _mount(component: Component, path: str) -> Iterable[Mounted]:
     tables = {SCHEDULED_FUNCTIONS: make_table(path, SCHEDULED_FUNCTIONS, _SCHEDULED_TABLE_NUMBER)}
     names = {_SCHEDULED_TABLE_NUMBER: SCHEDULED_FUNCTIONS}
+    crons = _crons(component, path)
+    if crons:
+        tables[CRONS] = make_table(path, CRONS, _CRONS_TABLE_NUMBER)
     for number, (name, definition) in enumerate(component.schema.tables.items(), _FIRST_USER_TABLE):
         table = make_table(path, name, number, definition)
         tables[name] = evolve(table, enforced=component.schema.schema_validation)
         names[number] = name
-    yield Mounted(path, component.functions, tables, names, tuple(component.children))
+    yield Mounted(path, component.functions, tables, names, tuple(component.children), crons)
     for name, child in component.children.items():
         yield from _mount(child, f"{path}/{name}".lstrip("/"))
+
+
+def _crons(component: Component, path: str) -> dict[str, CronDefinition]:
+    """Return the crons of a component in its place, where each has its splay; what they run must be there."""
+    for identifier, cron in component.crons.items():
+        definition = component.functions.get(cron.function)
+        if definition is None:
+            msg = f"The cron {identifier!r} of {component.name} runs '{cron.function}', which does not exist."
+            raise UsageError(msg, next_step=did_you_mean(cron.function, component.functions))
+        if definition.kind == "query":
+            msg = f"The cron {identifier!r} of {component.name} runs the query '{cron.function}'."
+            raise UsageError(msg, next_step="Only mutations and actions can be run by a cron.")
+    return {
+        identifier: evolve(cron, timing=splayed(cron.timing, f"{path}/{identifier}"))
+        for identifier, cron in component.crons.items()
+    }

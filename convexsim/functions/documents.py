@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from convexsim.database.range import interval_of
 from convexsim.errors import PlatformError
-from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
+from convexsim.functions.component import CRONS, SCHEDULED_FUNCTIONS, did_you_mean
 from convexsim.functions.filter import matches
 from convexsim.functions.pagination import PageOptions, between, fingerprint_of, read_page
 from convexsim.functions.scheduled import HIDDEN_FIELDS
@@ -160,7 +160,7 @@ class Documents:
 
     def _system_table(self, name: str) -> Table:
         table = self._mounted.tables.get(name)
-        if table is None or not table.is_system:
+        if table is None or not table.is_system or name == CRONS:
             msg = f"There is no system table {name!r}."
             raise PlatformError(msg, code="SystemTableError", next_step=f"There is {SCHEDULED_FUNCTIONS}.")
         return table

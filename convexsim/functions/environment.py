@@ -7,6 +7,7 @@ times. Knows no transaction.
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attrs import Factory, define, field, frozen, validators
@@ -105,6 +106,7 @@ class Environment:
         externals: the outside objects by name, as the scenario declared them.
         stamps: by table key, the newest creation time given out for it, to losing transactions too.
         answers: every call of a function that came back, in order.
+        end_ms: the moment at which the world ends, if it has not come to rest before.
 
     """
 
@@ -113,6 +115,7 @@ class Environment:
     externals: dict[str, External] = Factory(dict)
     stamps: dict[str, float] = Factory(dict)
     answers: list[Answered] = Factory(list)
+    end_ms: float = inf
 
     def external(self, name: str) -> External:
         """Return the outside object of that name.

@@ -110,7 +110,8 @@ class _Teller:
     def _called(self, called: event.Called) -> list[str]:
         self._called_by[called.activity] = called
         is_scheduled = "+" in called.activity and root_of(called.activity) == called.activity
-        verb = "runs scheduled" if is_scheduled else "calls"
+        is_cron = is_scheduled and called.activity.startswith("cron:") and called.activity.count("+") == 1
+        verb = "runs cron" if is_cron else "runs scheduled" if is_scheduled else "calls"
         return [self._with_value(f"{verb} {called.kind} {called.function} ", called.args)]
 
     def _ended(self, ended: event.Ended) -> list[str]:

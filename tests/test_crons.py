@@ -1,0 +1,345 @@
+"""Crons in a running world: what convex-semantics 4 says of them, run by run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from convexsim import (
+    ActionCtx,
+    Component,
+    CronSchedule,
+    MutationCtx,
+    Platform,
+    QueryCtx,
+    RandomWalk,
+    Run,
+    Scenario,
+    Simulation,
+    UsageError,
+    World,
+    action,
+    api,
+    check,
+    components,
+    cron_schedule,
+    define_app,
+    define_component,
+    define_schema,
+    define_table,
+    internal_action,
+    internal_mutation,
+    mutation,
+    query,
+    scenario,
+    story,
+    v,
+)
+from convexsim.actors.retry import RETRY
+from convexsim.actors.threads import Threads
+from convexsim.choices import ListedChoices, RandomChoices
+from convexsim.trace.event import Committed, Conflicted
+from convexsim.trace.text import story as told
+
+schema = define_schema({"ticks": define_table({"at": v.number(), "who": v.string()})})
+
+
+@internal_mutation(args={"who": v.string()})
+def tick(ctx: MutationCtx, who: str) -> None:
+    ctx.db.insert("ticks", {"at": ctx.now(), "who": who})
+
+
+@internal_mutation
+def fail(ctx: MutationCtx) -> None:
+    ctx.db.insert("ticks", {"at": ctx.now(), "who": "lost"})
+    raise ValueError("no")
+
+
+@internal_action
+async def slow(ctx: ActionCtx) -> None:
+    await ctx.run_mutation(api.m.tick, {"who": "slow"})
+    await ctx.sleep(2_500)
+
+
+@internal_action
+async def break_off(ctx: ActionCtx) -> None:
+    await ctx.run_mutation(api.m.tick, {"who": "broken"})
+    raise ValueError("off")
+
+
+@internal_mutation
+def count(ctx: MutationCtx) -> None:
+    ctx.db.insert("ticks", {"at": len(ctx.db.query("ticks").collect()), "who": "count"})
+
+
+@internal_mutation
+def later(ctx: MutationCtx) -> None:
+    ctx.scheduler.run_after(100, api.m.tick, {"who": "later"})
+
+
+@mutation
+def peek(ctx: MutationCtx) -> Any:
+    return ctx.db.system.query("_cron_jobs").collect()
+
+
+@query
+def look(ctx: QueryCtx) -> None:
+    """Do nothing."""
+
+
+@action
+async def act(ctx: ActionCtx) -> None:
+    """Do nothing."""
+
+
+MODULES = {
+    "m": {
+        "tick": tick,
+        "fail": fail,
+        "slow": slow,
+        "breakOff": break_off,
+        "count": count,
+        "later": later,
+        "look": look,
+        "peek": peek,
+        "act": act,
+    }
+}
+
+
+def made(crons: CronSchedule) -> Component:
+    return define_app(MODULES, schema, crons=crons)
+
+
+def lasting(app: Component, until_ms: float | None, **platform: Any) -> Scenario:
+    @scenario(app=app, until_ms=until_ms, platform=Platform(**platform))
+    def world(world: World) -> None:
+        """Leave everything to the crons."""
+
+    return world
+
+
+def ticks(run: Run, component: str = "") -> list[tuple[str, float]]:
+    return [(row["who"], row["at"]) for row in run.view.documents("ticks", component)]
+
+
+def every(seconds: int, function: Any, args: Any = None) -> CronSchedule:
+    crons = cron_schedule()
+    crons.interval("it", {"seconds": seconds}, function, args)
+    return crons
+
+
+def row(run: Run) -> dict[str, Any]:
+    (only,) = run.view.documents("_cron_jobs")
+    return only
+
+
+# ----------------------------------------------------------------------------------------------------------------- time
+
+
+def test_an_interval_runs_at_once_and_then_on_its_grid_until_the_end() -> None:
+    run = Simulation(lasting(made(every(2, api.m.tick, {"who": "a"})), 6_000, start_ms=500.5)).run()
+    assert ticks(run) == [("a", at) for at in (500, 2_500, 4_500, 6_500)]
+    assert (run.ending, run.now, run.violations) == ("quiet", 6_500, [])
+    assert row(run)["nextMs"] == 8_500
+
+
+def test_clocks_run_at_their_time_and_their_splay() -> None:
+    crons = cron_schedule()
+    crons.cron("string", "*/30 * * * *", api.m.tick, {"who": "string"})
+    crons.hourly("hourly", {"minuteUTC": 5}, api.m.tick, {"who": "hourly"})
+    crons.hourly("free", {}, api.m.tick, {"who": "free"})
+    crons.daily("daily", {"hourUTC": 3, "minuteUTC": 7}, api.m.tick, {"who": "daily"})
+    crons.weekly("weekly", {"dayOfWeek": "friday", "hourUTC": 1, "minuteUTC": 0}, api.m.tick, {"who": "weekly"})
+    crons.monthly("monthly", {"day": 3, "hourUTC": 0, "minuteUTC": 0}, api.m.tick, {"who": "monthly"})
+    run = Simulation(lasting(made(crons), 2.5 * 86_400_000), trace=False).run()
+    by_name: dict[str, list[float]] = {}
+    for who, at in ticks(run):
+        by_name.setdefault(who, []).append(at)
+    # 1970-01-01 was a Thursday
+    for name, minutes in {
+        "string": range(0, 3_600, 30),
+        "hourly": range(5, 3_600, 60),
+        "daily": (187, 1_627, 3_067),
+        "weekly": (1_500,),
+        "monthly": (2_880,),
+    }.items():
+        found = by_name[name]
+        splay = found[-1] % 60_000
+        assert splay % 1_000 == 0
+        expected = [minute * 60_000 + splay for minute in minutes]
+        assert found == [at for at in expected if at > 0], name
+    free = by_name["free"]
+    assert {at % 3_600_000 for at in free} == {free[0]}
+    assert len(free) == 60
+
+
+def test_the_end_of_time_is_quiet_for_clients_too() -> None:
+    @scenario(app=define_app(MODULES, schema), until_ms=1_000)
+    def world(world: World) -> None:
+        world.client("ann").mutation(api.m.peek)
+        world.client("ann").wait(1_001)
+        world.client("ann").mutation(api.m.peek)
+
+    run = Simulation(world).run()
+    assert (run.ending, run.now) == ("quiet", 0)
+    assert run.calls[1].outcome is None
+
+
+def test_crons_need_an_end_of_time() -> None:
+    app = made(every(1, api.m.count))
+    with pytest.raises(UsageError, match="never comes to rest"):
+        Simulation(lasting(app, None)).run()
+    wrongs: tuple[Any, ...] = (-1, float("inf"), float("nan"), True, "5")
+    for wrong in wrongs:
+        with pytest.raises(UsageError, match="cannot last"):
+            lasting(app, wrong)
+
+
+# ----------------------------------------------------------------------------------------------------------------- runs
+
+
+def test_runs_do_not_overlap_and_what_was_missed_is_skipped() -> None:
+    run = Simulation(lasting(made(every(1, api.m.slow)), 6_500)).run()
+    assert ticks(run) == [("slow", 0), ("slow", 3_000), ("slow", 6_000)]
+    assert row(run)["state"] == {"kind": "inProgress"}
+    skipped = {"kind": "canceled", "numCanceled": 2}
+    success = {"kind": "success"}
+    assert [entry["status"] for entry in row(run)["log"]] == [success, skipped] * 2
+    assert [entry["dueMs"] for entry in row(run)["log"]] == [0, 1_000, 3_000, 4_000]
+
+
+def test_a_mutation_commits_with_its_next_run() -> None:
+    run = Simulation(lasting(made(every(1, api.m.tick, {"who": "a"})), 9_000)).run()
+    assert run.trace is not None
+    commits = [event for event in run.trace.events if isinstance(event, Committed)]
+    assert [sorted(written.table for written in event.writes) for event in commits[1:]] == [
+        ["/_cron_jobs", "/ticks"]
+    ] * 10
+    assert len(row(run)["log"]) == 5
+    assert "runs cron mutation m:tick" in story(run.trace)
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "error"),
+    [(api.m.fail, None, "no"), (api.m.break_off, None, "off"), (api.m.tick, {"what": 1}, "ArgumentValidationError")],
+)
+def test_an_error_is_logged_and_the_schedule_goes_on(function: Any, args: Any, error: str) -> None:
+    run = Simulation(lasting(made(every(1, function, args)), 2_000)).run()
+    assert [entry["dueMs"] for entry in row(run)["log"]] == [0, 1_000, 2_000]
+    assert all(entry["status"]["kind"] == "err" and error in entry["status"]["error"] for entry in row(run)["log"])
+    assert ticks(run) == ([("broken", at) for at in (0, 1_000, 2_000)] if error == "off" else [])
+    assert len(run.view.failed_functions()) == 3
+
+
+def test_conflicts_are_retried_until_it_commits() -> None:
+    assert (RETRY["cron"].allows(10**6), RETRY["cron"].ceiling_ms(1), RETRY["cron"].ceiling_ms(99)) == (
+        True,
+        500,
+        15_000,
+    )
+    crons = cron_schedule()
+    for name in ("a", "b", "c", "d", "e", "f", "g"):
+        crons.interval(name, {"seconds": 60}, api.m.count)
+    world = lasting(made(crons), 59_000)
+    most = 0
+    for seed in range(30):
+        run = Simulation(world, RandomChoices(seed)).run()
+        assert sorted(at for _, at in ticks(run)) == list(range(7))
+        assert run.trace is not None
+        lost = [event for event in run.trace.events if isinstance(event, Conflicted)]
+        most = max([most, *(event.attempt for event in lost)])
+        again = Simulation(world, ListedChoices(run.indexes)).run()
+        assert again.trace is not None
+        assert told(again.trace) == told(run.trace)
+    assert most > 1
+
+
+def test_a_cron_may_schedule_and_is_under_no_scheduled_function() -> None:
+    run = Simulation(lasting(made(every(1, api.m.later)), 1_500)).run()
+    assert ticks(run) == [("later", 100), ("later", 1_100)]
+    assert run.trace is not None
+    assert "under" not in story(run.trace)
+    assert [scheduled["state"]["kind"] for scheduled in run.view.scheduled_functions()] == ["success"] * 2
+
+
+def test_places_are_limited() -> None:
+    crons = cron_schedule()
+    for name in ("a", "b", "c"):
+        crons.interval(name, {"hours": 1}, api.m.slow)
+    run = Simulation(lasting(made(crons), 10_000, parallelism=2)).run()
+    assert [at for _, at in ticks(run)] == [0, 0, 2_500]
+
+
+def test_components_have_crons_of_their_own_each_where_it_is_mounted() -> None:
+    child = define_component("child", MODULES, schema, crons=every(1, api.m.tick, {"who": "child"}))
+    app = define_app(MODULES, schema, crons=every(2, api.m.tick, {"who": "root"}))
+    app.use(child)
+    app.use(child, name="other")
+    run = Simulation(lasting(app, 2_000)).run()
+    assert ticks(run) == [("root", 0), ("root", 2_000)]
+    assert ticks(run, "child") == ticks(run, "other") == [("child", at) for at in (0, 1_000, 2_000)]
+
+
+def test_functions_do_not_see_the_table() -> None:
+    app = made(every(1, api.m.count))
+
+    @scenario(app=app, until_ms=0)
+    def world(world: World) -> None:
+        world.client("ann").mutation(api.m.peek)
+
+    run = Simulation(world).run()
+    assert "SystemTableError" in str(run.calls[0].outcome)
+
+
+def test_they_are_explored_and_run_on_threads() -> None:
+    world = lasting(made(every(1, api.m.count)), 3_000)
+    assert check(world, RandomWalk(5)).finding is None
+    run = Simulation(world, mode=Threads(speed=20)).run()
+    assert run.ending == "quiet"
+    assert [at for _, at in ticks(run)] == list(range(len(ticks(run))))
+    assert ticks(run)
+
+
+# ----------------------------------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize("identifier", ["", "ä", "a\nb", "\x7f", 5])
+def test_identifiers_are_printable_ascii(identifier: Any) -> None:
+    with pytest.raises(UsageError, match="cannot name a cron"):
+        cron_schedule().interval(identifier, {"seconds": 1}, api.m.tick)
+
+
+def test_identifiers_are_unique() -> None:
+    crons = every(1, api.m.tick)
+    with pytest.raises(UsageError, match="two crons"):
+        crons.daily("it", {"hourUTC": 1}, api.m.tick)
+
+
+@pytest.mark.parametrize(
+    ("method", "schedule"),
+    [
+        *[("interval", wrong) for wrong in ({"seconds": 0}, {"seconds": 1.5}, {"hours": True}, {"days": 1})],
+        *[("interval", {}), ("interval", {"seconds": 1, "minutes": 1})],
+        *[("hourly", wrong) for wrong in ({"minuteUTC": 60}, {"hourUTC": 1}, {"minuteUTC": "5"}, {"minuteUTC": None})],
+        *[("daily", wrong) for wrong in ({"minuteUTC": 5}, {"hourUTC": 24})],
+        *[("weekly", {"hourUTC": 1, "dayOfWeek": wrong}) for wrong in ("Monday", 1, "mon", None)],
+        *[("monthly", {"hourUTC": 1, "day": wrong}) for wrong in (0, 32)],
+        ("cron", "* * * *"),
+    ],
+)
+def test_schedules_are_checked(method: str, schedule: Any) -> None:
+    with pytest.raises(UsageError):
+        getattr(cron_schedule(), method)("it", schedule, api.m.tick)
+
+
+def test_the_function_is_a_mutation_or_action_of_the_same_component() -> None:
+    with pytest.raises(UsageError, match="of the component 'child'"):
+        every(1, components.child.m.tick)
+    with pytest.raises(UsageError, match="arguments"):
+        every(1, api.m.tick, [])
+    for function, complaint in ((api.m.tock, "does not exist"), (api.m.look, "runs the query"), ("m:x", "not exist")):
+        with pytest.raises(UsageError, match=complaint):
+            made(every(1, function)).catalog()
+    made(every(1, "m:act")).catalog()
