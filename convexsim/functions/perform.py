@@ -80,10 +80,19 @@ def checked_result(target: Target, value: Any, limits: Limits) -> Any:
             ValueTooLargeError for a result that is too large (6.3).
 
     """
+    return _validated(target, _frozen_result(target, value, limits))
+
+
+def _frozen_result(target: Target, value: Any, limits: Limits) -> Any:
+    """Return what a handler returned as a value; one that is none, or is too large, is a failure of the handler's."""
     frozen = None if value is UNDEFINED else freeze(value, "returns")
     size = size_of(frozen)
     if size > limits.function_result or size > limits.value_size:
         raise _too_large(f"Function {target.label} return value is", size, limits.function_result, limits)
+    return frozen
+
+
+def _validated(target: Target, frozen: Any) -> Any:
     validator = target.definition.returns
     if validator is not None:
         try:
@@ -160,8 +169,8 @@ class Frame(Documents):
     def run(self, kind: FunctionKind, name: Reference | str, args: Any, *, stale: bool = False) -> Any:
         """Run a query or mutation as a sub-transaction: if it throws, its writes are undone, its reads stay.
 
-        Arguments are checked before it begins, the result after its writes were merged. A stale query runs on the
-        snapshot alone, and none of its reads are recorded (convex-semantics 5.2).
+        Arguments are checked before it begins, the result against its validator after its writes were merged. A stale
+        query runs on the snapshot alone, and none of its reads are recorded (convex-semantics 5.2).
         """
         if kind == "mutation" or stale:
             self.only_in_mutations("run a mutation, or a query on a stale snapshot")
@@ -182,14 +191,14 @@ class Frame(Documents):
         transaction = execution.transaction
         savepoint = transaction.savepoint()
         try:
-            outcome = outcome_of(lambda: _run(frame, target, frozen))
+            outcome = outcome_of(lambda: _frozen_result(target, _run(frame, target, frozen), limits))
         except BaseException:
             transaction.rollback(savepoint)
             raise
         if isinstance(outcome, Threw):
             transaction.rollback(savepoint)
             return outcome.unwrap()
-        return thaw(checked_result(target, outcome.value, limits))
+        return thaw(_validated(target, outcome.value))
 
     def external(self, name: str, use: ExternalVerb, value: Any) -> Any:
         """Use an outside object, whatever becomes of the transaction."""

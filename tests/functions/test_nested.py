@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from convexsim import (
+    UNDEFINED,
     ConvexError,
+    Limits,
     MutationCtx,
     PlatformError,
     QueryCtx,
@@ -184,6 +186,19 @@ def test_a_result_is_checked_after_the_childs_writes_were_merged(bench: Bench) -
     code = bench.do(lambda ctx: caught(lambda: ctx.run_mutation(api.m.add_and_return_rubbish, {"n": 2})))
     assert code == "ReturnsValidationError"
     assert numbers(bench) == [2]
+
+
+@pytest.mark.parametrize("result", [{1, 2}, [UNDEFINED], 2**60, "x" * 200])
+def test_a_result_that_is_no_value_or_too_large_is_a_failure_of_the_child_itself(result: Any) -> None:
+    """Unlike one that its validator refuses: the child's own runtime spells its result, before anything is merged."""
+
+    def child(ctx: MutationCtx) -> Any:
+        ctx.db.insert("items", {"n": 2})
+        return result
+
+    bench = Bench(define_app({"own": {"child": mutation(child)}}, SCHEMA), limits=Limits(function_result=100))
+    assert bench.do(lambda ctx: caught(lambda: ctx.run_mutation("own:child"))) in ("InvalidArgument", "Error")
+    assert numbers(bench) == []
 
 
 def test_a_wrong_result_at_the_top_discards_everything(bench: Bench) -> None:
