@@ -80,7 +80,13 @@ class Table:
         return self.name.startswith("_")
 
     def document(self, value: dict[str, Any]) -> Document:
-        """Wrap a frozen document (with its ``_id`` and ``_creationTime``) and compute its key in every index."""
+        """Wrap a frozen document (with its ``_id`` and ``_creationTime``) and compute its key in every index.
+
+        Like any frozen object it has its fields in the order of their names, however it was put together.
+        """
+        names = sorted(value)
+        if names != list(value):
+            value = {name: value[name] for name in names}
         own = encode(value["_id"])
         stamp = encode(value["_creationTime"]) + own
         keys = [own, stamp]

@@ -172,6 +172,26 @@ def test_patch_merges_replace_does_not() -> None:
     assert bench.documents("items") == [{"n": 2}]
 
 
+def test_the_fields_of_a_document_come_in_the_order_of_their_names(bench: Bench) -> None:
+    """A component may walk over them: objects are sequences of fields in name order (convex-semantics 8)."""
+
+    def handler(ctx: MutationCtx) -> Any:
+        one = ctx.db.insert("loose", {"b": 1, "Z": 2})
+        inserted = list(ctx.db.get(one) or {})
+        ctx.db.patch(one, {"c": 3, "a": {"y": 1, "x": 2}})
+        patched = list(ctx.db.get(one) or {})
+        ctx.db.replace(one, {"z": 1, "B": 2})
+        row = ctx.db.system.get(ctx.scheduler.run_after(0, "m:nothing"))
+        return inserted, patched, list(ctx.db.get(one) or {}), list(row or {})
+
+    assert bench.do(handler) == [
+        ["Z", "_creationTime", "_id", "b"],
+        ["Z", "_creationTime", "_id", "a", "b", "c"],
+        ["B", "_creationTime", "_id", "z"],
+        ["_creationTime", "_id", "args", "name", "scheduledTime", "state"],
+    ]
+
+
 def test_the_fields_of_the_platform_stay_what_they_are() -> None:
     bench, (one,) = seeded(1)
     before = bench.do(lambda ctx: ctx.db.get(one))
