@@ -52,7 +52,8 @@ class Limits:
     Attributes:
         documents_read: of user tables, by one transaction, those that filters reject included.
         bytes_read: the size of those documents.
-        read_intervals: stretches of indexes in its read set, after merging, those of system tables included.
+        read_intervals: stretches of indexes in its read set, after merging, those of system tables included. The ids
+            of its new documents count from the first look into the same index on; a write alone is never refused.
         documents_written: calls of insert, patch, replace and delete that change something.
         bytes_written: the size of what they write, each time the whole document; nothing for a delete.
         functions_scheduled: by one transaction, those that a failed nested call scheduled included.
@@ -124,8 +125,13 @@ class Usage:
         """Count one more interval that was just added to the read set."""
         self._unmerged += 1
         if self._unmerged > self.limits.read_intervals:
-            self._unmerged = reads.compact()
-            _check("TooManyReads", self._unmerged, self.limits.read_intervals)
+            counted, waiting = reads.compact()
+            self._unmerged = counted + waiting
+            _check("TooManyReads", counted, self.limits.read_intervals)
+
+    def made_id(self) -> None:
+        """Note that a new id was recorded, which is no look of the function's own and never refused."""
+        self._unmerged += 1
 
     def read(self, document: Document) -> None:
         """Count a document of a user table."""

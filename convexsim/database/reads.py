@@ -21,13 +21,15 @@ __all__ = ["ReadSet", "merge"]
 class ReadSet:
     """A growing map from index key (``component/table.index``) to intervals of keys.
 
-    Nothing is ever taken out: a nested call that is rolled back leaves its reads (convex-semantics 5.2).
+    Nothing is ever taken out: a nested call that is rolled back leaves its reads (convex-semantics 5.2). The ids of new
+    documents are read too (1.3), but nobody asked for them: they count only once their index is looked into.
     """
 
-    __slots__ = ("_intervals",)
+    __slots__ = ("_intervals", "_new")
 
     def __init__(self) -> None:
         self._intervals: dict[str, list[Interval]] = {}
+        self._new: dict[str, list[Interval]] = {}
 
     def add(self, index: str, low: bytes, high: bytes) -> None:
         """Record that the keys from `low` to `high` (excluded) of an index were read; an empty interval is nothing."""
@@ -38,13 +40,21 @@ class ReadSet:
         """Record that exactly one key was looked up, found or not."""
         self._intervals.setdefault(index, []).append((key, after(key)))
 
-    def compact(self) -> int:
-        """Merge all intervals, once and for all, and count them."""
-        self._intervals = {index: merge(intervals) for index, intervals in self._intervals.items()}
-        return sum(map(len, self._intervals.values()))
+    def add_new(self, index: str, key: bytes) -> None:
+        """Record the key of a document that is being made."""
+        self._new.setdefault(index, []).append((key, after(key)))
+
+    def compact(self) -> tuple[int, int]:
+        """Merge all intervals, once and for all; return how many count, and how many may come to count."""
+        self._intervals = {
+            index: merge(intervals + self._new.pop(index, [])) for index, intervals in self._intervals.items()
+        }
+        return sum(map(len, self._intervals.values())), sum(map(len, self._new.values()))
 
     def covering(self, index: str, key: bytes) -> Interval | None:
         """Return the merged interval of `index` that holds `key`, or None."""
+        if index in self._new:
+            self._intervals.setdefault(index, []).extend(self._new.pop(index))
         intervals = self._intervals.get(index)
         if intervals is None:
             return None
@@ -55,15 +65,15 @@ class ReadSet:
 
     def intervals(self) -> Iterator[tuple[str, list[Interval]]]:
         """Yield each index that was read with its merged intervals, in the order in which it was first read."""
-        for index, intervals in self._intervals.items():
-            yield index, merge(intervals)
+        for index in {**self._intervals, **self._new}:
+            yield index, merge(self._intervals.get(index, []) + self._new.get(index, []))
 
     def __contains__(self, index: str) -> bool:
-        return index in self._intervals
+        return index in self._intervals or index in self._new
 
     def __len__(self) -> int:
         """Count the merged intervals: what Convex calls database queries (convex-semantics 6.3)."""
-        return sum(len(merge(intervals)) for intervals in self._intervals.values())
+        return sum(len(intervals) for index, intervals in self.intervals() if index in self._intervals)
 
 
 def merge(intervals: list[Interval]) -> list[Interval]:

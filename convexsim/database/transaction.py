@@ -120,9 +120,12 @@ class Transaction:
 
     def insert(self, document: Document) -> None:
         """Add a new document; registers a point read of its own id (convex-semantics 1.3)."""
-        previous = self.get(document.table, document.id)
-        assert previous is None, f"the id {document.id} was given out twice"
-        self._write(document.table, document.id, None, document)
+        table = document.table
+        key = encode(document.id)
+        assert self._maps(table)[0].get(key) is None, f"the id {document.id} was given out twice"
+        self.reads.add_new(table.by_id.key, key)
+        self.usage.made_id()
+        self._write(table, document.id, None, document)
 
     def replace(self, old: Document, new: Document) -> None:
         """Put `new` in the place of `old`, the revision that this transaction has just read."""

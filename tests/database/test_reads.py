@@ -100,6 +100,21 @@ def test_everything_covers_every_key_there_can_be() -> None:
         assert reads.covering("i", encode(value)) == (b"", prefix_end(b""))
 
 
+def test_a_new_key_is_covered_but_counts_only_beside_what_was_looked_up_in_its_index() -> None:
+    reads = ReadSet()
+    for number in range(10):
+        reads.add_new("i", encode(number))
+        reads.add_new("j", encode(number))
+    assert (len(reads), reads.compact()) == (0, (0, 20))
+    reads.add_key("i", encode("x"))
+    assert (len(reads), reads.compact()) == (11, (11, 10))
+    for index in ("i", "j"):
+        assert index in reads
+        assert reads.covering(index, encode(3)) == (encode(3), after(encode(3)))
+        assert reads.covering(index, encode(11)) is None
+    assert [index for index, _ in reads.intervals()] == ["i", "j"]
+
+
 def test_limits_count_merged_intervals_over_all_indexes() -> None:
     reads = ReadSet()
     for _ in range(5_000):
