@@ -19,7 +19,7 @@ from convexsim.database.transaction import Transaction
 from convexsim.errors import UsageError
 from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
 from convexsim.functions.outcome import Threw
-from convexsim.functions.scheduled import HIDDEN_FIELDS
+from convexsim.functions.scheduled import shown
 from convexsim.values import thaw
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class View:
         found = self._table(table, component)
         index = found.indexes["by_creation_time"]
         rows = self._transaction.scan(found, index, b"", b"\xff")
-        return [thaw({name: value for name, value in row.value.items() if name not in HIDDEN_FIELDS}) for row in rows]
+        return [thaw(shown(row)) for row in rows]
 
     def scheduled_functions(self, component: str = "") -> list[dict[str, Any]]:
         """Return the rows of the functions that a component has scheduled."""

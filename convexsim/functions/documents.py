@@ -13,7 +13,7 @@ from convexsim.errors import PlatformError
 from convexsim.functions.component import CRONS, SCHEDULED_FUNCTIONS, did_you_mean
 from convexsim.functions.filter import matches
 from convexsim.functions.pagination import PageOptions, between, fingerprint_of, read_page
-from convexsim.functions.scheduled import HIDDEN_FIELDS
+from convexsim.functions.scheduled import shown
 from convexsim.values import UNDEFINED, ValidationFailure, equal, freeze
 from convexsim.values.ids import table_number_of
 
@@ -55,7 +55,7 @@ class Documents:
             msg = f"The id {document_id} is of the table {found.name}."
             raise PlatformError(msg, code="SystemTableError", next_step=f"Read it through {where}.")
         document = self._execution.transaction.get(found, document_id)
-        return None if document is None else _visible(document)
+        return None if document is None else shown(document)
 
     def normalize_id(self, table: str, text: str, *, system: bool = False) -> str | None:
         """Return a text if it is an id of the table, existing or not; reads nothing."""
@@ -107,7 +107,7 @@ class Documents:
         """Yield frozen rows; what is consumed is what is recorded as read, rows that the filters reject included."""
         table, index = self._source(selection)
         low, high = interval_of(index, selection.bounds)
-        rows = map(_visible, self._execution.transaction.scan(table, index, low, high, descending=selection.descending))
+        rows = map(shown, self._execution.transaction.scan(table, index, low, high, descending=selection.descending))
         if not selection.filters:
             return rows
         return (row for row in rows if matches(selection.filters, row))
@@ -127,7 +127,7 @@ class Documents:
         rows = self._execution.transaction.scan(table, index, low, high, descending=selection.descending)
 
         def wanted(document: Document) -> dict[str, Any] | None:
-            row = _visible(document)
+            row = shown(document)
             return row if matches(selection.filters, row) else None
 
         page = read_page(rows, fingerprint_of(selection, index), index.position, asked, wanted)
@@ -204,9 +204,3 @@ def _fields(value: Any) -> dict[str, Any]:
     if not isinstance(frozen, dict):
         raise PlatformError(f"A document is an object, not {value!r}.", code="InvalidDocumentError")
     return frozen
-
-
-def _visible(document: Document) -> dict[str, Any]:
-    if not document.table.is_system:
-        return document.value
-    return {name: value for name, value in document.value.items() if name not in HIDDEN_FIELDS}

@@ -15,9 +15,10 @@ from attrs import frozen
 from convexsim.choices import activity_below
 from convexsim.database.limits import UNLIMITED
 from convexsim.errors import PlatformError
+from convexsim.functions.component import SCHEDULED_FUNCTIONS
 from convexsim.functions.syscalls import Canceled, Scheduled
 from convexsim.values import size_of
-from convexsim.values.ids import table_number_of
+from convexsim.values.ids import IdStream, table_number_of
 
 if TYPE_CHECKING:
     from convexsim.database.index import Document
@@ -25,17 +26,16 @@ if TYPE_CHECKING:
     from convexsim.functions.execution import Execution
 
 __all__ = [
-    "HIDDEN_FIELDS",
     "ScheduledFunction",
     "cancel_function",
     "finish_function",
     "schedule_function",
     "scheduled_of",
+    "shown",
     "start_function",
 ]
 
-HIDDEN_FIELDS: Final = frozenset({"activity", "handle", "nextTs"})
-"""What a row holds for the platform; user code does not see it (convex-semantics 3.2)."""
+_HIDDEN_FIELDS: Final = frozenset({"activity", "handle", "nextTs"})
 _FARTHEST_MS: Final = 5 * 366 * 86_400_000
 """How far a target time may lie from now, in either direction (convex-semantics 3.1)."""
 
@@ -81,6 +81,22 @@ def scheduled_of(row: Document) -> ScheduledFunction:
         value["nextTs"],
         value["_creationTime"],
     )
+
+
+def shown(document: Document) -> dict[str, Any]:
+    """Return what user code sees of a document: of a scheduled function's row not the platform's own fields.
+
+    While it runs, its state names the request that runs it: Convex's types do not tell, but so it is
+    (convex-semantics 3.2).
+    """
+    value = document.value
+    if document.table.name != SCHEDULED_FUNCTIONS:
+        return value
+    row = {name: part for name, part in value.items() if name not in _HIDDEN_FIELDS}
+    if _state(document) == "inProgress":
+        run = IdStream(value["activity"])
+        row["state"] = {"execution_id": run.token(), "kind": "inProgress", "request_id": run.token()}
+    return row
 
 
 def schedule_function(execution: Execution, mounted: Mounted, at_ms: float, target: Target, args: Any) -> str:

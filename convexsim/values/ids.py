@@ -88,17 +88,23 @@ class IdStream:
     Ids and random numbers are separate sub-streams: taking from one never moves the other.
     """
 
-    __slots__ = ("_fractions", "_ids", "_seed")
+    __slots__ = ("_fractions", "_ids", "_seed", "_tokens")
 
     def __init__(self, seed: str) -> None:
         self._seed = seed.encode()
         self._ids = 0
         self._fractions = 0
+        self._tokens = 0
 
     def next(self, table_number: int) -> str:
         """Return the next id, for a document in the table of this number."""
         self._ids += 1
         return encode_id(table_number, self._digest(b"id", self._ids, BODY_LENGTH))
+
+    def token(self) -> str:
+        """Return the next opaque text of 16 hexadecimal digits, by which the platform names requests."""
+        self._tokens += 1
+        return self._digest(b"token", self._tokens, 8).hex()
 
     def fraction(self) -> float:
         """Return the next uniform number in [0, 1), a multiple of 2^-53, for Math.random (convex-semantics 1.4)."""

@@ -26,6 +26,7 @@ from convexsim import (
     define_component,
     define_schema,
     define_table,
+    internal_mutation,
     mutation,
     query,
     v,
@@ -34,7 +35,7 @@ from convexsim.actors.retry import RETRY
 from convexsim.choices import FirstChoices, RandomChoices
 from convexsim.functions.outcome import Returned
 from convexsim.trace.event import Began, Called, Committed, Waited
-from tests.support import Plan, app_of, caught, events_of, module, run, states
+from tests.support import Bench, Plan, app_of, caught, events_of, module, own_fields, run, states
 
 SCHEMA = define_schema({"ran": define_table(v.any()), "counters": define_table({"n": v.number()})})
 
@@ -497,3 +498,131 @@ def test_a_row_lives_with_who_scheduled_it_and_runs_where_the_function_is() -> N
     assert [row["args"][0]["what"] for row in ended.view.scheduled_functions("child")] == ["from the child"]
     assert isinstance(ended.calls[0].outcome, Returned)
     assert states(ended) == states(ended, "child") == {"note": "success"}
+
+
+# How far away a moment may lie, and which moment counts.
+
+
+def test_a_moment_lies_at_most_five_years_away_in_either_direction() -> None:
+    """convex-semantics 3.1: five times 366 days, counted from this attempt's moment."""
+    start, far = 10**12, 5 * 366 * 86_400_000
+
+    def code(at_ms: float) -> str:
+        go = mutation(lambda ctx: caught(lambda: ctx.scheduler.run_at(at_ms, "m:nothing")))
+        scheduled = Bench(app_of(SCHEMA))
+        scheduled.now = start
+        return str(scheduled.do(go))
+
+    assert all(code(start + sign * far).startswith("returned") for sign in (1, -1))
+    assert [code(start + sign * (far + 1)) for sign in (1, -1)] == ["InvalidScheduledFunctionDelay"] * 2
+
+
+def test_moments_that_have_passed_are_all_due_at_the_moment_of_scheduling() -> None:
+    """Whichever was said: they start in the order in which they were scheduled (convex-semantics 3.1)."""
+
+    def body(world: World) -> None:
+        world.client("a").wait(500)
+        world.client("a").mutation(api.m.plan_notes, {"notes": {"p": 20, "q": 10, "r": 500, "s": 30}, "absolute": True})
+
+    ended = run(APP, body, parallelism=1)
+    assert [row["scheduledTime"] for row in ended.view.scheduled_functions()] == [20, 10, 500, 30]
+    assert [what for what, _ in marks(ended)] == ["p", "q", "r", "s"]
+
+
+def test_eight_run_at_a_time_unless_the_platform_says_otherwise() -> None:
+    ended = run(APP, client((api.m.plan, {"names": ["noteSlowly"] * 9, "after": [0] * 9})))
+    assert sorted(at for what, at in marks(ended) if what.endswith("begins")) == [*[0] * 8, 100]
+
+
+# The table, as other transactions see it.
+
+
+def test_rows_of_scheduled_functions_conflict_like_any_documents() -> None:
+    """convex-semantics 1.3: scheduling writes rows of a system table, under the ordinary rules."""
+    bench = Bench(app_of(define_schema({"marks": define_table({})})))
+    planned = bench.do(lambda ctx: ctx.scheduler.run_after(0, "m:nothing"))
+
+    def schedule(ctx: MutationCtx) -> None:
+        ctx.scheduler.run_after(0, "m:nothing")
+
+    assert bench.conflicts(lambda ctx: ctx.db.system.query("_scheduled_functions").collect(), schedule)
+    assert not bench.conflicts(lambda ctx: ctx.db.system.get(planned), schedule)
+    assert not bench.conflicts(schedule, schedule)
+    assert bench.conflicts(lambda ctx: ctx.db.system.get(planned), lambda ctx: ctx.scheduler.cancel(planned))
+
+
+def test_while_it_runs_its_row_names_the_request_that_runs_it() -> None:
+    """convex-semantics 3.2: the state has two fields more than its type, which a strict validator would meet."""
+
+    @action
+    async def look_at_myself(ctx: ActionCtx) -> None:
+        for row in await ctx.run_query("m:rows"):
+            await ctx.run_mutation(api.m.note, {"what": row["state"]})
+
+    rows = query(lambda ctx: ctx.db.system.query("_scheduled_functions").collect())
+    app = define_app({"m": {**module(*FUNCTIONS, look_at_myself), "rows": rows}}, SCHEMA)
+    ended = run(app, client((api.m.plan, {"names": ["lookAtMyself", "note"], "after": [0, 1]})))
+    own, later, _ = (row["what"] for row in ended.view.documents("ran"))
+    assert sorted(own) == ["execution_id", "kind", "request_id"]
+    assert own["execution_id"] != own["request_id"]
+    assert later == {"kind": "pending"}
+    assert [row["state"] for row in ended.view.scheduled_functions()] == [{"kind": "success"}] * 2
+
+
+def test_an_invariant_sees_every_field_of_a_users_document() -> None:
+    go = mutation(lambda ctx: ctx.db.insert("ran", {"handle": 1, "activity": 2, "nextTs": 3}))
+    ended = run(define_app({"m": {"go": go}}, SCHEMA), lambda world: world.client("a").mutation("m:go"))
+    assert [own_fields(row) for row in ended.view.documents("ran")] == [{"handle": 1, "activity": 2, "nextTs": 3}]
+
+
+def test_the_table_has_the_two_indexes_that_every_table_has() -> None:
+    bench = Bench(app_of(SCHEMA))
+    planned = [bench.do(lambda ctx: ctx.scheduler.run_after(0, "m:nothing")) for _ in range(3)]
+
+    def by(index: str) -> Any:
+        found = bench.attempt(
+            lambda ctx: [row["_id"] for row in ctx.db.system.query("_scheduled_functions").with_index(index)]
+        )
+        return found.value if index != "by_name" else found.code
+
+    assert by("by_creation_time") == planned
+    assert by("by_id") == sorted(planned)
+    assert by("by_name") == "IndexNotFoundError"
+
+
+def test_arguments_of_one_function_are_limited_only_by_what_all_may_have_together() -> None:
+    """convex-semantics 3.1: the 4 MiB for each function are only warned about."""
+    bench = Bench(app_of(SCHEMA))
+    bench.do(lambda ctx: ctx.scheduler.run_after(0, "m:nothing", {"text": "x" * 5 * 2**20}))
+
+
+def test_an_internal_function_can_be_scheduled() -> None:
+    """convex-semantics 3.1, 6.1: the scheduler may call anything."""
+    hidden = internal_mutation(lambda ctx: ctx.db.insert("ran", {"what": "hidden", "at": ctx.now()}))
+    go = mutation(lambda ctx: ctx.scheduler.run_after(0, "m:hidden"))
+    ended = run(
+        define_app({"m": {"hidden": hidden, "go": go}}, SCHEMA), lambda world: world.client("a").mutation("m:go")
+    )
+    assert marks(ended) == [("hidden", 0)]
+
+
+def test_how_a_mutation_that_threw_has_ended_is_no_news_if_it_was_canceled_meanwhile() -> None:
+    """convex-semantics 3.3, 3.4: the failure is recorded by a second transaction, and the cancel may come first."""
+
+    @mutation
+    def cancel_all(ctx: MutationCtx) -> None:
+        for row in ctx.db.system.query("_scheduled_functions").collect():
+            ctx.scheduler.cancel(row["_id"])
+
+    def body(world: World) -> None:
+        world.client("s").mutation(api.m.plan, {"names": ["fail"], "after": [0]})
+        world.client("b").wait(0)
+        world.client("b").mutation(api.m.cancel_all)
+
+    app = app_of(SCHEMA, *FUNCTIONS, cancel_all)
+    steps = "s.1 begin, s.1 commit, s.1+1 begin, b.1 begin, b.1 commit, s.1+1 begin"
+    assert only_row(run(app, body, steps))["state"] == {"kind": "canceled"}
+    too_late = "s.1 begin, s.1 commit, s.1+1 begin, s.1+1 begin, b.1 begin, b.1 commit, s.1+1 commit, s.1+1 begin"
+    ended = run(app, body, too_late)
+    assert only_row(ended)["state"] == {"kind": "canceled"}
+    assert marks(ended) == []
