@@ -39,6 +39,7 @@ from convexsim import (
 from convexsim.actors.retry import RETRY
 from convexsim.actors.threads import Threads
 from convexsim.choices import ListedChoices, RandomChoices
+from convexsim.functions.crons import Clock
 from convexsim.trace.event import Committed, Conflicted
 from convexsim.trace.text import story as told
 
@@ -60,6 +61,16 @@ def fail(ctx: MutationCtx) -> None:
 async def slow(ctx: ActionCtx) -> None:
     await ctx.run_mutation(api.m.tick, {"who": "slow"})
     await ctx.sleep(2_500)
+
+
+@internal_mutation
+def plan_slow(ctx: MutationCtx) -> None:
+    ctx.scheduler.run_after(0, api.m.slow)
+
+
+@mutation
+def plan_tick(ctx: MutationCtx) -> None:
+    ctx.scheduler.run_after(100, api.m.tick, {"who": "planned"})
 
 
 @internal_action
@@ -98,6 +109,8 @@ MODULES = {
         "tick": tick,
         "fail": fail,
         "slow": slow,
+        "planSlow": plan_slow,
+        "planTick": plan_tick,
         "breakOff": break_off,
         "count": count,
         "later": later,
@@ -173,6 +186,22 @@ def test_clocks_run_at_their_time_and_their_splay() -> None:
     free = by_name["free"]
     assert {at % 3_600_000 for at in free} == {free[0]}
     assert len(free) == 60
+
+
+def test_a_clock_without_a_minute_is_spread_over_its_whole_hour_any_other_over_one_minute() -> None:
+    crons = cron_schedule()
+    for number in range(40):
+        crons.hourly(f"free {number}", {}, api.m.count)
+        crons.daily(f"daily {number}", {"hourUTC": 5}, api.m.count)
+        crons.hourly(f"pinned {number}", {"minuteUTC": 0}, api.m.count)
+        crons.cron(f"string {number}", "0 * * * *", api.m.count)
+    splays: dict[str, list[int]] = {}
+    for name, cron in made(crons).catalog().components[""].crons.items():
+        assert isinstance(cron.timing, Clock)
+        splays.setdefault(name.split()[0], []).append(cron.timing.splay_ms // 1_000)
+    for name, below in {"free": 3_600, "daily": 3_600, "pinned": 60, "string": 60}.items():
+        assert below * 0.7 < max(splays[name]) < below
+        assert min(splays[name]) < below * 0.3
 
 
 def test_the_end_of_time_is_quiet_for_clients_too() -> None:
@@ -270,6 +299,19 @@ def test_places_are_limited() -> None:
         crons.interval(name, {"hours": 1}, api.m.slow)
     run = Simulation(lasting(made(crons), 10_000, parallelism=2)).run()
     assert [at for _, at in ticks(run)] == [0, 0, 2_500]
+
+
+def test_a_busy_scheduler_keeps_no_cron_waiting_nor_the_other_way_round() -> None:
+    """Two executors, each with places of its own; here each has one, and it is taken for 2.5 seconds."""
+    scheduling = Simulation(lasting(made(every(1, api.m.plan_slow)), 2_900, parallelism=1)).run()
+    assert [scheduled["scheduledTime"] for scheduled in scheduling.view.scheduled_functions()] == [0, 1_000, 2_000]
+    assert ticks(scheduling) == [("slow", 0), ("slow", 2_500)]
+
+    @scenario(app=made(every(60, api.m.slow)), until_ms=2_000, platform=Platform(parallelism=1))
+    def world(world: World) -> None:
+        world.client("ann").mutation(api.m.plan_tick)
+
+    assert ticks(Simulation(world).run()) == [("slow", 0), ("planned", 100)]
 
 
 def test_components_have_crons_of_their_own_each_where_it_is_mounted() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
+from attrs import evolve
 
 from convexsim import (
     ActionCtx,
     Component,
     Exhaustive,
+    FunctionError,
     MutationCtx,
     Platform,
     Run,
@@ -24,8 +26,10 @@ from convexsim import (
     define_schema,
     define_table,
     mutation,
+    query,
     v,
 )
+from convexsim.actors.retry import RETRY
 from convexsim.choices import RandomChoices
 from convexsim.functions.environment import SelfCancel
 from convexsim.trace.event import Committed, Conflicted
@@ -296,6 +300,50 @@ def test_at_the_finest_granularity_too() -> None:
     for seed in range(120):
         ended = run(APP, planned_then("m:note", 50, 50), RandomChoices(seed), level=1)
         assert len(marks(ended)) == (states(ended) == {"note": "success"})
+
+
+@action
+async def idle(ctx: ActionCtx) -> None:
+    """Do nothing."""
+
+
+@action
+async def tell_cancel(ctx: ActionCtx) -> str:
+    """Cancel what `plan` scheduled, and tell what came of it."""
+    try:
+        await ctx.scheduler.cancel(await ctx.run_query("m:planned"))
+    except FunctionError as error:
+        return error.code
+    return "canceled, or too late"
+
+
+planned_first = query(lambda ctx: ctx.db.query("ids").first()["planned"])
+TELLING = define_app({"m": {**module(*FUNCTIONS, idle, tell_cancel), "planned": planned_first}}, SCHEMA)
+OVERTAKEN = (
+    "c.1.1 begin, c.1.2 begin, a.1+1 begin, a.1+1 commit, c.1.2 commit, c.1.2 begin, a.1+1 begin, a.1+1 commit, "
+    "c.1.2 commit, c.1.2 begin"
+)
+
+
+def overtaken(world: World) -> None:
+    world.client("a").mutation(api.m.plan, {"name": "m:idle", "after": 50})
+    world.client("c").wait(50)
+    world.client("c").action(api.m.tell_cancel)
+
+
+def test_a_cancel_from_an_action_is_tried_three_times() -> None:
+    """convex-semantics 2: the platform's own transactions; here the start and the end of the function beat it."""
+    ended = run(TELLING, overtaken, OVERTAKEN)
+    assert [lost.attempt for lost in events_of(ended, Conflicted)] == [1, 2]
+    assert ended.calls[1].result == "canceled, or too late"
+    assert states(ended) == {"idle": "success"}
+
+
+def test_a_cancel_whose_tries_are_used_up_throws_into_the_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RETRY, "internal", evolve(RETRY["internal"], max_retries=1))
+    ended = run(TELLING, overtaken, OVERTAKEN.removesuffix(", c.1.2 begin"))
+    assert ended.calls[1].result == "OptimisticConcurrencyControlFailure"
+    assert states(ended) == {"idle": "success"}
 
 
 # Born canceled.

@@ -172,6 +172,28 @@ def test_patch_merges_replace_does_not() -> None:
     assert bench.documents("items") == [{"n": 2}]
 
 
+def test_undefined_is_an_absent_field_and_nothing_else(bench: Bench) -> None:
+    """convex-semantics 7, 8: at the top of a patch it removes, inside objects it is dropped, in arrays refused."""
+    (one,) = bench.seed("loose", {"f": 1, "gone": UNDEFINED, "deep": {"x": 1, "gone": UNDEFINED}})
+    assert bench.documents("loose") == [{"deep": {"x": 1}, "f": 1}]
+    bench.do(lambda ctx: ctx.db.patch(one, {"deep": {"gone": UNDEFINED}, "f": UNDEFINED}))
+    assert bench.documents("loose") == [{"deep": {}}]
+    for fields in ({"f": [UNDEFINED]}, {"f": [{"x": [UNDEFINED]}]}):
+        assert bench.attempt(lambda ctx, f=fields: ctx.db.patch(one, f)).code == "InvalidArgument"
+        assert bench.attempt(lambda ctx, f=fields: ctx.db.replace(one, f)).code == "InvalidArgument"
+    assert refused(bench, lambda ctx: ctx.db.insert("loose", {"f": [UNDEFINED]})) == "InvalidArgument"
+
+
+def test_writes_answer_nothing_but_for_the_id_of_an_insert(bench: Bench) -> None:
+    def handler(ctx: MutationCtx) -> Any:
+        one = ctx.db.insert("loose", {"f": 1})
+        answers: list[Any] = [getattr(ctx.db, verb)(one, {"f": 2}) for verb in ("patch", "replace")]  # they have none
+        row = ctx.db.get(one)
+        return [row is not None and row["_id"] == one, *answers, getattr(ctx.db, "delete")(one)]  # noqa: B009 - as above
+
+    assert bench.do(handler) == [True, None, None, None]
+
+
 def test_the_fields_of_a_document_come_in_the_order_of_their_names(bench: Bench) -> None:
     """A component may walk over them: objects are sequences of fields in name order (convex-semantics 8)."""
 

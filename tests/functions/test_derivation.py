@@ -211,6 +211,16 @@ def test_time_is_frozen_in_transactions_and_live_in_actions() -> None:
     assert ended.now == 600
 
 
+def test_now_is_told_in_whole_milliseconds() -> None:
+    def body(world: World) -> None:
+        client = world.client("a")
+        client.wait(10.75)
+        client.query(api.m.twice_now)
+        client.action(api.m.clock)
+
+    assert [call.result for call in run(APP, body).calls] == [[10, 10], [10, 80, 80]]
+
+
 # Creation times.
 
 

@@ -296,6 +296,31 @@ def test_a_handle_leads_anywhere_whoever_holds_it(caller: str) -> None:
         assert code(via(caller, wrong, "mutation")) == expected
 
 
+def test_queries_and_actions_make_handles_too_of_what_is_in_reach() -> None:
+    """convex-semantics 5.3."""
+
+    @query
+    def of_query(ctx: QueryCtx, child: str) -> list[str]:
+        return [ctx.create_function_handle(getattr(components, child).m.m_public)]
+
+    @action
+    async def of_action(ctx: ActionCtx, child: str) -> list[str]:
+        return [ctx.create_function_handle(name) for name in ("m:mInternal", getattr(components, child).m.m_public)]
+
+    app = define_app({"m": FUNCTIONS, "own": module(of_query, of_action)}, SCHEMA)
+    app.use(define_component("child", {"m": FUNCTIONS}, SCHEMA))
+
+    def body(world: World) -> None:
+        for child in ("child", "missing"):
+            world.client("c").query("own:ofQuery", {"child": child})
+            world.client("c").action("own:ofAction", {"child": child})
+
+    first, second, *missing = run(app, body).calls
+    assert first.result == ["function://child;m:mPublic"]
+    assert second.result == ["function://;m:mInternal", "function://child;m:mPublic"]
+    assert [code(ended) for ended in missing] == ["InvalidReference"] * 2
+
+
 @pytest.mark.parametrize(
     ("caller", "name", "kind"),
     [

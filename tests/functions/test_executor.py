@@ -204,6 +204,29 @@ def test_a_foreign_executor_and_python_handlers_give_the_same_runs() -> None:
     assert len(seen) > 10
 
 
+def test_what_a_mutation_asks_for_at_once_is_served_one_by_one_in_the_order_of_asking() -> None:
+    """convex-semantics 1.4, 5.2: `Promise.all` of writes and nested calls."""
+
+    def program(_args: dict[str, Any], _now: float) -> Program:
+        count = x.RunFunction("query", "py:notes", {})
+        write = x.RunFunction("mutation", "py:note", {"text": "nested"})
+        results = yield (count, x.Insert("notes", {"text": "own"}), count, write, count)
+        return [results[0], results[2], results[4]]
+
+    class Counting(Helpers):
+        note = Helpers.note
+        notes = query(lambda ctx: len(ctx.db.query("notes").collect()))
+
+    schema = define_schema({"notes": define_table({"text": v.string()})})
+
+    @scenario(app=define_app({"subject": {"go": toy("mutation", program)}, "py": Counting}, schema))
+    def at_once(world: World) -> None:
+        world.client("alice").mutation(api.subject.go, {"name": "x"})
+
+    (call,) = Simulation(at_once).run().calls
+    assert call.result == [0, 1, 2]
+
+
 def test_an_action_that_asks_for_a_document_is_refused() -> None:
     def program(_args: dict[str, Any], _now: float) -> Program:
         return (yield (x.Get("whatever"),))

@@ -626,3 +626,10 @@ def test_how_a_mutation_that_threw_has_ended_is_no_news_if_it_was_canceled_meanw
     ended = run(app, body, too_late)
     assert only_row(ended)["state"] == {"kind": "canceled"}
     assert marks(ended) == []
+
+
+def test_a_later_start_may_be_an_earlier_end() -> None:
+    """convex-semantics 3.3: due times order the starts alone."""
+    slow, quick = ({"names": ["noteSlowly"], "after": [at], "args": {"ms": ms}} for at, ms in ((0, 100), (1, 10)))
+    ended = run(APP, client((api.m.plan, slow), (api.m.plan, quick)))
+    assert [row["completedTime"] for row in ended.view.scheduled_functions()] == [100, 11]
