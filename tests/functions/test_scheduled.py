@@ -301,6 +301,21 @@ def test_only_so_many_run_at_a_time(parallelism: int) -> None:
     assert states(ended) == {"noteSlowly": "success"}
 
 
+def test_places_are_those_of_all_components_together() -> None:
+    child = define_component("child", {"m": module(*FUNCTIONS)}, SCHEMA)
+
+    @mutation
+    def both(ctx: MutationCtx) -> None:
+        ctx.run_mutation(components.child.m.plan, {"names": ["noteSlowly"], "after": [0]})
+        plan.handler(ctx, ["noteSlowly"], [0])
+
+    app = define_app({"m": {**module(*FUNCTIONS), "both": both}}, SCHEMA)
+    app.use(child)
+    for parallelism, begun in ((1, [0, 100]), (2, [0, 0])):
+        ended = run(app, client((api.m.both, {})), parallelism=parallelism)
+        assert sorted(at for what, at in [*marks(ended), *marks(ended, "child")] if what == " begins") == begun
+
+
 def test_a_due_function_waits_for_a_place_and_then_goes_by_its_time() -> None:
     def body(world: World) -> None:
         world.client("a").mutation(api.m.plan, {"names": ["noteSlowly"], "after": [0]})
