@@ -32,13 +32,27 @@ class IndexRange:
     """The argument of `with_index`'s function: conditions on the index's fields, each a copy with one more.
 
     Equalities come with at most one lower and one upper bound on one further field; what they cover must be a prefix
-    of the index's fields.
+    of the index's fields. Like a query, a range is chained or returned once: what is not chained would be lost.
     """
 
-    __slots__ = ("bounds",)
+    __slots__ = ("_bounds", "_used")
 
     def __init__(self, bounds: tuple[Bound, ...] = ()) -> None:
-        self.bounds: Final = bounds
+        self._bounds = bounds
+        self._used = False
+
+    def take_bounds(self) -> tuple[Bound, ...]:
+        """Return the conditions; the range is used up.
+
+        Raises:
+            PlatformError: it was chained or taken before.
+
+        """
+        if self._used:
+            msg = "A range of an index was used twice."
+            raise PlatformError(msg, code="InvalidQuery", next_step="Chain the conditions: q.eq(...).gt(...).")
+        self._used = True
+        return self._bounds
 
     def eq(self, field: str, value: Any) -> IndexRange:
         """Keep documents whose field equals `value`; UNDEFINED finds those without the field."""
@@ -62,7 +76,7 @@ class IndexRange:
 
     def _and(self, comparison: Comparison, field: str, value: Any) -> IndexRange:
         frozen = value if value is UNDEFINED else freeze(value, field)
-        return IndexRange((*self.bounds, Bound(comparison, field, frozen)))
+        return IndexRange((*self.take_bounds(), Bound(comparison, field, frozen)))
 
 
 class Query:
@@ -94,7 +108,7 @@ class Query:
             if not isinstance(described, IndexRange):
                 msg = f"The conditions of with_index({name!r}) returned {described!r}, not the range they were given."
                 raise PlatformError(msg, code="InvalidQuery", next_step='Write lambda q: q.eq("field", value).')
-            bounds = described.bounds
+            bounds = described.take_bounds()
         return self._chained(evolve(self._selection, index=name, bounds=bounds), ordered=False)
 
     def order(self, direction: str) -> Query:

@@ -410,6 +410,8 @@ def test_rows_come_in_the_order_of_the_index_then_of_creation_then_of_the_id() -
         lambda query: query.take(1.5),
         lambda query: query.take(True),
         lambda query: query.with_index("by_n", lambda q: q.eq("n", 1) and None),
+        lambda query: query.with_index("by_n", lambda q: [q.gt("n", 1), q.lt("n", 5)][1]),
+        lambda query: query.with_index("by_n", lambda q: [q, q.gt("n", 1)][0]),
     ],
 )
 def test_a_query_is_used_once_and_in_the_right_order(bench: Bench, misuse: Callable[[Any], Any]) -> None:

@@ -277,19 +277,21 @@ def test_equal_times_go_by_creation_time_even_if_the_later_one_was_committed_fir
     assert marks(ended) == [("a", 1_000), ("b", 1_000)]
 
 
-def test_equal_times_go_by_component_first() -> None:
+@pytest.mark.parametrize(("root_at", "order"), [(50, ["m:note", "child/m:note"]), (51, ["child/m:note", "m:note"])])
+def test_equal_times_go_by_component_first(root_at: int, order: list[str]) -> None:
     child = define_component("child", {"m": module(*FUNCTIONS)}, SCHEMA)
 
     @mutation
     def both(ctx: MutationCtx) -> None:
         ctx.run_mutation(components.child.m.plan_notes, {"notes": {"child": 50}})
-        ctx.scheduler.run_after(50, api.m.note, {"what": "root"})
+        ctx.scheduler.run_after(root_at, api.m.note, {"what": "root"})
 
     app = define_app({"m": {**module(*FUNCTIONS), "both": both}}, SCHEMA)
     app.use(child)
     ended = run(app, client((api.m.both, {})), parallelism=1)
     ran = [called.function for called in events_of(ended, Called) if called.activity.startswith("a.1+")]
-    assert ran == ["m:note", "child/m:note"]
+    assert ran == order
+    assert {*marks(ended), *marks(ended, "child")} == {("root", root_at), ("child", 50)}
 
 
 @pytest.mark.parametrize("parallelism", [1, 2, 3, 8])
