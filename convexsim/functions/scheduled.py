@@ -17,7 +17,7 @@ from convexsim.database.limits import UNLIMITED
 from convexsim.errors import PlatformError
 from convexsim.functions.component import SCHEDULED_FUNCTIONS
 from convexsim.functions.syscalls import Canceled, Scheduled
-from convexsim.values import size_of
+from convexsim.values import show, size_of
 from convexsim.values.ids import IdStream, table_number_of
 
 if TYPE_CHECKING:
@@ -102,9 +102,13 @@ def shown(document: Document) -> dict[str, Any]:
 def schedule_function(execution: Execution, mounted: Mounted, at_ms: float, target: Target, args: Any) -> str:
     """Insert a row; under a canceled parent it is born canceled (convex-semantics 3.4).
 
-    The look at the parent's row is a read of this transaction like any other.
+    The look at the parent's row is a read of this transaction like any other. Arguments that are no object are refused
+    here, by whatever function; whether they fit is asked when it runs.
     """
     _check_moment(at_ms, execution.now)
+    if not isinstance(args, dict):
+        msg = f"{target.label} cannot be scheduled with {show(args)}; the arguments of a function are one object."
+        raise PlatformError(msg, code="InvalidArgument")
     execution.transaction.usage.schedule(size_of([args]))
     execution.scheduled += 1
     activity = activity_below(execution.activity, f"+{execution.scheduled}")

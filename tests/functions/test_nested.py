@@ -238,6 +238,16 @@ def test_time_is_the_callers_and_random_numbers_are_not(bench: Bench) -> None:
     assert len({*own[1:], *first[1:], *second[1:]}) == 6
 
 
+@pytest.mark.parametrize("draws", [0, 5])
+def test_how_many_numbers_a_child_draws_does_not_show_in_its_callers(draws: int) -> None:
+    """convex-semantics 1.4: a child has a generator of its own."""
+    child = query(lambda ctx: [ctx.random() for _ in range(draws)])
+    own = Bench(define_app({"own": {"child": child}}, SCHEMA))
+    drawing = own.attempt(lambda ctx: [ctx.run_query("own:child"), ctx.random()], invocation=("same", 1))
+    undisturbed = own.attempt(lambda ctx: ctx.random(), invocation=("same", 1))
+    assert drawing.value[1] == undisturbed.value
+
+
 # Components: the same rules across the border, and tables of their own.
 
 CHILD = define_component("child", {"m": FUNCTIONS}, SCHEMA)

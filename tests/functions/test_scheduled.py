@@ -10,6 +10,7 @@ import pytest
 from convexsim import (
     ActionCtx,
     Exhaustive,
+    FunctionError,
     MutationCtx,
     Platform,
     QueryCtx,
@@ -234,6 +235,23 @@ def test_a_missing_target_is_an_invalid_scheduled_function() -> None:
     app = define_app({"m": {"go": go}}, SCHEMA)
     ended = run(app, lambda world: world.client("a").mutation("m:go"))
     assert ended.calls[0].result == "InvalidScheduledFunction"
+
+
+@pytest.mark.parametrize("args", [[], [{}], "what", 5])
+def test_arguments_that_are_no_object_are_refused_when_it_is_scheduled(args: Any) -> None:
+    """As in every call, before anybody asks whether they fit (convex-semantics 3.1)."""
+
+    async def act(ctx: ActionCtx) -> str:
+        try:
+            return await ctx.scheduler.run_after(0, "m:note", args)
+        except FunctionError as error:
+            return error.code
+
+    go = mutation(lambda ctx: caught(lambda: ctx.scheduler.run_after(0, "m:note", args)))
+    app = define_app({"m": {"go": go, "act": action(act), "note": note}}, SCHEMA)
+    ended = run(app, lambda world: [world.client("a").mutation("m:go"), world.client("b").action("m:act")])
+    assert [call.result for call in ended.calls] == ["InvalidArgument"] * 2
+    assert ended.view.scheduled_functions() == []
 
 
 DELAYS: list[Any] = [math.nan, math.inf, -math.inf, -1, -0.001, "5", None, True, [5]]
