@@ -108,11 +108,6 @@ def missing_tests(rows: list[Row]) -> list[str]:
     return [test for row in rows for test in row.tests if missing(test)]
 
 
-def claims_of_nothing(rows: list[Row]) -> list[str]:
-    """Return the rules that do not hold and yet name a test."""
-    return [row.rule for row in rows if row.status == "not" and row.tests]
-
-
 def duplicates(rows: list[Row]) -> list[str]:
     rules = [row.rule.lower() for row in rows]
     return sorted({rule for rule in rules if rules.count(rule) > 1})
@@ -133,7 +128,7 @@ def still_awaited(rows: list[Row]) -> list[str]:
 
 Check = Callable[[list[Row]], list[str]]
 CHECKS: Final[tuple[Check, ...]] = (
-    wrong_status, without_test, without_word, missing_tests, claims_of_nothing, duplicates, missing_sections,
+    wrong_status, without_test, without_word, missing_tests, duplicates, missing_sections,
     unknown_sections,
 )  # fmt: skip
 
@@ -163,10 +158,6 @@ BITES: dict[str, tuple[Check, str]] = {
     "a file that is gone": (missing_tests, "| it holds | modelled | `test_gone.py::test_each_check_bites` |"),
     "a helper that is no test": (missing_tests, "| it holds | modelled | `test_fidelity.py::cells_of` |"),
     "a case that is gone": (missing_tests, "| it holds | modelled | `test_fidelity.py::test_each_check_bites[a {}]` |"),
-    "a test of what is not there": (
-        claims_of_nothing,
-        "| it holds | not | no. `test_fidelity.py::test_each_check_bites` |",
-    ),
     "the same rule twice": (duplicates, f"{GOOD}\n{GOOD}"),
     "a section without rows": (missing_sections, GOOD),
     "a row outside of every section": (unknown_sections, f"## 10. The mock\n{GOOD}"),

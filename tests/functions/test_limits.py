@@ -13,6 +13,7 @@ from convexsim import (
     Platform,
     World,
     action,
+    define_app,
     define_schema,
     define_table,
     mutation,
@@ -339,6 +340,15 @@ def test_arguments_and_results() -> None:
 
 
 # One budget for the whole tree of calls.
+
+
+def test_a_query_is_told_the_metrics_of_the_whole_transaction_too() -> None:
+    told = query(lambda ctx: used(ctx)["documentsRead"])
+    own = Bench(define_app({"m": {"reading": reading, "told": told}}, SCHEMA))
+    own.seed("items", {"n": 1}, {"n": 2})
+    assert own.do(lambda ctx: [ctx.run_query("m:reading"), ctx.run_query("m:told")]) == [2, 2]
+    outcome = run(define_app({"m": {"told": told}}, SCHEMA), lambda world: world.client("a").query("m:told")).calls[0]
+    assert outcome.result == 0
 
 
 def test_nested_calls_share_the_limits() -> None:
