@@ -42,6 +42,7 @@ from convexsim.choices import ListedChoices, RandomChoices
 from convexsim.functions.crons import Clock
 from convexsim.trace.event import Committed, Conflicted
 from convexsim.trace.text import story as told
+from tests.support import Plan
 
 schema = define_schema({"ticks": define_table({"at": v.number(), "who": v.string()})})
 
@@ -66,6 +67,11 @@ async def slow(ctx: ActionCtx) -> None:
 @internal_mutation
 def plan_slow(ctx: MutationCtx) -> None:
     ctx.scheduler.run_after(0, api.m.slow)
+
+
+@mutation
+def beat(ctx: MutationCtx, number: int) -> None:
+    ctx.db.insert("ticks", {"at": -1 - number, "who": "beat"})
 
 
 @mutation
@@ -111,6 +117,7 @@ MODULES = {
         "slow": slow,
         "planSlow": plan_slow,
         "planTick": plan_tick,
+        "beat": beat,
         "breakOff": break_off,
         "count": count,
         "later": later,
@@ -283,6 +290,23 @@ def test_conflicts_are_retried_until_it_commits() -> None:
         assert again.trace is not None
         assert told(again.trace) == told(run.trace)
     assert most > 1
+
+
+def test_a_cron_that_is_beaten_again_and_again_goes_on_trying() -> None:
+    """Unlike a client's mutation, which gives up after the fifth time."""
+    times = 8
+
+    @scenario(app=made(every(60, api.m.count)), until_ms=59_000)
+    def world(world: World) -> None:
+        for number in range(times):
+            world.client("b").mutation(api.m.beat, {"number": number})
+
+    rounds = [f"cron:it+1 begin, b.{n} begin, b.{n} commit, cron:it+1 commit" for n in range(1, times + 1)]
+    plan = Plan(", ".join([*rounds, "cron:it+1 begin", "cron:it+1 commit"]))
+    run = Simulation(world, plan).run()
+    plan.check(run)
+    assert ticks(run)[-1] == ("count", times)
+    assert [entry["status"] for entry in row(run)["log"]] == [{"kind": "success"}]
 
 
 def test_a_cron_may_schedule_and_is_under_no_scheduled_function() -> None:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convexsim.errors import InternalError
@@ -155,6 +155,9 @@ def test_all_types_and_the_difficult_values_are_in_order() -> None:
 
 
 @PROPERTY
+@example(Int64(1), 0)
+@example(1.5, False)
+@example(b"", "b")
 @given(values(), values())
 def test_the_order_of_encodings_is_the_order_of_values(a: Any, b: Any) -> None:
     a, b = freeze(a), freeze(b)

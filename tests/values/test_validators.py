@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convexsim.errors import PlatformError, UsageError
@@ -225,6 +225,8 @@ def test_an_enumeration_of_literals() -> None:
 
 
 @PROPERTY
+@example("neither", 0, 1)
+@example("", 0, 3)
 @given(values(), st.integers(0, 3), st.integers(0, 3))
 def test_a_union_accepts_what_any_member_accepts(value: Any, i: int, j: int) -> None:
     members = [v.nullable(v.number()), v.array(v.any()), v.record(v.string(), v.any()), v.literal("")]
