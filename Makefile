@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test bench lint format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -25,6 +25,9 @@ demo: $(STAMP) ## let the explorer find a race, and print how to replay it
 
 test: lint ## lint, types and all tests
 	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+bench: $(STAMP) ## measure the runtime, as ratios within one run
+	@$(BIN)/python benchmarks/runtime.py
 
 lint: $(STAMP) ## rules, format and types, changing nothing
 	@$(BIN)/ruff check

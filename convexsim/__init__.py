@@ -19,6 +19,7 @@ from convexsim.explore.lockstep import Lockstep
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
+from convexsim.faults import Faults
 from convexsim.functions.component import Component, define_app, define_component
 from convexsim.functions.context import ActionCtx, MutationCtx, QueryCtx
 from convexsim.functions.cron_schedule import CronSchedule, cron_schedule
@@ -57,6 +58,7 @@ __all__ = [
     "CronSchedule",
     "Exhaustive",
     "External",
+    "Faults",
     "Finding",
     "FunctionDefinition",
     "FunctionError",

@@ -11,6 +11,7 @@ So the list of zeros is the plain serial run, and a simpler list is a simpler st
 from __future__ import annotations
 
 import random
+import re
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -32,14 +33,18 @@ __all__ = [
     "Taken",
     "activity_below",
     "root_of",
+    "run_anew",
 ]
 
 LONGEST_ACTIVITY: Final = 120
 """Characters of an activity's path, from which on it is abbreviated."""
 _ABBREVIATED: Final = 12
+_RUN_ANEW: Final = re.compile(r"(.*?)(?:r(\d+))?", re.DOTALL)
+_FAULT_RATES: Final = (1 / 3, 1 / 10, 1 / 40)
+"""How often a fault strikes where it could, in runs of different temper."""
 
-Kind = Literal["step", "backoff"]
-"""What a choice is about: which enabled step runs next, or how long a retry waits."""
+Kind = Literal["step", "backoff", "fault"]
+"""What a choice is about: which enabled step runs next, how long a retry waits, or whether a fault strikes here."""
 
 
 @lru_cache(maxsize=65_536)
@@ -48,7 +53,7 @@ def root_of(activity: str) -> str:
 
     The grammar of activities: ``alice.2`` is the second call of client alice, ``alice.2.1`` the first call that an
     action running there makes, ``alice.2+1`` the first function that it schedules, which is a root of its own; so is
-    ``cron:cleanup+3``, the third run of a cron.
+    ``cron:cleanup+3``, the third run of a cron. What runs anew after a fault says so: ``alice.2r1``, ``alice.2+1r1``.
     """
     scheduled, plus, rest = activity.rpartition("+")
     return scheduled + plus + rest.partition(".")[0]
@@ -66,6 +71,12 @@ def activity_below(activity: str, step: str) -> str:
         return path
     digest = blake2b(activity.encode(), digest_size=8).hexdigest()
     return f"{activity[:_ABBREVIATED].rstrip('.+')}~{digest}{step}"
+
+
+def run_anew(activity: str) -> str:
+    """Return the path of an invocation that runs once more after a fault, with ids of its own: ``alice.2r1``."""
+    before, again = _RUN_ANEW.fullmatch(activity).groups()  # type: ignore[union-attr] # it matches everything
+    return f"{before}r{int(again or 0) + 1}"
 
 
 class Option(Protocol):
@@ -114,18 +125,29 @@ class RandomChoices:
     """A draw at every choice, repeatable from its seed.
 
     Steps are drawn uniformly. A back-off is none at all half of the time: in virtual time a wait ends when nothing else
-    is left to run, so among eight equal waits a loser would hardly ever meet the same rivals again.
+    is left to run, so among eight equal waits a loser would hardly ever meet the same rivals again. Faults are rarer or
+    more frequent from one run to the next: nobody knows how many places there are where one could strike.
     """
 
     def __init__(self, seed: int | str) -> None:
         self._draw = random.Random(seed).random
+        self._fault_rate = 0.0
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
         """Return a drawn index."""
         drawn = self._draw()
         if kind == "backoff":
             drawn = max(0.0, 2 * drawn - 1)
+        elif kind == "fault":
+            return self._fault(drawn, len(options))
         return int(drawn * len(options))
+
+    def _fault(self, drawn: float, count: int) -> int:
+        if not self._fault_rate:
+            self._fault_rate = _FAULT_RATES[int(self._draw() * len(_FAULT_RATES))]
+        if drawn >= self._fault_rate:
+            return 0
+        return 1 + int(drawn / self._fault_rate * (count - 1))
 
 
 class ListedChoices:

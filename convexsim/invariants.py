@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from convexsim.actors.client import Call
     from convexsim.database.index import Table
     from convexsim.database.snapshot import Snapshot
+    from convexsim.faults import Struck
     from convexsim.functions.environment import Answered, Environment
 
 __all__ = ["Invariant", "View", "Violation", "always", "as_invariant", "eventually", "judge", "sometimes"]
@@ -126,6 +127,11 @@ class View:
             for answered in self._environment.answers
             if isinstance(answered.outcome, Threw) and root_of(answered.activity) == answered.activity
         ]
+
+    @property
+    def faults(self) -> list[Struck]:
+        """What has gone wrong so far, in order, of what the scenario allows to go wrong."""
+        return list(self._environment.struck)
 
     def _table(self, name: str, component: str) -> Table:
         components = self._environment.catalog.components

@@ -16,11 +16,13 @@ import attrs
 from attrs import define, field, frozen
 
 from convexsim.actors.client import Call, Client, Session, Wait
+from convexsim.actors.connection import CLIENT_KINDS, connect
 from convexsim.actors.messages import StartClient
 from convexsim.actors.stepped import SteppedStage
 from convexsim.actors.threads import Threads, ThreadStage
 from convexsim.choices import ChoiceRecord, FirstChoices
 from convexsim.errors import UsageError
+from convexsim.faults import Faults
 from convexsim.functions.environment import Environment, External, Platform
 from convexsim.invariants import View, Violation, as_invariant, judge
 from convexsim.trace.event import Broken, Trace
@@ -29,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from convexsim.actors.client import Entry, Script
+    from convexsim.actors.connection import ClientKind
     from convexsim.choices import Choices
     from convexsim.functions.component import Component
     from convexsim.functions.define import FunctionKind
-    from convexsim.functions.environment import SelfCancel
     from convexsim.functions.reference import Reference
     from convexsim.invariants import Invariant
 
@@ -55,6 +57,7 @@ class Scenario:
         platform: the parameters of the platform it runs on.
         about: the first paragraph of the body's docstring.
         until_ms: how long the world lasts, in ms of virtual time from its beginning; None until nothing is left to do.
+        faults: what may go wrong, and how often at most.
 
     """
 
@@ -65,10 +68,13 @@ class Scenario:
     platform: Platform
     about: str
     until_ms: float | None = None
+    faults: Faults = field(factory=Faults)
 
-    def variant(self, name: str, **platform: Any) -> Scenario:
-        """Return the same scenario under another name on a platform with other parameters."""
-        return attrs.evolve(self, name=_checked_name(name), platform=attrs.evolve(self.platform, **platform))
+    def variant(self, name: str, *, faults: Faults | None = None, **platform: Any) -> Scenario:
+        """Return the same scenario under another name, with other faults or on a platform with other parameters."""
+        changed = attrs.evolve(self.platform, **platform)
+        planned = self.faults if faults is None else _checked_faults(faults)
+        return attrs.evolve(self, name=_checked_name(name), platform=changed, faults=planned)
 
 
 def scenario(
@@ -76,7 +82,7 @@ def scenario(
     app: Component,
     invariants: Sequence[Invariant | Callable[[View], bool | None]] = (),
     platform: Platform | None = None,
-    self_cancel: SelfCancel | None = None,
+    faults: Faults | None = None,
     until_ms: float | None = None,
 ) -> Callable[[Callable[[World], None]], Scenario]:
     """Make a function of a `World` a scenario.
@@ -85,15 +91,13 @@ def scenario(
         app: what is deployed (`define_app`).
         invariants: what must hold; a bare function must hold at the end.
         platform: its parameters; all defaults if not given.
-        self_cancel: short for a platform that differs in this one parameter.
+        faults: what may go wrong, and how often at most; nothing if not given.
         until_ms: how long the world lasts, in ms of virtual time from its beginning: reaching it is a quiet end. An
             app with crons needs it.
 
     """
     settings = platform if platform is not None else Platform()
-    if self_cancel is not None:
-        settings = attrs.evolve(settings, self_cancel=self_cancel)
-
+    planned = Faults() if faults is None else _checked_faults(faults)
     if until_ms is not None and (type(until_ms) not in (int, float) or not 0 <= until_ms < inf):
         msg = f"A world cannot last for {until_ms!r} ms."
         raise UsageError(msg, next_step="Give a finite number of ms, 0 or more.")
@@ -101,16 +105,23 @@ def scenario(
 
     def make(body: Callable[[World], None]) -> Scenario:
         about = " ".join((inspect.getdoc(body) or "").partition("\n\n")[0].split())
-        return Scenario(_checked_name(body.__name__), app, body, checked, settings, about, until_ms)
+        return Scenario(_checked_name(body.__name__), app, body, checked, settings, about, until_ms, planned)
 
     return make
 
 
 class ClientScript:
-    """One client: what it calls, one call at a time and in order; different clients race."""
+    """One client: what it calls, one call at a time and in order; different clients race.
 
-    def __init__(self, name: str, calls: list[Call]) -> None:
+    Attributes:
+        kind: ``http``: an error is an error, a lost connection too; ``websocket``: mutations and queries are sent again
+            until they are answered, and actions run beside whatever comes after them (convex-semantics 2).
+
+    """
+
+    def __init__(self, name: str, kind: ClientKind, calls: list[Call]) -> None:
         self.name = name
+        self.kind: ClientKind = kind
         self.entries: list[Entry] = []
         self._calls = calls
         self._count = 0
@@ -152,11 +163,18 @@ class World:
         self.clients: dict[str, ClientScript] = {}
         self.externals: dict[str, External] = {}
 
-    def client(self, name: str) -> ClientScript:
-        """Return the client of that name, a new one the first time."""
-        if name not in self.clients:
-            self.clients[_checked_name(name)] = ClientScript(name, self.calls)
-        return self.clients[name]
+    def client(self, name: str, *, kind: ClientKind | None = None) -> ClientScript:
+        """Return the client of that name, a new one the first time; an HTTP client unless another kind is asked for."""
+        if kind is not None and kind not in CLIENT_KINDS:
+            msg = f"{kind!r} is no kind of client."
+            raise UsageError(msg, next_step="There are: 'http' and 'websocket'.")
+        client = self.clients.get(name)
+        if client is None:
+            client = self.clients[_checked_name(name)] = ClientScript(name, kind or "http", self.calls)
+        elif kind not in (None, client.kind):
+            msg = f"The client {name!r} is a {client.kind} client already, not {kind!r}."
+            raise UsageError(msg, next_step="A client has one kind; give the other one another name.")
+        return client
 
     def external(self, name: str, plan: Sequence[Any] = ()) -> External:
         """Declare an outside object; `plan` is what its `take` hands out, entry by entry."""
@@ -242,6 +260,11 @@ class Simulation:
         if self.mode not in ("stepped", "threads") and not isinstance(self.mode, Threads):
             msg = f"The mode {self.mode!r} is neither 'stepped' nor 'threads'."
             raise UsageError(msg, next_step="Pass one of them, or Threads(...).")
+        if self.mode != "stepped" and self.scenario.faults:
+            msg = f"{self.scenario.name} plans for faults ({self.scenario.faults}), but on threads nothing is chosen."
+            raise UsageError(
+                msg, next_step="Run it stepped, or without faults: scenario.variant(name, faults=Faults())."
+            )
         self._record = ChoiceRecord(self.choices if self.choices is not None else FirstChoices())
         self._trace = Trace() if self.trace else None
 
@@ -277,7 +300,7 @@ class Simulation:
             msg = f"The app of {self.scenario.name} has crons, so it never comes to rest."
             raise UsageError(msg, next_step="Say how long its world lasts: @scenario(..., until_ms=3_600_000).")
         end_ms = inf if until_ms is None else platform.start_ms + until_ms
-        return Environment(catalog, platform, world.externals, end_ms=end_ms)
+        return Environment(catalog, platform, world.externals, end_ms=end_ms, faults=self.scenario.faults)
 
     def _step(self, stage: SteppedStage, world: World, monitor: _Monitor) -> Ending:
         _start_clients(stage, world)
@@ -349,8 +372,16 @@ class _Monitor:
 
 def _start_clients(stage: SteppedStage | ThreadStage, world: World) -> None:
     for client in world.clients.values():
-        ref = stage.start(Client, client.name, client.entries, world.calls)
+        connection = connect(stage, client.name, client.kind)
+        ref = stage.start(Client, connection, client.entries, world.calls)
         ref.tell(StartClient(client.name))
+
+
+def _checked_faults(faults: object) -> Faults:
+    if not isinstance(faults, Faults):
+        msg = f"{faults!r} is no plan of faults."
+        raise UsageError(msg, next_step="Write faults=Faults(crashes=1), say.")
+    return faults
 
 
 def _checked_wait(delay_ms: object) -> float:

@@ -6,10 +6,13 @@ b. The first delivery fails, and there are no timers (interval 0). A failed batc
    has opened the next one meanwhile, two batches accumulate under one id (race R5). Later adds find the older one, so
    the younger waits; and if nobody adds any more, nothing ever looks at either again, although together they hold more
    than the threshold.
+c. One add runs on a node whose clock is five seconds ahead, so its row is dated in the future. The flush that the next
+   add sets off collects what is dated up to its own start, and leaves that row behind. This version keeps it, for a
+   later flush; without timers there is none unless somebody adds again. (1.0.4 would have deleted it: race R7.)
 """
 
 from components.batch_processor import host_app
-from convexsim import RandomWalk, World, api, check, eventually, scenario, sometimes
+from convexsim import Exhaustive, Faults, RandomWalk, World, api, check, eventually, scenario, sometimes
 
 THRESHOLD = 2
 
@@ -81,9 +84,31 @@ def failed_flush_strands(world: World):
     failing_delivery(world)
 
 
+@eventually
+def a_full_batch_is_emptied(view):
+    """When nothing is left to do, none of the items that reached the threshold together is still stored."""
+    rows = view.documents("batchItems", "batchProcessor")
+    stored = [item for row in rows for item in row["items"]]
+    assert not stored, f"{stored} stayed behind when the batch was flushed"
+
+
+@scenario(app=untimed_app, invariants=[a_full_batch_is_emptied], faults=Faults(skewed=1, skews_ms=[5_000]))
+def fast_clock_leaves_an_item(world: World):
+    """(c) Two items reach the threshold; the first one's add may run on a node whose clock is ahead."""
+    world.external("processBatch")
+    world.external("deliveries")
+    add(world, "alice", ["first"])
+    add(world, "alice", ["second"])
+
+
 if __name__ == "__main__":
     print(check(late_add_is_delivered, RandomWalk(runs=400, seed=1)))
     print(check(failed_flush_strands, RandomWalk(runs=1)))
     report = check(stranded_items, RandomWalk(runs=400, seed=1))
     print(report)
     print(report.story())
+    report = check(fast_clock_leaves_an_item, Exhaustive(forced=1))
+    print(report)
+    print(report.story())
+    right_clocks = fast_clock_leaves_an_item.variant("right_clocks", faults=Faults())
+    print(check(right_clocks, RandomWalk(runs=200, seed=1)))

@@ -13,7 +13,7 @@ No second client and no fault is needed, only time.
 """
 
 from components.batch_processor import host_app
-from convexsim import RandomWalk, World, api, check, eventually, scenario
+from convexsim import Platform, RandomWalk, World, api, check, eventually, scenario
 
 ITEMS = ["sign-up", "purchase"]
 
@@ -28,7 +28,7 @@ def every_item_is_delivered(view):
     assert delivered == ITEMS, f"delivered {delivered} of {ITEMS}, and the batch is {' and '.join(states)}"
 
 
-@scenario(app=app, invariants=[every_item_is_delivered], self_cancel="tree")
+@scenario(app=app, invariants=[every_item_is_delivered], platform=Platform(self_cancel="tree"))
 def timer_cancels_itself(world: World):
     """One client adds two items, far below the threshold; a second later the batch's timer is due."""
     world.external("processBatch")

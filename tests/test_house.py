@@ -30,7 +30,7 @@ ROOM_ORDER = (
 )
 ROOMS = ROOM_ORDER.split(" → ")
 
-OURS = ("convexsim", "components", "scenarios", "tests")
+OURS = ("convexsim", "components", "scenarios", "tests", "benchmarks")
 
 # Which files may import what is not in the standard library. What is not named here is not allowed.
 THIRD_PARTY = {

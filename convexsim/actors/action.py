@@ -1,7 +1,9 @@
 """What a running action asks for: each call is a message, sent at once and awaited for its answer.
 
 Owns the answers to `functions.syscalls.ActionSyscalls`. Calls get the paths ``<activity>.1``, ``.2`` and so on, so that
-what they make is named by who called, not by when. Knows the runner only as somebody to send to.
+what they make is named by who called, not by when. And owns how an action dies (`Mortal`): after anything that it has
+sent, so that what is on its way still happens. A death between two sends could not be told from one before the next.
+Knows the runner only as somebody to send to.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, UseExternal
+from convexsim.actors.stage import note, strikes
 from convexsim.choices import activity_below
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
 from convexsim.functions.syscalls import Logged
@@ -18,7 +21,7 @@ from convexsim.values import freeze
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from convexsim.actors.kernel import Future
     from convexsim.actors.stage import Stage
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from convexsim.functions.scheduled import ScheduledFunction
     from convexsim.functions.syscalls import ExternalVerb
 
-__all__ = ["ActionFrame", "Answer"]
+__all__ = ["ActionFrame", "Answer", "Mortal"]
 
 T = TypeVar("T")
 
@@ -52,12 +55,52 @@ class Answer(Generic[T]):
         return value
 
 
+class Mortal:
+    """An action's handler that may die: it then stands still for ever where it waits, and not even `finally` runs."""
+
+    __slots__ = ("_frame", "_handler")
+
+    def __init__(self, handler: Coroutine[Any, Any, Any], frame: ActionFrame) -> None:
+        self._handler = handler
+        self._frame = frame
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        handler, thrown = self._handler, None
+        while True:
+            try:
+                awaited = handler.send(None) if thrown is None else handler.throw(thrown)
+            except StopIteration as stop:
+                return stop.value
+            if self._frame.crashed:
+                self._frame.bury(handler)
+                return None
+            try:
+                thrown = None
+                yield awaited
+            except BaseException as exception:  # noqa: BLE001 - whatever it is, it is meant for the handler
+                thrown = exception
+
+
 class ActionFrame:
-    """One running action's view of the platform."""
+    """One running action's view of the platform.
 
-    __slots__ = ("_activity", "_calls", "_mounted", "_parent", "_stage", "_stream")
+    Args:
+        ahead_ms: how far its node's clock is ahead.
 
-    def __init__(self, stage: Stage, mounted: Mounted, activity: str, parent: ScheduledFunction | None) -> None:
+    Attributes:
+        may_crash: whether it is still possible that it dies.
+        crashed: whether it has died: nothing that it asks for happens any more.
+
+    """
+
+    __slots__ = ("_activity", "_ahead_ms", "_calls", "_mounted", "_parent", "_stage", "_stream", "crashed", "may_crash")
+
+    def __init__(
+        self, stage: Stage, mounted: Mounted, activity: str, parent: ScheduledFunction | None, *, ahead_ms: float = 0
+    ) -> None:
+        self.may_crash = stage.faults.may("crash")
+        self.crashed = False
+        self._ahead_ms = ahead_ms
         self._stage = stage
         self._mounted = mounted
         self._activity = activity
@@ -67,7 +110,7 @@ class ActionFrame:
 
     def now(self) -> float:
         """Return live time in whole ms: in an action the clock goes on (convex-semantics 1.4)."""
-        return floor(self._stage.now)
+        return max(0, floor(self._stage.now + self._ahead_ms))
 
     def random(self) -> float:
         """Return the next number of this action's stream."""
@@ -75,9 +118,8 @@ class ActionFrame:
 
     def log(self, line: str) -> None:
         """Record a line of the log."""
-        stage = self._stage
-        if stage.trace is not None:
-            stage.trace.add(Did(stage.steps, stage.now, self._activity, Logged(line)))
+        if not self.crashed:
+            note(self._stage, Did, self._activity, Logged(line))
 
     def make_handle(self, name: Reference | str) -> str:
         """Return a function's handle."""
@@ -112,17 +154,31 @@ class ActionFrame:
 
     def sleep(self, delay_ms: float) -> Awaitable[None]:
         """Wait in virtual time."""
-        return self._stage.sleep(delay_ms)
+        asleep = self._stage.sleep(0 if self.crashed else delay_ms)
+        self._may_die()
+        return asleep
+
+    def bury(self, handler: Coroutine[Any, Any, Any]) -> None:
+        """Keep the handler of a dead action where it stands."""
+        self._stage.bury(handler)
+
+    def _may_die(self) -> None:
+        if self.may_crash and not self.crashed:
+            self.crashed = bool(strikes(self._stage, "crash", self._activity))
 
     def _send(self, message: Callable[[str], Any]) -> Answer[Any]:
+        stage = self._stage
+        if self.crashed:
+            return Answer(stage.sleep(0))  # nobody will see it: a dead handler is not resumed
         self._calls += 1
         activity = activity_below(self._activity, f".{self._calls}")
         built = outcome_of(lambda: message(activity))
-        stage = self._stage
         if isinstance(built, Threw):
             return Answer(stage.sleep(0), built)  # what could not be sent fails at its await, like anything else
         receiver = stage.outside if type(built.value) is UseExternal else stage.runner()
-        return Answer(receiver.ask(built.value, block=False))
+        answer = Answer[Any](receiver.ask(built.value, block=False))
+        self._may_die()
+        return answer
 
     def _resolve(self, name: Reference | str) -> Target:
         return self._stage.environment.catalog.resolve(self._mounted, name)

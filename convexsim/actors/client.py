@@ -1,7 +1,7 @@
 """Clients: concurrent scripts that call the app from outside. The walk begins and ends here.
 
-Owns the order of one client's calls: one at a time, in order (convex-semantics 2). Different clients race. Next:
-`runner.py`.
+Owns the order of one client's calls: one at a time, in order, but for the actions of a websocket client, which nothing
+waits for (convex-semantics 2). Different clients race. How a call travels stands in `connection.py`. Next: `runner.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field
 
-from convexsim.actors.messages import Invoke, StartClient
+from convexsim.actors.messages import MakeCall, StartClient
 from convexsim.actors.stage import RuntimeActor
 from convexsim.errors import ConvexError, ConvexSimError, FunctionError, PlatformError, UsageError
 from convexsim.functions.context import checked_delay
@@ -20,6 +20,7 @@ from convexsim.values import freeze
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
+    from convexsim.actors.connection import Connection
     from convexsim.actors.stage import Stage
     from convexsim.functions.component import Target
     from convexsim.functions.define import FunctionKind
@@ -79,20 +80,26 @@ Entry = Call | Wait | Script
 class Client(RuntimeActor):
     """Goes through its entries, one at a time."""
 
-    def __init__(self, stage: Stage, name: str, entries: Sequence[Entry], calls: list[Call]) -> None:
+    def __init__(self, stage: Stage, connection: Connection, entries: Sequence[Entry], calls: list[Call]) -> None:
         super().__init__(stage)
         self._entries = entries
-        self._session = Session(stage, name, calls)
+        self._connection = connection
+        self._session = Session(stage, connection, calls)
 
-    def on_receive(self, message: Any) -> Awaitable[None]:
+    def on_receive(self, message: Any) -> Awaitable[Any]:
         """Handle a message."""
+        if type(message) is MakeCall:
+            return self._session.make(message.call)
         assert type(message) is StartClient, f"a client cannot handle {message!r}"
         return self._go()
 
     async def _go(self) -> None:
         for entry in self._entries:
             if isinstance(entry, Call):
-                await self._session.make(entry)
+                if entry.kind == "action" and self._connection.actions_in_parallel:
+                    self.actor_ref.tell(MakeCall(entry.activity, entry))
+                else:
+                    await self._session.make(entry)
             elif isinstance(entry, Wait):
                 await self.stage.sleep(entry.delay_ms)
             else:
@@ -121,9 +128,10 @@ class Session:
 
     """
 
-    def __init__(self, stage: Stage, name: str, calls: list[Call]) -> None:
+    def __init__(self, stage: Stage, connection: Connection, calls: list[Call]) -> None:
         self._stage = stage
-        self._name = name
+        self._connection = connection
+        self._name = name = connection.client
         self._calls = calls
         self._count = sum(1 for call in calls if call.activity.startswith(f"{name}."))
 
@@ -145,11 +153,11 @@ class Session:
 
     async def make(self, call: Call) -> Outcome:
         """Make a call that was prepared, and note how it ended."""
-        built = outcome_of(lambda: Invoke(call.activity, self._resolve(call), freeze(call.args, "args"), "client"))
+        built = outcome_of(lambda: (self._resolve(call), freeze(call.args, "args")))
         if isinstance(built, Threw):
             call.outcome = built
         else:
-            call.outcome = await self._stage.runner().ask(built.value, block=False)
+            call.outcome = await self._connection.call(call.activity, *built.value)
         return call.outcome
 
     async def _new(self, kind: FunctionKind, name: Reference | str, args: dict[str, Any] | None) -> Outcome:

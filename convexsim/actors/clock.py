@@ -19,12 +19,13 @@ __all__ = ["Timer", "VirtualClock"]
 class Timer:
     """Something to do at a moment; ties are broken by the order of setting."""
 
-    __slots__ = ("canceled", "deadline", "fire", "number")
+    __slots__ = ("canceled", "deadline", "fire", "number", "owner")
 
-    def __init__(self, deadline: float, number: int, fire: Callable[[], None]) -> None:
+    def __init__(self, deadline: float, number: int, fire: Callable[[], None], owner: object) -> None:
         self.deadline = deadline
         self.number = number
         self.fire = fire
+        self.owner = owner
         self.canceled = False
 
     def __lt__(self, other: Timer) -> bool:
@@ -49,18 +50,24 @@ class VirtualClock:
         self._timers: list[Timer] = []
         self._count = 0
 
-    def at(self, deadline: float, fire: Callable[[], None]) -> Timer:
+    def at(self, deadline: float, fire: Callable[[], None], owner: object = None) -> Timer:
         """Have `fire` called when the clock reaches `deadline`; at once if it has.
 
         What is due now does not wait for everything else to end: it races with it like any other message.
         """
         self._count += 1
-        timer = Timer(deadline, self._count, fire)
+        timer = Timer(deadline, self._count, fire, owner)
         if deadline <= self.now:
             fire()
         else:
             heappush(self._timers, timer)
         return timer
+
+    def forget(self, owner: object) -> None:
+        """Cancel the timers of an owner that is no more."""
+        for timer in self._timers:
+            if timer.owner is owner:
+                timer.cancel()
 
     def next_deadline(self) -> float | None:
         """Return when the next timer is due; None if there is none, or it is due only beyond the end."""

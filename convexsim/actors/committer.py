@@ -1,7 +1,8 @@
 """The committer: the one actor that hands out snapshots and judges commits.
 
 Owns the order of commits: it handles one message at a time, so a commit is judged and published in one step. What a
-conflict is, only `database/commit.py` knows. Next: back to the runner, and on to `scheduler.py`.
+conflict is, only `database/commit.py` knows. The backend may die before a begin or after a commit; a death between a
+begin and its commit could not be told from one before. Next: back to the runner, and on to `scheduler.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convexsim.actors.messages import Commit, Published, RequestSnapshot, SnapshotReady
-from convexsim.actors.stage import RuntimeActor
+from convexsim.actors.stage import RuntimeActor, strikes
 from convexsim.database.commit import Committed, Conflict
 from convexsim.functions.component import SCHEDULED_FUNCTIONS
 from convexsim.functions.scheduled import scheduled_of
@@ -31,8 +32,11 @@ class Committer(RuntimeActor):
         assert type(message) is Commit, f"the committer cannot handle {message!r}"
         return self._commit(message)
 
-    def _begin(self, message: RequestSnapshot) -> SnapshotReady:
+    def _begin(self, message: RequestSnapshot) -> SnapshotReady | None:
         stage = self.stage
+        if strikes(stage, "restart", message.activity):
+            stage.restart()
+            return None  # whoever asked is no more
         snapshot = stage.database.snapshot
         if stage.trace is not None:
             began = (message.what, message.attempt, snapshot.ts)
@@ -51,6 +55,8 @@ class Committer(RuntimeActor):
             else:
                 rows = tuple(written(write) for write in message.final.writes)
                 stage.trace.add(event.Committed(*where, verdict.commit_ts, rows))
+        if isinstance(verdict, Committed) and strikes(stage, "restart", message.activity):
+            stage.restart()
         return verdict
 
     def _publish(self, message: Commit, commit_ts: int) -> None:

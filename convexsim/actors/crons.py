@@ -15,7 +15,7 @@ from convexsim.actors.committer import written
 from convexsim.actors.due_queue import DueQueue
 from convexsim.actors.messages import CronDone, Due, RunCron, StartCrons
 from convexsim.actors.stage import RuntimeActor
-from convexsim.functions.cron_rows import deploy_crons
+from convexsim.functions.cron_rows import deploy_crons, deployed_crons
 from convexsim.functions.execution import Execution
 from convexsim.trace import event
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
     from convexsim.functions.cron_rows import Cron
 
-__all__ = ["CronExecutor", "start_crons"]
+__all__ = ["CronExecutor", "resume_crons", "start_crons"]
 
 _DEPLOY: Final = "deploy"
 
@@ -61,5 +61,15 @@ def start_crons(stage: Stage) -> None:
         rows = tuple(written(write) for write in final.writes)
         where = (stage.steps, stage.now, _DEPLOY, _DEPLOY)
         stage.trace.add(event.Committed(*where, stage.database.snapshot.ts, rows))
+    _start_executor(stage, _DEPLOY, crons)
+
+
+def resume_crons(stage: Stage) -> None:
+    """Start a new executor after a restart; what it goes by is the rows. A run that was at work is run anew."""
+    if stage.environment.catalog.has_crons:
+        _start_executor(stage, "restart", deployed_crons(stage.environment, stage.database.snapshot))
+
+
+def _start_executor(stage: Stage, activity: str, crons: list[Cron]) -> None:
     stage.crons = stage.start(CronExecutor)
-    stage.crons.tell(StartCrons(_DEPLOY, tuple(crons)))
+    stage.crons.tell(StartCrons(activity, tuple(crons)))

@@ -111,6 +111,7 @@ class Dispatcher:
         self.steps = 0
         self.sent = 0
         self.parked: dict[Any, None] = {}
+        self._buried: list[Any] = []
         self._on_step = on_step
         self._actors: list[Receiver] = []
         self._urns: dict[str, int] = {}
@@ -157,7 +158,7 @@ class Dispatcher:
         entered = self._entered()
         entered.append(self)  # what a coroutine does as it is closed belongs here too
         try:
-            for task in list(self.parked):
+            for task in [*self.parked, *self._buried]:
                 task.close()
         finally:
             for actor in self._actors:
@@ -169,6 +170,7 @@ class Dispatcher:
             self._ready.clear()
             self._eager.clear()
             self.parked.clear()
+            self._buried.clear()
 
     # Actors
 
@@ -180,6 +182,10 @@ class Dispatcher:
     def adopt(self, actor: Receiver) -> None:
         """Keep an actor alive for the length of the simulation: Pykka's refs hold it only weakly."""
         self._actors.append(actor)
+
+    def actor(self, urn: str) -> Receiver:
+        """Return the actor of that name."""
+        return next(actor for actor in self._actors if actor.actor_urn == urn)
 
     # Messages
 
@@ -208,6 +214,19 @@ class Dispatcher:
             mine.extend(self._lanes.pop(key))
         self._ready = [item for item in self._ready if item.actor is not actor]
         return [item.envelope for item in sorted(mine, key=_number)]
+
+    def kill(self, actor: Receiver) -> None:
+        """Let an actor vanish in the middle of whatever it does: nothing of it is answered, resumed or fired."""
+        self.withdraw(actor)
+        self.clock.forget(actor)
+        for task in [task for task in self.parked if task.actor is actor]:
+            del self.parked[task]
+            self.bury(task)
+        actor.retire()
+
+    def bury(self, task: Any) -> None:
+        """Keep a coroutine that nothing will ever resume, so that no `finally` of it runs before the end."""
+        self._buried.append(task)
 
     def stash(self, exception: BaseException) -> None:
         """Keep an exception that must not get lost in Pykka's loop; `step` raises it."""

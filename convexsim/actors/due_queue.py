@@ -24,6 +24,11 @@ class Waiting(Protocol):
     """Something that waits for its time."""
 
     @property
+    def id(self) -> str:
+        """The id of its row."""
+        ...
+
+    @property
     def activity(self) -> str:
         """The path of the invocation that it will be."""
         ...
@@ -63,9 +68,9 @@ class DueQueue(Generic[W]):
         """Let an entry wait for its time."""
         insort(self._entries, entry, key=_order)
 
-    def drop(self, activities: frozenset[str]) -> None:
-        """Take entries out that must not start any more."""
-        self._entries = [entry for entry in self._entries if entry.activity not in activities]
+    def drop(self, ids: frozenset[str]) -> None:
+        """Take entries out that must not start any more, by the ids of their rows."""
+        self._entries = [entry for entry in self._entries if entry.id not in ids]
 
     def ended(self) -> None:
         """Give back the place of an entry that has come to its end."""

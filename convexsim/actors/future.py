@@ -18,8 +18,8 @@ from convexsim.actors.dispatcher import Dispatcher
 from convexsim.errors import InternalError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from types import CoroutineType, TracebackType
+    from collections.abc import Callable, Coroutine, Generator
+    from types import TracebackType
 
     from convexsim.actors.dispatcher import Receiver
 
@@ -175,7 +175,7 @@ class Task:
 
     __slots__ = ("activity", "actor", "coroutine", "dispatcher", "reply_to")
 
-    def __init__(self, actor: Receiver, coroutine: CoroutineType[Any, Any, Any], reply_to: Future[Any] | None) -> None:
+    def __init__(self, actor: Receiver, coroutine: Coroutine[Any, Any, Any], reply_to: Future[Any] | None) -> None:
         self.actor = actor
         self.dispatcher = actor.dispatcher
         self.activity = self.dispatcher.activity

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from attrs import frozen
 
 if TYPE_CHECKING:
+    from convexsim.actors.client import Call
     from convexsim.database.snapshot import Snapshot
     from convexsim.database.transaction import FinalTransaction
     from convexsim.functions.component import Mounted, Target
     from convexsim.functions.cron_rows import Cron
     from convexsim.functions.scheduled import ScheduledFunction
+    from convexsim.functions.session_requests import SessionRequest
     from convexsim.functions.syscalls import ExternalVerb
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "CronDone",
     "Due",
     "Invoke",
+    "MakeCall",
     "Published",
     "RequestSnapshot",
     "RunCron",
@@ -51,12 +54,23 @@ class StartClient:
 
 
 @frozen(eq=False)
+class MakeCall:
+    """To a websocket client, from itself: make a call beside the others."""
+
+    activity: str
+    call: Call
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "call"
+
+
+@frozen(eq=False)
 class Invoke:
     """To a runner: run a function that a client or an action called. Answered with an `Outcome`.
 
     Attributes:
         args: as the caller gave them; they are checked where the function runs.
         parent: the scheduled function that the caller runs under, however deep (convex-semantics 3.4).
+        request: what a websocket client's mutation is known by, should it be sent again.
 
     """
 
@@ -65,6 +79,7 @@ class Invoke:
     args: Any
     caller: Caller
     parent: ScheduledFunction | None = None
+    request: SessionRequest | None = None
     granularity: ClassVar[int] = 1
     phase: ClassVar[str] = "run"
 
@@ -111,7 +126,10 @@ class Commit:
 
 @frozen(eq=False)
 class Published:
-    """To the scheduler: a commit brought these scheduled functions into being, or canceled them."""
+    """To the scheduler: a commit brought these scheduled functions into being, or canceled them.
+
+    A scheduler that comes up after a restart is told so of all that a commit has ever left unfinished.
+    """
 
     activity: str
     commit_ts: int

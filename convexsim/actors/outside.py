@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from convexsim.actors.messages import UseExternal
-from convexsim.actors.stage import RuntimeActor
+from convexsim.actors.stage import RuntimeActor, strikes
 from convexsim.functions.outcome import Outcome, outcome_of
 from convexsim.functions.syscalls import ExternalUse
 from convexsim.trace.event import Did
@@ -20,10 +20,14 @@ __all__ = ["Outside"]
 class Outside(RuntimeActor):
     """Answers `UseExternal`."""
 
-    def on_receive(self, message: Any) -> Outcome:
-        """Use the object."""
+    def on_receive(self, message: Any) -> Outcome | None:
+        """Use the object; the backend may die before that, and then it does not happen, or after."""
         assert type(message) is UseExternal, f"the outside cannot handle {message!r}"
-        return outcome_of(lambda: self._use(message))
+        way = strikes(self.stage, "restart", message.activity, "restart before", "restart after")
+        outcome = None if way == 1 else outcome_of(lambda: self._use(message))
+        if way:
+            self.stage.restart()
+        return outcome
 
     def _use(self, message: UseExternal) -> Any:
         stage = self.stage

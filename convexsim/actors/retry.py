@@ -1,6 +1,6 @@
 """Retry policies: how often a loser tries again and how long it waits (convex-semantics 2).
 
-Owns the table of policies and the error after the last try. Pure; the loop itself stands in `runner.py`.
+Owns the table of policies, and the errors of what is not tried again. Pure; the loop itself stands in `transact.py`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from convexsim.functions.outcome import Failure
+from convexsim.functions.outcome import Failure, Threw
 
 if TYPE_CHECKING:
     from convexsim.database.commit import Conflict
 
-__all__ = ["JITTER_STEPS", "RETRY", "Backoff", "RetryPolicy", "occ_failure"]
+__all__ = [
+    "CONNECTION_LOST",
+    "JITTER_STEPS",
+    "OCC_FAILURE",
+    "RESCHEDULE",
+    "RETRY",
+    "SYSTEM_ERROR",
+    "TRANSIENT_ERROR",
+    "Backoff",
+    "RetryPolicy",
+    "occ_failure",
+]
 
 JITTER_STEPS: Final = 8
 """Full jitter is a choice among so many equal fractions of the ceiling; the first is no wait at all."""
@@ -28,12 +39,14 @@ class RetryPolicy:
         max_retries: tries after the first; None for as many as it takes.
         initial_ms: the ceiling of the first wait; it doubles with each failure.
         max_ms: the highest ceiling.
+        outlives_system_errors: whether a transient error of the platform is retried like a conflict.
 
     """
 
     max_retries: int | None
     initial_ms: float
     max_ms: float
+    outlives_system_errors: bool = False
 
     def allows(self, attempt: int) -> bool:
         """Whether another attempt may follow this one (counting from 1)."""
@@ -49,10 +62,27 @@ RETRY: Final = {
     "client": RetryPolicy(4, 100, 2_000),
     "action": RetryPolicy(4, 100, 2_000),
     "scheduled": RetryPolicy(None, 100, 60_000),
-    "cron": RetryPolicy(None, 500, 15_000),
+    "cron": RetryPolicy(None, 500, 15_000, outlives_system_errors=True),
     "internal": RetryPolicy(2, 10, 2_000),
+    "ending": RetryPolicy(None, 500, 7_200_000, outlives_system_errors=True),
 }
-"""By who waits for the answer; ``internal`` is a schedule or cancel from an action."""
+"""By who waits for the answer; ``internal`` is a schedule or cancel from an action, ``ending`` records how a scheduled
+action ended, for as long as it takes."""
+
+RESCHEDULE: Final = RetryPolicy(None, 500, 7_200_000)
+"""How long a scheduled function waits in its queue after a system error (convex-semantics 3.3)."""
+
+OCC_FAILURE: Final = "OptimisticConcurrencyControlFailure"
+"""The code of the error after the last try."""
+
+SYSTEM_ERROR: Final = Threw(Failure("InternalServerError", "Your request couldn't be completed. Try again later."))
+"""What callers are told of a transient error of the platform; nothing of the transaction was kept."""
+
+TRANSIENT_ERROR: Final = Threw(Failure("Error", "Transient error while executing action"))
+"""How an action ends of which only its beginning is known (convex-semantics 3.3)."""
+
+CONNECTION_LOST: Final = Threw(Failure("ConnectionLost", "Connection lost while the call was in flight."))
+"""What a client knows of a call whose request or answer is lost: nothing. It may have happened."""
 
 
 @frozen
@@ -78,4 +108,4 @@ def occ_failure(what: str, conflict: Conflict) -> Failure:
         f"{what} gave up: documents of the table {table} that it read or wrote changed during this run and during "
         f"every retry. {writer} changed the document {conflict.document_id}."
     )
-    return Failure("OptimisticConcurrencyControlFailure", message)
+    return Failure(OCC_FAILURE, message)

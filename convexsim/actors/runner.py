@@ -1,57 +1,61 @@
 """The runner: takes a function from its call to its answer. The middle of the walk.
 
-Owns the life of an execution: begin, run the handler, commit, and begin again after a conflict; and the order of
-transactions around a scheduled function (convex-semantics 3.3). A transaction's rules stand in `functions/perform.py`,
-the verdict in `database/commit.py`, the waiting in `retry.py`, and what an action asks for in `action.py`.
+Owns what transactions a call consists of: one for a query or mutation, none of its own for an action, and those around
+a scheduled function or a cron's run (convex-semantics 3.3, 4). The loop around each of them stands in `transact.py`, a
+transaction's rules in `functions/perform.py`, and what an action asks for in `action.py`.
 
 Every handler here is a coroutine that awaits messages, so one runner carries many executions side by side.
 """
 
 from __future__ import annotations
 
-from itertools import count
-from math import floor
 from typing import TYPE_CHECKING, Any
 
-from convexsim.actors.action import ActionFrame
+from convexsim.actors.action import ActionFrame, Mortal
 from convexsim.actors.messages import (
     CancelFunction,
-    Commit,
     CronDone,
     Invoke,
-    RequestSnapshot,
     RunCron,
     RunScheduled,
     ScheduledDone,
     ScheduleFunction,
 )
-from convexsim.actors.retry import JITTER_STEPS, RETRY, Backoff, RetryPolicy, occ_failure
-from convexsim.actors.stage import RuntimeActor
-from convexsim.database.commit import Committed
+from convexsim.actors.retry import RESCHEDULE, RETRY, SYSTEM_ERROR, TRANSIENT_ERROR
+from convexsim.actors.stage import RuntimeActor, note, skew_ms, strikes
+from convexsim.actors.transact import Purpose, jittered, transact
 from convexsim.errors import PlatformError
 from convexsim.functions.context import ActionCtx
 from convexsim.functions.cron_rows import finish_cron, start_cron
 from convexsim.functions.environment import Answered
-from convexsim.functions.execution import Execution
 from convexsim.functions.executor import drive_action
 from convexsim.functions.outcome import Outcome, Returned, Threw, outcome_of, outcome_of_awaitable
 from convexsim.functions.perform import checked_args, checked_result, perform
-from convexsim.functions.scheduled import cancel_function, finish_function, schedule_function, start_function
+from convexsim.functions.scheduled import (
+    cancel_function,
+    finish_function,
+    reschedule_function,
+    schedule_function,
+    start_function,
+)
+from convexsim.functions.session_requests import perform_once
 from convexsim.trace import event
 from convexsim.values import thaw
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
-    from convexsim.actors.messages import SnapshotReady
     from convexsim.functions.component import Target
     from convexsim.functions.cron_rows import Cron
+    from convexsim.functions.execution import Execution
     from convexsim.functions.scheduled import ScheduledFunction
 
 __all__ = ["Runner"]
 
 _NOT_PENDING = Returned(value="not pending")
 """What the start of a scheduled function answers when there is nothing to start any more."""
+_LOST = Returned(value="lost")
+"""What the start of an action answers when it has been started before: a node died, and with it what came of it."""
 
 
 class Runner(RuntimeActor):
@@ -75,26 +79,35 @@ class Runner(RuntimeActor):
     async def _run(self, call: Invoke) -> Outcome:
         target = call.target
         kind = target.definition.kind
-        self._note(event.Called, call.activity, target.label, kind, call.args)
+        note(self.stage, event.Called, call.activity, target.label, kind, call.args)
         if kind == "action":
             outcome = await self._act(call.activity, target, call.args, call.parent)
         else:
 
             def body(execution: Execution) -> Outcome:
+                if call.request is not None and kind == "mutation":
+                    return perform_once(execution, call.request, target, call.args)
                 return perform(execution, target, call.args)
 
             policy = None if kind == "query" else RETRY[call.caller]
-            outcome = await self._transact(call.activity, target.label, body, policy, call.parent)
+            purpose = Purpose(call.activity, target.label, call.parent, runs_handler=True)
+            outcome = await transact(self.stage, purpose, body, policy)
         self._end(call.activity, target, call.args, outcome)
         return outcome
 
     async def _act(self, activity: str, target: Target, args: Any, parent: ScheduledFunction | None) -> Outcome:
-        """Run an action's handler to its end; every await in it is a message, so others run in between."""
-        limits = self.stage.environment.platform.limits
+        """Run an action's handler to its end; every await in it is a message, so others run in between.
+
+        It answers `SYSTEM_ERROR` if the action has died before.
+        """
+        stage = self.stage
+        limits = stage.environment.platform.limits
         checked = outcome_of(lambda: checked_args(target, args, limits))
         if isinstance(checked, Threw):
             return checked
-        frame = ActionFrame(self.stage, target.mounted, activity, parent)
+        if strikes(stage, "crash", activity):
+            return SYSTEM_ERROR
+        frame = ActionFrame(stage, target.mounted, activity, parent, ahead_ms=skew_ms(stage, activity))
         definition = target.definition
 
         async def handler() -> Any:
@@ -103,7 +116,9 @@ class Runner(RuntimeActor):
                 return await drive_action(executor, frame, checked.value, f"{activity}#action")
             return await definition.call(ActionCtx(frame), thaw(checked.value))
 
-        outcome = await outcome_of_awaitable(handler)
+        outcome = await outcome_of_awaitable(lambda: Mortal(handler(), frame) if frame.may_crash else handler())
+        if frame.crashed:
+            return SYSTEM_ERROR
         if isinstance(outcome, Threw):
             return outcome
         return outcome_of(lambda: checked_result(target, outcome.value, limits))
@@ -115,8 +130,8 @@ class Runner(RuntimeActor):
             facts = (message.mounted, message.at_ms, message.target, message.args)
             return outcome_of(lambda: schedule_function(execution, *facts))
 
-        what = f"schedule {message.target.label}"
-        return await self._transact(message.activity, what, body, RETRY["internal"], message.parent)
+        purpose = Purpose(message.activity, f"schedule {message.target.label}", message.parent)
+        return await transact(self.stage, purpose, body, RETRY["internal"])
 
     async def _cancel(self, message: CancelFunction) -> Outcome:
         root = self.stage.environment.catalog.components[""]
@@ -124,8 +139,8 @@ class Runner(RuntimeActor):
         def body(execution: Execution) -> Outcome:
             return outcome_of(lambda: cancel_function(execution, root, message.scheduled_id))
 
-        what = "cancel a scheduled function"
-        return await self._transact(message.activity, what, body, RETRY["internal"], None)
+        purpose = Purpose(message.activity, "cancel a scheduled function")
+        return await transact(self.stage, purpose, body, RETRY["internal"])
 
     # Scheduled functions
 
@@ -149,38 +164,52 @@ class Runner(RuntimeActor):
 
     async def _run_scheduled_mutation(self, scheduled: ScheduledFunction, target: Target) -> None:
         """Start, run and finish in one transaction: exactly once; a throw is recorded by a second one."""
+        activity, label = scheduled.activity, target.label
 
         def body(execution: Execution) -> Outcome:
-            if not start_function(execution, scheduled):
+            if start_function(execution, scheduled) != "pending":
                 return _NOT_PENDING
             outcome = perform(execution, target, scheduled.args)
             if isinstance(outcome, Returned):
                 finish_function(execution, scheduled)
             return outcome
 
-        self._note(event.Called, scheduled.activity, target.label, "mutation", scheduled.args)
-        outcome = await self._transact(scheduled.activity, target.label, body, RETRY["scheduled"], scheduled)
+        note(self.stage, event.Called, activity, label, "mutation", scheduled.args)
+        purpose = Purpose(activity, label, scheduled, runs_handler=True)
+        outcome = await transact(self.stage, purpose, body, RETRY["scheduled"])
         if outcome is _NOT_PENDING:
-            self._note(event.StateChanged, scheduled.activity, target.label, "not pending any more")
+            note(self.stage, event.StateChanged, activity, label, "not pending any more")
+        elif outcome is SYSTEM_ERROR:
+            await self._reschedule(scheduled, label)
         else:
-            self._end(scheduled.activity, target, scheduled.args, outcome)
+            self._end(activity, target, scheduled.args, outcome)
             if isinstance(outcome, Threw):
-                await self._end_scheduled(scheduled, target.label, outcome)
+                await self._end_scheduled(scheduled, label, outcome)
 
     async def _run_scheduled_action(self, scheduled: ScheduledFunction, target: Target) -> None:
-        """Commit the start, run at most once, commit the end."""
+        """Commit the start, run at most once, commit the end.
+
+        One that is found in progress was lost, by a node that died; that is its end.
+        """
+        activity, label = scheduled.activity, target.label
 
         def start(execution: Execution) -> Outcome:
-            return Returned(None) if start_function(execution, scheduled) else _NOT_PENDING
+            state = start_function(execution, scheduled)
+            return Returned(None) if state == "pending" else _LOST if state == "inProgress" else _NOT_PENDING
 
-        started = await self._transact(scheduled.activity, f"start {target.label}", start, RETRY["scheduled"], None)
-        if started is _NOT_PENDING:
-            self._note(event.StateChanged, scheduled.activity, target.label, "not pending any more")
+        started = await transact(self.stage, Purpose(activity, f"start {label}"), start, RETRY["scheduled"])
+        if started is SYSTEM_ERROR:
+            await self._reschedule(scheduled, label)
             return
-        self._note(event.Called, scheduled.activity, target.label, "action", scheduled.args)
-        outcome = await self._act(scheduled.activity, target, scheduled.args, scheduled)
-        self._end(scheduled.activity, target, scheduled.args, outcome)
-        await self._end_scheduled(scheduled, target.label, outcome)
+        if started is _NOT_PENDING:
+            note(self.stage, event.StateChanged, activity, label, "not pending any more")
+            return
+        outcome: Outcome = TRANSIENT_ERROR
+        if started is not _LOST:
+            note(self.stage, event.Called, activity, label, "action", scheduled.args)
+            outcome = _known(await self._act(activity, target, scheduled.args, scheduled))
+        self._end(activity, target, scheduled.args, outcome)
+        await self._end_scheduled(scheduled, label, outcome)
 
     async def _end_scheduled(self, scheduled: ScheduledFunction, what: str, outcome: Outcome) -> None:
         error = outcome.failure.message if isinstance(outcome, Threw) else None
@@ -188,9 +217,18 @@ class Runner(RuntimeActor):
         def end(execution: Execution) -> Outcome:
             return Returned(finish_function(execution, scheduled, error))
 
-        ended = await self._transact(scheduled.activity, f"end {what}", end, RETRY["scheduled"], None)
+        ended = await transact(self.stage, Purpose(scheduled.activity, f"end {what}"), end, RETRY["ending"])
         assert isinstance(ended, Returned), "recording the end of a scheduled function cannot fail"
-        self._note(event.StateChanged, scheduled.activity, what, ended.value)
+        note(self.stage, event.StateChanged, scheduled.activity, what, ended.value)
+
+    async def _reschedule(self, scheduled: ScheduledFunction, what: str) -> None:
+        """Put a function back into its queue after a system error: it has not run yet (convex-semantics 3.3)."""
+        delay_ms = jittered(self.stage, scheduled.activity, RESCHEDULE.ceiling_ms(scheduled.system_errors + 1))
+
+        def body(execution: Execution) -> Outcome:
+            return Returned(reschedule_function(execution, scheduled, delay_ms))
+
+        await transact(self.stage, Purpose(scheduled.activity, f"reschedule {what}"), body, RETRY["ending"])
 
     # Crons (convex-semantics 4); what they run is under no scheduled function
 
@@ -211,22 +249,24 @@ class Runner(RuntimeActor):
                 following[:] = [finish_cron(execution, cron)]
             return outcome
 
-        self._note(event.Called, activity, target.label, "mutation", args)
-        outcome = await self._transact(activity, target.label, body, RETRY["cron"], None)
+        note(self.stage, event.Called, activity, target.label, "mutation", args)
+        purpose = Purpose(activity, target.label, runs_handler=True)
+        outcome = await transact(self.stage, purpose, body, RETRY["cron"])
         self._end(activity, target, args, outcome)
         return following[0] if isinstance(outcome, Returned) else await self._end_cron(cron, target, outcome)
 
     async def _run_cron_action(self, cron: Cron, target: Target) -> Cron:
-        """Commit the start, run at most once, commit the end."""
+        """Commit the start, run at most once, commit the end; a run that is found in progress was lost."""
         activity, args = cron.activity, target.mounted.crons[cron.identifier].args
 
         def start(execution: Execution) -> Outcome:
-            start_cron(execution, cron)
-            return Returned(None)
+            return Returned(None) if start_cron(execution, cron) else _LOST
 
-        await self._transact(activity, f"start {target.label}", start, RETRY["cron"], None)
-        self._note(event.Called, activity, target.label, "action", args)
-        outcome = await self._act(activity, target, args, None)
+        outcome: Outcome = TRANSIENT_ERROR
+        started = await transact(self.stage, Purpose(activity, f"start {target.label}"), start, RETRY["cron"])
+        if started is not _LOST:
+            note(self.stage, event.Called, activity, target.label, "action", args)
+            outcome = _known(await self._act(activity, target, args, None))
         self._end(activity, target, args, outcome)
         return await self._end_cron(cron, target, outcome)
 
@@ -236,66 +276,17 @@ class Runner(RuntimeActor):
         def end(execution: Execution) -> Outcome:
             return Returned(finish_cron(execution, cron, error))
 
-        ended = await self._transact(cron.activity, f"end {target.label}", end, RETRY["cron"], None)
+        ended = await transact(self.stage, Purpose(cron.activity, f"end {target.label}"), end, RETRY["cron"])
         assert isinstance(ended, Returned), "recording the end of a cron's run cannot fail"
         following: Cron = ended.value
         return following
 
-    # The loop around every transaction
-
-    async def _transact(
-        self,
-        activity: str,
-        what: str,
-        body: Callable[[Execution], Outcome],
-        policy: RetryPolicy | None,
-        parent: ScheduledFunction | None,
-    ) -> Outcome:
-        """Begin, run the body, commit; on a conflict begin again as the policy allows (convex-semantics 2).
-
-        A body that throws is reported from its snapshot without being judged; one that writes nothing is never judged.
-        Without a policy the transaction is a query: it ends with its handler.
-        """
-        stage = self.stage
-        for attempt in count(1):
-            request = RequestSnapshot(activity, what, attempt)
-            ready: SnapshotReady = await stage.committer.ask(request, block=False)
-            execution = Execution(stage.environment, ready.snapshot, (activity, attempt), floor(stage.now), parent)
-            outcome = body(execution)
-            execution.transaction.close()
-            self._note_effects(execution)
-            if isinstance(outcome, Threw):
-                self._note(event.Aborted, activity, what, attempt)
-                return outcome
-            final = execution.transaction.finalize()
-            if policy is None or not final.writes:
-                assert policy is not None or not final.writes, f"the query {what} wrote"
-                return outcome
-            verdict = await stage.committer.ask(Commit(activity, what, attempt, final), block=False)
-            if isinstance(verdict, Committed):
-                return outcome
-            if not policy.allows(attempt):
-                return Threw(occ_failure(what, verdict))
-            await self._back_off(activity, policy.ceiling_ms(attempt))
-        raise AssertionError
-
-    async def _back_off(self, activity: str, ceiling_ms: float) -> None:
-        options = [Backoff(activity, ceiling_ms * step / JITTER_STEPS, step) for step in range(JITTER_STEPS)]
-        chosen = options[self.stage.choose("backoff", options)]
-        self._note(event.Waited, activity, chosen.delay_ms)
-        if chosen.delay_ms:
-            await self.stage.sleep(chosen.delay_ms)
-
     def _end(self, activity: str, target: Target, args: Any, outcome: Outcome) -> None:
         """Keep the answer for whoever asks about the run."""
         self.stage.environment.answers.append(Answered(activity, target.label, args, outcome))
-        self._note(event.Ended, activity, target.label, outcome)
+        note(self.stage, event.Ended, activity, target.label, outcome)
 
-    def _note(self, kind: Callable[..., event.Event], activity: str, *facts: Any) -> None:
-        stage = self.stage
-        if stage.trace is not None:
-            stage.trace.add(kind(stage.steps, stage.now, activity, *facts))
 
-    def _note_effects(self, execution: Execution) -> None:
-        for effect in execution.effects:
-            self._note(event.Did, execution.activity, effect)
+def _known(outcome: Outcome) -> Outcome:
+    """Return how the platform records what became of an action: of one that died it knows only that it began."""
+    return TRANSIENT_ERROR if outcome is SYSTEM_ERROR else outcome

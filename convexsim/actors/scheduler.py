@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from convexsim.actors.due_queue import DueQueue
 from convexsim.actors.messages import Due, Published, RunScheduled, ScheduledDone
 from convexsim.actors.stage import RuntimeActor
+from convexsim.choices import run_anew
+from convexsim.functions.scheduled import unfinished
 
 if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
     from convexsim.functions.scheduled import ScheduledFunction
 
-__all__ = ["Scheduler"]
+__all__ = ["Scheduler", "resume_scheduled"]
 
 
 class Scheduler(RuntimeActor):
@@ -30,7 +34,7 @@ class Scheduler(RuntimeActor):
     def on_receive(self, message: Any) -> None:
         """Handle a message, then start what can start."""
         if type(message) is Published:
-            self._queue.drop(frozenset(scheduled.activity for scheduled in message.canceled))
+            self._queue.drop(frozenset(scheduled.id for scheduled in message.canceled))
             for scheduled in message.pending:
                 self._queue.add(scheduled)
         elif type(message) is ScheduledDone:
@@ -38,3 +42,12 @@ class Scheduler(RuntimeActor):
         else:
             assert type(message) is Due, f"the scheduler cannot handle {message!r}"
         self._queue.start_due()
+
+
+def resume_scheduled(stage: Stage) -> None:
+    """Tell a new scheduler, after a restart, what the database knows of; who was at work then runs anew."""
+    left = [
+        evolve(each, activity=run_anew(each.activity))
+        for each in unfinished(stage.environment, stage.database.snapshot)
+    ]
+    stage.scheduler.tell(Published("restart", stage.database.snapshot.ts, tuple(left), ()))

@@ -9,17 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from convexsim.actors.kernel import Actor
+from convexsim.trace.event import Faulted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from convexsim.actors.kernel import ActorRef, Future
     from convexsim.choices import Kind, Option
     from convexsim.database.commit import Database
+    from convexsim.faults import Fault, FaultChoices
     from convexsim.functions.environment import Environment
-    from convexsim.trace.event import Trace
+    from convexsim.trace.event import Event, Trace
 
-__all__ = ["RuntimeActor", "Stage", "Timer"]
+__all__ = ["RuntimeActor", "Stage", "Timer", "note", "skew_ms", "strikes"]
 
 
 class Timer(Protocol):
@@ -37,6 +39,8 @@ class Stage(Protocol):
         environment: the catalog, the platform's parameters and the outside objects.
         database: the committed state; only the committer touches it.
         trace: where events go; None while nobody looks.
+        faults: who says whether something goes wrong.
+        in_flight: the answers that clients wait for, by activity; a dead node never gives them.
         crons: the cron executor; only a world with crons has one.
 
     """
@@ -44,6 +48,8 @@ class Stage(Protocol):
     environment: Environment
     database: Database
     trace: Trace | None
+    faults: FaultChoices
+    in_flight: dict[str, Future[Any]]
     committer: ActorRef[Any]
     scheduler: ActorRef[Any]
     crons: ActorRef[Any]
@@ -83,6 +89,14 @@ class Stage(Protocol):
         """Send a message after some virtual time."""
         ...
 
+    def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Keep a dead handler where it stands until the simulation is over: no `finally` of it may run before."""
+        ...
+
+    def restart(self) -> None:
+        """Let the backend's process die and start again; only the database remembers."""
+        ...
+
 
 class RuntimeActor(Actor):
     """An actor of the runtime; `stage.py`'s two implementations give it an inbox and a loop."""
@@ -94,3 +108,28 @@ class RuntimeActor(Actor):
     def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
         """End the simulation: an actor of the runtime never fails by itself."""
         self.stage.fail(exception_value)
+
+
+def note(stage: Stage, kind: Callable[..., Event], activity: str, *facts: Any) -> None:
+    """Add an event to the trace, if anybody looks."""
+    if stage.trace is not None:
+        stage.trace.add(kind(stage.steps, stage.now, activity, *facts))
+
+
+def strikes(stage: Stage, fault: Fault, activity: str, *ways: str) -> int:
+    """Ask whether a fault strikes here, and note it; 0 if not, else which of its ways it takes (`FaultChoices`)."""
+    if not stage.faults.may(fault):
+        return 0
+    way = stage.faults.strikes(fault, activity, *ways)
+    if way:
+        note(stage, Faulted, activity, fault, stage.environment.struck[-1].how)
+    return way
+
+
+def skew_ms(stage: Stage, activity: str) -> float:
+    """Return how far ahead the clock is by which an execution goes, in ms; 0 for the true one."""
+    if not stage.faults.may("skew"):
+        return 0
+    skews = stage.faults.plan.skews_ms
+    which = strikes(stage, "skew", activity, *(f"a clock {skew:+g} ms ahead" for skew in skews))
+    return skews[which - 1] if which else 0

@@ -8,18 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from convexsim.actors.committer import Committer
-from convexsim.actors.crons import start_crons
+from convexsim.actors.crons import resume_crons, start_crons
 from convexsim.actors.dispatcher import Dispatcher
-from convexsim.actors.future import SteppedFuture
+from convexsim.actors.future import SteppedFuture, Task
 from convexsim.actors.kernel import stepped
 from convexsim.actors.outside import Outside
+from convexsim.actors.retry import CONNECTION_LOST
 from convexsim.actors.runner import Runner
-from convexsim.actors.scheduler import Scheduler
+from convexsim.actors.scheduler import Scheduler, resume_scheduled
 from convexsim.database.commit import Database
+from convexsim.faults import FaultChoices
 from convexsim.trace.event import Stepped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
     from types import TracebackType
 
     from convexsim.actors.clock import Timer
@@ -44,6 +46,8 @@ class SteppedStage:
         self.dispatcher = Dispatcher(choices, level=level, on_step=self._note if trace is not None else None)
         self.dispatcher.clock.now = environment.platform.start_ms
         self.dispatcher.clock.end = environment.end_ms
+        self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)
+        self.in_flight: dict[str, Future[Any]] = {}
         self._choices = choices
         self._taken = 0
 
@@ -88,7 +92,7 @@ class SteppedStage:
     def sleep(self, delay_ms: float) -> Future[None]:
         """Return a future that is resolved after some virtual time."""
         future: SteppedFuture[None] = SteppedFuture()
-        self.dispatcher.clock.at(self.now + delay_ms, future.set)
+        self.dispatcher.clock.at(self.now + delay_ms, future.set, self.dispatcher.stepping)
         return future
 
     def fail(self, exception: BaseException) -> None:
@@ -97,7 +101,32 @@ class SteppedStage:
 
     def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any) -> Timer:
         """Send a message after some virtual time."""
-        return self.dispatcher.clock.at(self.now + delay_ms, lambda: receiver.tell(message))
+        clock = self.dispatcher.clock
+        return clock.at(self.now + delay_ms, lambda: receiver.tell(message), self.dispatcher.stepping)
+
+    def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Keep a dead handler where it stands until the simulation is over."""
+        assert self.dispatcher.stepping is not None, "only a handler dies"
+        self.dispatcher.bury(Task(self.dispatcher.stepping, coroutine, None))
+
+    def restart(self) -> None:
+        """Let the backend's process die and start again: runner, scheduler and cron executor; the database stays.
+
+        What waits for the committer comes from the dead runner, so it is lost with it. A request that is on its way to
+        the outside has left the machine, and arrives.
+        """
+        dispatcher = self.dispatcher
+        executor = [self.crons] if self.environment.catalog.has_crons else []
+        for ref in (self.scheduler, self._runner, *executor):
+            dispatcher.kill(dispatcher.actor(ref.actor_urn))
+        dispatcher.withdraw(dispatcher.actor(self.committer.actor_urn))
+        lost, self.in_flight = self.in_flight, {}
+        for answer in lost.values():
+            answer.set(CONNECTION_LOST)
+        self.scheduler = self.start(Scheduler)
+        self._runner = self.start(Runner)
+        resume_scheduled(self)
+        resume_crons(self)
 
     def _note(self, item: Item) -> None:
         """Record a step, and whether it was chosen among several."""

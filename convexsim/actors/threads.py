@@ -32,11 +32,12 @@ from convexsim.actors.guarded import CountedInbox, GuardedExternal, GuardedTrace
 from convexsim.actors.outside import Outside
 from convexsim.actors.runner import Runner
 from convexsim.actors.scheduler import Scheduler
-from convexsim.errors import UsageError
+from convexsim.errors import InternalError, UsageError
+from convexsim.faults import FaultChoices
 from convexsim.trace.event import Stepped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Coroutine, Generator, Sequence
     from types import TracebackType
 
     from convexsim.actors.clock import Timer
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["STOP_SECONDS", "ThreadEnding", "ThreadStage", "Threads"]
 
 T = TypeVar("T")
+_NO_FAULTS: Final = "A fault on threads."
 ThreadEnding = Literal["quiet", "broken", "max_steps", "max_seconds"]
 
 STOP_SECONDS: Final = 5.0
@@ -201,6 +203,8 @@ class ThreadStage:
         self.environment = evolve(environment, externals=externals)
         self.trace: Trace | None = None if trace is None else GuardedTrace(trace, self._changed)
         self.database: Database = WatchedDatabase(environment.catalog.tables(), self._judge)
+        self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)
+        self.in_flight: dict[str, Future[Any]] = {}
         self.on_commit: Callable[[], bool] = lambda: True
         self.steps = 0
         self._choices = choices
@@ -268,6 +272,14 @@ class ThreadStage:
     def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any) -> Timer:
         """Send a message after some virtual time."""
         return self._set_timer(delay_ms, lambda: receiver.tell(message))
+
+    def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Never happen: on threads there are no faults."""
+        raise InternalError(_NO_FAULTS)
+
+    def restart(self) -> None:
+        """Never happen: on threads there are no faults."""
+        raise InternalError(_NO_FAULTS)
 
     def fail(self, exception: BaseException) -> None:
         """End the run with an exception, which `play` raises; nothing happens if the run is over."""

@@ -3,120 +3,186 @@
 Owns nothing but the structure. Because a map never changes, a snapshot is a pointer, a transaction's own writes are a
 newer map, and undoing a nested call means going back to the older one. Used by `snapshot.py` and `transaction.py`.
 
-Shape: two levels of plain lists. A leaf holds up to `LEAF` keys in order beside their values; the root holds the leaves
-beside the last key of each. A write copies one leaf and the root; everything else is shared.
+Shape: a tree of plain lists, all leaves equally deep. A leaf holds up to `WIDTH` keys in order beside their values; a
+node above holds up to `WIDTH` nodes beside the last key of each. A write copies the nodes on the way to its leaf, so
+its cost grows with the logarithm of the size; everything else is shared.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LEAF", "SortedMap"]
+__all__ = ["WIDTH", "SortedMap"]
 
 V = TypeVar("V")
 
-LEAF: Final = 128
-"""Keys in a leaf before it splits in two: small enough to copy quickly, large enough to keep the root short."""
+WIDTH: Final = 128
+"""Keys in a node before it splits in two: small enough to copy quickly, large enough to keep the tree low."""
+
+Node = tuple[list[bytes], list[Any]]
+"""A leaf: its keys and their values; or a node above: the last key below each of its nodes, and those nodes."""
+Path = list[tuple[list[bytes], list[Any], int]]
+"""The way down to a leaf: keys and nodes of each node passed, and which of them was taken."""
 
 
 class SortedMap(Generic[V]):
-    """A sorted map from bytes to values; every change returns a new map and leaves this one as it was."""
+    """A sorted map from bytes to values; every change returns a new map and leaves this one as it was.
 
-    __slots__ = ("_keys", "_lasts", "_values")
+    Args:
+        root: the top of the tree; None if the map is empty.
+        height: how many nodes lie above each leaf.
 
-    def __init__(
-        self,
-        lasts: list[bytes] | None = None,
-        keys: list[list[bytes]] | None = None,
-        values: list[list[V]] | None = None,
-    ) -> None:
-        # Invariant: no leaf is empty, keys ascend within a leaf and from leaf to leaf, lasts[i] == keys[i][-1].
-        self._lasts = lasts if lasts is not None else []
-        self._keys = keys if keys is not None else []
-        self._values = values if values is not None else []
+    """
+
+    __slots__ = ("_height", "_root")
+
+    def __init__(self, root: Node | None = None, height: int = 0) -> None:
+        # Invariant: no node is empty, keys ascend within a node, and each stands for the last one below its node.
+        self._root = root
+        self._height = height
 
     def __len__(self) -> int:
-        return sum(map(len, self._keys))
+        return sum(1 for _ in self.items())
 
     def get(self, key: bytes) -> V | None:
         """Return the value under `key`, or None."""
-        leaf = bisect_left(self._lasts, key)
-        if leaf == len(self._lasts):
+        node = self._root
+        if node is None:
             return None
-        keys = self._keys[leaf]
+        for _ in range(self._height):
+            at = bisect_left(node[0], key)
+            if at == len(node[0]):
+                return None
+            node = node[1][at]
+        keys, values = node
         at = bisect_left(keys, key)
-        return self._values[leaf][at] if keys[at] == key else None
+        return values[at] if at < len(keys) and keys[at] == key else None
 
     def set(self, key: bytes, value: V) -> SortedMap[V]:
         """Return a map in which `key` holds `value`."""
-        lasts = self._lasts
-        if not lasts:
-            return SortedMap([key], [[key]], [[value]])
-        leaf = bisect_left(lasts, key)
-        if leaf == len(lasts):
-            leaf -= 1
-        keys, values = self._keys[leaf], self._values[leaf].copy()
+        if self._root is None:
+            return SortedMap(([key], [value]))
+        path, (keys, values) = self._way_to(key)
         at = bisect_left(keys, key)
-        all_values = self._values.copy()
-        all_values[leaf] = values
+        values = values.copy()
         if at < len(keys) and keys[at] == key:
             values[at] = value
-            return SortedMap(lasts, self._keys, all_values)
-        keys = keys.copy()
-        keys.insert(at, key)
-        values.insert(at, value)
-        all_keys, lasts = self._keys.copy(), lasts.copy()
-        all_keys[leaf], lasts[leaf] = keys, keys[-1]
-        if len(keys) > LEAF:
-            half = len(keys) // 2
-            all_keys[leaf : leaf + 1] = [keys[:half], keys[half:]]
-            all_values[leaf : leaf + 1] = [values[:half], values[half:]]
-            lasts[leaf : leaf + 1] = [keys[half - 1], keys[-1]]
-        return SortedMap(lasts, all_keys, all_values)
+        else:
+            keys = keys.copy()
+            keys.insert(at, key)
+            values.insert(at, value)
+        below: Node = (keys, values)
+        for above_keys, above, taken in reversed(path):
+            below = _with_child(above_keys, above, taken, below)
+        if len(below[0]) <= WIDTH:
+            return SortedMap(below, self._height)
+        left, right = _halves(below)
+        return SortedMap(([left[0][-1], right[0][-1]], [left, right]), self._height + 1)
 
     def remove(self, key: bytes) -> SortedMap[V]:
         """Return a map without `key`; this map itself if the key is not in it."""
-        leaf = bisect_left(self._lasts, key)
-        if leaf == len(self._lasts):
+        if self._root is None:
             return self
-        keys = self._keys[leaf]
+        path, (keys, values) = self._way_to(key)
         at = bisect_left(keys, key)
-        if keys[at] != key:
+        if at == len(keys) or keys[at] != key:
             return self
-        all_keys, all_values, lasts = self._keys.copy(), self._values.copy(), self._lasts.copy()
-        if len(keys) == 1:
-            del all_keys[leaf], all_values[leaf], lasts[leaf]
-        else:
-            all_keys[leaf] = keys = keys[:at] + keys[at + 1 :]
-            all_values[leaf] = all_values[leaf][:at] + all_values[leaf][at + 1 :]
-            lasts[leaf] = keys[-1]
-        return SortedMap(lasts, all_keys, all_values)
+        below: Node = (keys[:at] + keys[at + 1 :], values[:at] + values[at + 1 :])
+        for above_keys, above, taken in reversed(path):
+            if below[0]:
+                below = _with_child(above_keys, above, taken, below)
+            else:
+                below = (above_keys[:taken] + above_keys[taken + 1 :], above[:taken] + above[taken + 1 :])
+        height = self._height
+        while height and len(below[0]) == 1:
+            below, height = below[1][0], height - 1
+        return SortedMap(below, height) if below[0] else SortedMap()
 
     def items(self, low: bytes = b"", high: bytes = b"\xff", *, descending: bool = False) -> Iterator[tuple[bytes, V]]:
         """Yield the pairs with ``low <= key < high`` in key order, or in reverse."""
         return self._descend(low, high) if descending else self._ascend(low, high)
 
     def _ascend(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, V]]:
-        first = bisect_left(self._lasts, low)
-        for leaf in range(first, len(self._lasts)):
-            keys = self._keys[leaf]
-            start = bisect_left(keys, low) if leaf == first else 0
-            if self._lasts[leaf] < high:
-                yield from zip(keys[start:], self._values[leaf][start:], strict=True)
-            else:
+        if self._root is None:
+            return
+        path, node = self._way_to(low)
+        start = bisect_left(node[0], low)
+        while True:
+            keys, values = node
+            if keys[-1] >= high:
                 stop = bisect_left(keys, high)
-                yield from zip(keys[start:stop], self._values[leaf][start:stop], strict=True)
+                yield from zip(keys[start:stop], values[start:stop], strict=True)
                 return
+            yield from zip(keys[start:], values[start:], strict=True)
+            start = 0
+            while path and path[-1][2] + 1 == len(path[-1][1]):
+                path.pop()
+            if not path:
+                return
+            above_keys, above, taken = path[-1]
+            path[-1] = (above_keys, above, taken + 1)
+            node = above[taken + 1]
+            while len(path) < self._height:
+                path.append((*node, 0))
+                node = node[1][0]
 
     def _descend(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, V]]:
-        last = min(bisect_left(self._lasts, high), len(self._lasts) - 1)
-        for leaf in range(last, -1, -1):
-            keys, values = self._keys[leaf], self._values[leaf]
+        if self._root is None:
+            return
+        path, node = self._way_to(high)
+        while True:
+            keys, values = node
             for at in range(bisect_left(keys, high) - 1, -1, -1):
                 if keys[at] < low:
                     return
                 yield keys[at], values[at]
+            while path and not path[-1][2]:
+                path.pop()
+            if not path:
+                return
+            above_keys, above, taken = path[-1]
+            path[-1] = (above_keys, above, taken - 1)
+            node = above[taken - 1]
+            while len(path) < self._height:
+                path.append((*node, len(node[1]) - 1))
+                node = node[1][-1]
+
+    def _way_to(self, key: bytes) -> tuple[Path, Node]:
+        """Return the way to the leaf in which `key` is, or would be: the last one if it is beyond all keys."""
+        node = self._root
+        assert node is not None, "an empty map has no leaf"
+        path: Path = []
+        for _ in range(self._height):
+            keys, nodes = node
+            at = bisect_left(keys, key)
+            if at == len(keys):
+                at -= 1
+            path.append((keys, nodes, at))
+            node = nodes[at]
+        return path, node
+
+
+def _with_child(keys: list[bytes], nodes: list[Any], at: int, child: Node) -> Node:
+    """Return a node with another one in the place of one of those below it; two if that has grown too wide."""
+    nodes = nodes.copy()
+    if len(child[0]) > WIDTH:
+        left, right = _halves(child)
+        keys = keys.copy()
+        keys[at : at + 1] = [left[0][-1], right[0][-1]]
+        nodes[at : at + 1] = [left, right]
+        return keys, nodes
+    nodes[at] = child
+    if keys[at] != child[0][-1]:
+        keys = keys.copy()
+        keys[at] = child[0][-1]
+    return keys, nodes
+
+
+def _halves(node: Node) -> tuple[Node, Node]:
+    keys, items = node
+    half = len(keys) // 2
+    return (keys[:half], items[:half]), (keys[half:], items[half:])

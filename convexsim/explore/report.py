@@ -132,7 +132,8 @@ class Report:
         return lines
 
     def _verdict(self) -> str:
-        runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'} ({self.explorer}, level {self.level})"
+        faults = f", faults: {self.scenario.faults}" if self.scenario.faults else ""
+        runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'} ({self.explorer}, level {self.level}{faults})"
         if self.finding is not None:
             return f"BROKEN after {runs}"
         if self.exhausted:

@@ -18,7 +18,8 @@ from convexsim.functions.crons import splayed
 from convexsim.functions.define import FunctionDefinition
 from convexsim.functions.reference import HANDLE_PREFIX, Reference, make_handle, parse_handle, parts_of
 from convexsim.functions.spelling import to_camel
-from convexsim.values import check_identifier, define_schema
+from convexsim.values import check_identifier, define_schema, define_table
+from convexsim.values.validators import AnyValidator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CRONS",
     "SCHEDULED_FUNCTIONS",
+    "SESSION_REQUESTS",
     "Catalog",
     "Component",
     "Mounted",
@@ -40,9 +42,12 @@ __all__ = [
 
 SCHEDULED_FUNCTIONS: Final = "_scheduled_functions"
 CRONS: Final = "_cron_jobs"
+SESSION_REQUESTS: Final = "_session_requests"
 _FIRST_USER_TABLE: Final = 10_001  # convex-semantics 8: user tables are numbered above 10,000
 _SCHEDULED_TABLE_NUMBER: Final = 24
 _CRONS_TABLE_NUMBER: Final = 19
+_SESSION_REQUESTS_TABLE_NUMBER: Final = 17
+_SESSION_REQUESTS: Final = define_table(AnyValidator()).index("by_session", ["sessionId", "requestId"])
 
 
 class Component:
@@ -320,6 +325,8 @@ def _mount(component: Component, path: str) -> Iterable[Mounted]:
     crons = _crons(component, path)
     if crons:
         tables[CRONS] = make_table(path, CRONS, _CRONS_TABLE_NUMBER)
+    if not path:
+        tables[SESSION_REQUESTS] = make_table(path, SESSION_REQUESTS, _SESSION_REQUESTS_TABLE_NUMBER, _SESSION_REQUESTS)
     for number, (name, definition) in enumerate(component.schema.tables.items(), _FIRST_USER_TABLE):
         table = make_table(path, name, number, definition)
         tables[name] = evolve(table, enforced=component.schema.schema_validation)

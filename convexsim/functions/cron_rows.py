@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
 
+from convexsim.database.transaction import Transaction
 from convexsim.functions.component import CRONS, Target
 from convexsim.functions.crons import Interval, next_run
+from convexsim.values.keys import prefix_end
 
 if TYPE_CHECKING:
     from convexsim.database.index import Document
+    from convexsim.database.snapshot import Snapshot
     from convexsim.functions.component import Catalog
+    from convexsim.functions.environment import Environment
     from convexsim.functions.execution import Execution
 
-__all__ = ["Cron", "deploy_crons", "finish_cron", "start_cron"]
+__all__ = ["Cron", "deploy_crons", "deployed_crons", "finish_cron", "start_cron"]
 
 _LOG_ROWS: Final = 5
 """How many of its last runs a cron remembers (convex-semantics 4)."""
@@ -67,16 +71,32 @@ def deploy_crons(execution: Execution) -> list[Cron]:
     for mounted in execution.environment.catalog.components.values():
         for definition in mounted.crons.values():
             due_ms = next_run(definition.timing, None, execution.now)
-            value = {"log": [], "name": definition.identifier, "nextMs": due_ms, "prevMs": None}
+            value = {"log": [], "name": definition.identifier, "nextMs": due_ms, "prevMs": None, "run": 1}
             row = execution.insert(mounted.tables[CRONS], {**value, "state": {"kind": "pending"}})
             deployed.append(Cron(mounted.path, definition.identifier, row.id, due_ms, 1))
     return deployed
 
 
-def start_cron(execution: Execution, cron: Cron) -> None:
-    """Note that a run has begun; only an action's run does so in a transaction of its own."""
+def deployed_crons(environment: Environment, snapshot: Snapshot) -> list[Cron]:
+    """Return every cron with its next run, or with the one that is in progress, as the rows tell."""
+    deployed: list[Cron] = []
+    transaction = Transaction(snapshot)
+    for mounted in environment.catalog.components.values():
+        if mounted.crons:
+            table = mounted.tables[CRONS]
+            for row in transaction.scan(table, table.indexes["by_creation_time"], b"", prefix_end(b"")):
+                value = row.value
+                deployed.append(Cron(mounted.path, value["name"], row.id, value["nextMs"], value["run"]))
+    return deployed
+
+
+def start_cron(execution: Execution, cron: Cron) -> bool:
+    """Note that a run has begun; only an action's run does so in a transaction of its own. False if it had already."""
     row = _row(execution, cron)
+    if row.value["state"]["kind"] == "inProgress":
+        return False
     execution.replace(row, {**row.value, "state": {"kind": "inProgress"}})
+    return True
 
 
 def finish_cron(execution: Execution, cron: Cron, error: str | None = None) -> Cron:
@@ -90,8 +110,8 @@ def finish_cron(execution: Execution, cron: Cron, error: str | None = None) -> C
     if skipped:
         first_skipped = due_ms - skipped * timing.period_ms if isinstance(timing, Interval) else 0
         log.append({"status": {"kind": "canceled", "numCanceled": skipped}, "dueMs": first_skipped})
-    changed = {"log": log[-_LOG_ROWS:], "nextMs": due_ms, "prevMs": cron.due_ms, "state": {"kind": "pending"}}
-    execution.replace(row, {**row.value, **changed})
+    changed = {"log": log[-_LOG_ROWS:], "nextMs": due_ms, "prevMs": cron.due_ms, "run": cron.number + 1}
+    execution.replace(row, {**row.value, **changed, "state": {"kind": "pending"}})
     return evolve(cron, due_ms=due_ms, number=cron.number + 1)
 
 

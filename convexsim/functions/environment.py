@@ -14,6 +14,7 @@ from attrs import Factory, define, field, frozen, validators
 
 from convexsim.database.limits import Limits
 from convexsim.errors import UsageError
+from convexsim.faults import Faults, Struck
 from convexsim.functions.component import did_you_mean
 from convexsim.values import freeze, thaw
 
@@ -107,6 +108,8 @@ class Environment:
         stamps: by table key, the newest creation time given out for it, to losing transactions too.
         answers: every call of a function that came back, in order.
         end_ms: the moment at which the world ends, if it has not come to rest before.
+        faults: what may go wrong.
+        struck: what has gone wrong, in order.
 
     """
 
@@ -116,6 +119,8 @@ class Environment:
     stamps: dict[str, float] = Factory(dict)
     answers: list[Answered] = Factory(list)
     end_ms: float = inf
+    faults: Faults = Factory(Faults)
+    struck: list[Struck] = Factory(list)
 
     def external(self, name: str) -> External:
         """Return the outside object of that name.

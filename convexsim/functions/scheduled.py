@@ -12,30 +12,37 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from convexsim.choices import activity_below
+from convexsim.choices import activity_below, run_anew
 from convexsim.database.limits import UNLIMITED
+from convexsim.database.transaction import Transaction
 from convexsim.errors import PlatformError
 from convexsim.functions.component import SCHEDULED_FUNCTIONS
 from convexsim.functions.syscalls import Canceled, Scheduled
 from convexsim.values import show, size_of
 from convexsim.values.ids import IdStream, table_number_of
+from convexsim.values.keys import prefix_end
 
 if TYPE_CHECKING:
     from convexsim.database.index import Document
+    from convexsim.database.snapshot import Snapshot
     from convexsim.functions.component import Mounted, Target
+    from convexsim.functions.environment import Environment
     from convexsim.functions.execution import Execution
 
 __all__ = [
     "ScheduledFunction",
     "cancel_function",
     "finish_function",
+    "reschedule_function",
     "schedule_function",
     "scheduled_of",
     "shown",
     "start_function",
+    "unfinished",
 ]
 
-_HIDDEN_FIELDS: Final = frozenset({"activity", "handle", "nextTs"})
+_HIDDEN_FIELDS: Final = frozenset({"activity", "handle", "nextTs", "systemErrors"})
+_UNFINISHED: Final = ("pending", "inProgress")
 _FARTHEST_MS: Final = 5 * 366 * 86_400_000
 """How far a target time may lie from now, in either direction (convex-semantics 3.1)."""
 
@@ -52,6 +59,7 @@ class ScheduledFunction:
         args: the frozen arguments object.
         due_ms: when it may start: the later of its target time and the moment of scheduling.
         created: the row's creation time.
+        system_errors: how often the platform has failed to run it.
 
     """
 
@@ -62,6 +70,7 @@ class ScheduledFunction:
     args: Any
     due_ms: float
     created: float
+    system_errors: int = 0
 
     @property
     def order(self) -> tuple[float, str, float, str]:
@@ -80,6 +89,7 @@ def scheduled_of(row: Document) -> ScheduledFunction:
         value["args"][0],
         value["nextTs"],
         value["_creationTime"],
+        value.get("systemErrors", 0),
     )
 
 
@@ -97,6 +107,18 @@ def shown(document: Document) -> dict[str, Any]:
         run = IdStream(value["activity"])
         row["state"] = {"execution_id": run.token(), "kind": "inProgress", "request_id": run.token()}
     return row
+
+
+def unfinished(environment: Environment, snapshot: Snapshot) -> list[ScheduledFunction]:
+    """Return what is pending or in progress in any component: all that a scheduler without a memory has to go by."""
+    found: list[ScheduledFunction] = []
+    transaction = Transaction(snapshot)
+    for mounted in environment.catalog.components.values():
+        table = mounted.scheduled_functions
+        for row in transaction.scan(table, table.indexes["by_creation_time"], b"", prefix_end(b"")):
+            if _state(row) in _UNFINISHED:
+                found.append(scheduled_of(row))  # noqa: PERF401 - two loops read better than one comprehension
+    return found
 
 
 def schedule_function(execution: Execution, mounted: Mounted, at_ms: float, target: Target, args: Any) -> str:
@@ -173,7 +195,7 @@ def _cancel_itself(execution: Execution, row: Document) -> str:
 
 def _cancel_row(execution: Execution, row: Document) -> str:
     state = _state(row)
-    return _set_state(execution, row, "canceled") if state in ("pending", "inProgress") else state
+    return _set_state(execution, row, "canceled") if state in _UNFINISHED else state
 
 
 def _checked_id(mounted: Mounted, scheduled_id: object) -> str:
@@ -186,13 +208,23 @@ def _checked_id(mounted: Mounted, scheduled_id: object) -> str:
     return str(scheduled_id)
 
 
-def start_function(execution: Execution, scheduled: ScheduledFunction) -> bool:
-    """Take a due function from pending to inProgress; False if it is not pending any more: canceled, or gone."""
+def start_function(execution: Execution, scheduled: ScheduledFunction) -> str:
+    """Take a due function from pending to inProgress; return the state it was in, ``gone`` if there is no row."""
     row = _row(execution, scheduled.component, scheduled.id)
-    if row is None or _state(row) != "pending":
-        return False
-    execution.replace(row, {**row.value, "state": {"kind": "inProgress"}})
-    return True
+    state = _state(row)
+    if row is not None and state == "pending":
+        execution.replace(row, {**row.value, "state": {"kind": "inProgress"}})
+    return state
+
+
+def reschedule_function(execution: Execution, scheduled: ScheduledFunction, delay_ms: float) -> str:
+    """Let a pending function wait again, under the path of a new run, and return its state (convex-semantics 3.3)."""
+    row = _row(execution, scheduled.component, scheduled.id)
+    state = _state(row)
+    if row is not None and state == "pending":
+        again = {"nextTs": execution.now + delay_ms, "systemErrors": scheduled.system_errors + 1}
+        execution.replace(row, {**row.value, **again, "activity": run_anew(scheduled.activity)})
+    return state
 
 
 def finish_function(execution: Execution, scheduled: ScheduledFunction, error: str | None = None) -> str:
@@ -202,7 +234,7 @@ def finish_function(execution: Execution, scheduled: ScheduledFunction, error: s
     """
     execution.transaction.usage.limits = UNLIMITED
     row = _row(execution, scheduled.component, scheduled.id)
-    if row is None or _state(row) not in ("pending", "inProgress"):
+    if row is None or _state(row) not in _UNFINISHED:
         return _state(row)
     return _set_state(execution, row, "success" if error is None else "failed", error)
 

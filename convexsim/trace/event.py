@@ -31,6 +31,7 @@ __all__ = [
     "Did",
     "Ended",
     "Event",
+    "Faulted",
     "StateChanged",
     "Stepped",
     "Trace",
@@ -156,6 +157,20 @@ class StateChanged(Event):
 
     function: str
     state: str
+
+
+@frozen
+class Faulted(Event):
+    """Something went wrong that the scenario allows to go wrong (`faults.py`).
+
+    Attributes:
+        fault: which fault.
+        how: the way it took.
+
+    """
+
+    fault: str
+    how: str
 
 
 @frozen

@@ -34,6 +34,15 @@ _LONGEST_MESSAGE: Final = 5  # lines
 _FIRST_LINES: Final = 600  # of a story so long that nobody reads it: how it began, and how it ended
 _LAST_LINES: Final = 200
 _STANDING: Final = ("_id", "_creationTime")
+_FAULTS: Final = {
+    "crash": "dies here: what it has sent goes on, the rest of it never runs",
+    "restart": "the backend dies and starts again: what is not committed is lost, and so is every call in flight",
+    "restart before": "the backend dies before this reaches the outside, and starts again",
+    "restart after": "the backend dies as soon as this has happened, and starts again",
+    "system error": "a transient error of the platform: nothing of this attempt is kept",
+    "request lost": "the request is lost on the way",
+    "answer lost": "the call arrives, but its answer will be lost",
+}
 _TITLES: Final = ("ms", "who", "what")
 
 
@@ -94,6 +103,7 @@ class _Teller:
             event.Waited: self._waited,
             event.Ended: self._ended,
             event.StateChanged: self._state_changed,
+            event.Faulted: self._faulted,
             event.Broken: lambda broken: self._message(f"BROKEN {broken.invariant}: ", broken.message),
         }
 
@@ -187,6 +197,11 @@ class _Teller:
 
     def _waited(self, waited: event.Waited) -> list[str]:
         return [f"waits {_time(waited.delay_ms)} ms, then tries again" if waited.delay_ms else "tries again at once"]
+
+    def _faulted(self, faulted: event.Faulted) -> list[str]:
+        if faulted.fault == "skew":
+            return [f"FAULT runs by {faulted.how}"]
+        return [f"FAULT {_FAULTS[faulted.how]}"]
 
     # Effects
 

@@ -33,7 +33,7 @@ def scheduled(result: Run) -> list[tuple[str, str]]:
     return [(row["name"].partition(":")[2], row["state"]["kind"]) for row in rows]
 
 
-@scenario(app=APP, self_cancel="noop")
+@scenario(app=APP)
 def one_item(world: World) -> None:
     """One item, below the threshold: only the timer flushes it."""
     world.external(PLAN)
@@ -41,7 +41,7 @@ def one_item(world: World) -> None:
     add(world, "alice", "x")
 
 
-@scenario(app=APP, self_cancel="noop")
+@scenario(app=APP)
 def a_failed_flush(world: World) -> None:
     """The first delivery fails; one more item comes, which would not be enough for a flush."""
     world.external(PLAN, [{"fail": "no"}])

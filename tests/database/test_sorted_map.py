@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convexsim.database.sorted_map import LEAF, SortedMap
+from convexsim.database import sorted_map
+from convexsim.database.sorted_map import WIDTH, SortedMap
 from tests.values.strategies import PROPERTY
 
 Model = dict[bytes, int]
@@ -31,9 +34,18 @@ def agrees(found: SortedMap[int], model: Model) -> None:
     assert list(found.items(descending=True)) == expected[::-1]
     assert len(found) == len(model)
     assert all(found.get(key) == value for key, value in model.items())
-    # The invariant of the two levels; a map that breaks it answers wrongly only later.
-    assert found._lasts == [keys[-1] for keys in found._keys]
-    assert all(0 < len(keys) <= LEAF and len(keys) == len(values) for keys, values in zip(found._keys, found._values))  # noqa: B905 - the lengths are compared
+    if found._root is not None:
+        sound(found._root, found._height)  # a tree that is not answers wrongly only later
+
+
+def sound(node: Any, height: int) -> bytes:
+    """Check the shape of a tree and return its last key."""
+    keys, below = node
+    assert 0 < len(keys) <= sorted_map.WIDTH
+    assert len(keys) == len(below)
+    if height:
+        assert [sound(child, height - 1) for child in below] == keys
+    return bytes(keys[-1])
 
 
 numbers = st.integers(0, 600)
@@ -46,9 +58,16 @@ changes = st.lists(
 )
 
 
+@pytest.mark.parametrize("width", [4, 7, WIDTH])
 @given(changes)
 @PROPERTY
-def test_a_map_is_a_dict_whatever_is_done_to_it(done: list[tuple[str, int, int]]) -> None:
+def test_a_map_is_a_dict_whatever_is_done_to_it(width: int, done: list[tuple[str, int, int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:  # narrow nodes make high trees of few keys
+        patch.setattr(sorted_map, "WIDTH", width)
+        changed(done)
+
+
+def changed(done: list[tuple[str, int, int]]) -> None:
     found: SortedMap[int] = SortedMap()
     model: Model = {}
     history: list[tuple[SortedMap[int], Model]] = [(found, {})]
@@ -65,12 +84,15 @@ def test_a_map_is_a_dict_whatever_is_done_to_it(done: list[tuple[str, int, int]]
         agrees(each_map, each_model)
 
 
+@pytest.mark.parametrize("width", [4, WIDTH])
 @given(st.lists(numbers, unique=True, max_size=400), st.lists(st.tuples(numbers, numbers), min_size=1, max_size=20))
 @PROPERTY
 def test_ranges_include_their_low_end_and_exclude_their_high_end(
-    inserted: list[int], ranges: list[tuple[int, int]]
+    width: int, inserted: list[int], ranges: list[tuple[int, int]]
 ) -> None:
-    found = filled(inserted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sorted_map, "WIDTH", width)
+        found = filled(inserted)
     for first, last in ranges:
         for low, high in ((key_of(first), key_of(last)), (key_of(first) + b"\x00", key_of(last) + b"\x00")):
             expected = [(key_of(n), n) for n in sorted(inserted) if low <= key_of(n) < high]
@@ -80,14 +102,14 @@ def test_ranges_include_their_low_end_and_exclude_their_high_end(
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_leaves_split_and_empty_leaves_vanish(order: int) -> None:
-    every = list(range(5 * LEAF))[::order]
+    every = list(range(70 * WIDTH))[::order]
     found = filled(every)
     agrees(found, {key_of(n): n for n in every})
-    assert len(found._keys) > 4
+    assert found._height == 2
     for number in every:
         found = found.remove(key_of(number))
     agrees(found, {})
-    assert found._keys == []
+    assert (found._root, found._height) == (None, 0)
 
 
 def test_what_is_not_there_is_none_and_removing_it_changes_nothing() -> None:

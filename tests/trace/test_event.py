@@ -32,6 +32,7 @@ EXAMPLES: list[Event] = [
     event.Waited(*WHEN, 37.5),
     event.Ended(*WHEN, "m:f", Returned(None)),
     event.StateChanged(*WHEN, "m:f", "success"),
+    event.Faulted(*WHEN, "disconnect", "answer lost"),
     event.Broken(*WHEN, "sum", "3 is not 4"),
 ]
 KINDS = [kind for kind in vars(event).values() if isinstance(kind, type) and issubclass(kind, Event) and kind != Event]

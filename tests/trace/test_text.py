@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from convexsim import (
     ConvexError,
     MutationCtx,
+    Platform,
     QueryCtx,
     Scenario,
     Simulation,
@@ -206,7 +207,7 @@ def everything(world: World) -> None:
     bob.query(api.app.read, {"name": "hits"})
 
 
-@scenario(app=app, self_cancel="tree")
+@scenario(app=app, platform=Platform(self_cancel="tree"))
 def timer_cancels_itself(world: World) -> None:
     world.client("alice").mutation(api.app.start)
 

@@ -1,0 +1,97 @@
+"""The loop around every transaction: begin, run the body, commit, and begin again after a conflict.
+
+Owns what one transaction goes through, whoever asked for it (convex-semantics 2); how often and how long losers wait
+stands in `retry.py`, the verdict in `database/commit.py`. Knows no function: a body is whatever fills an `Execution`.
+Next: `committer.py`.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from math import floor
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from convexsim.actors.messages import Commit, RequestSnapshot
+from convexsim.actors.retry import JITTER_STEPS, SYSTEM_ERROR, Backoff, RetryPolicy, occ_failure
+from convexsim.actors.stage import note, skew_ms, strikes
+from convexsim.database.commit import Committed
+from convexsim.functions.execution import Execution
+from convexsim.functions.outcome import Outcome, Threw
+from convexsim.trace import event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convexsim.actors.messages import SnapshotReady
+    from convexsim.actors.stage import Stage
+    from convexsim.functions.scheduled import ScheduledFunction
+
+__all__ = ["Purpose", "jittered", "transact"]
+
+
+@frozen(eq=False)
+class Purpose:
+    """What a transaction is for.
+
+    Attributes:
+        activity: on whose behalf it runs.
+        what: how traces and other writers call it: a function's label, or what the platform does.
+        parent: the scheduled function that it runs under, however deep.
+        runs_handler: whether user code runs in it, on a node whose clock may be wrong.
+
+    """
+
+    activity: str
+    what: str
+    parent: ScheduledFunction | None = None
+    runs_handler: bool = False
+
+
+async def transact(
+    stage: Stage, purpose: Purpose, body: Callable[[Execution], Outcome], policy: RetryPolicy | None
+) -> Outcome:
+    """Begin, run the body, commit; on a conflict begin again as the policy allows.
+
+    A body that throws is reported from its snapshot without being judged; one that writes nothing is never judged.
+    Without a policy the transaction is a query: it ends with its handler.
+    """
+    activity, what = purpose.activity, purpose.what
+    for attempt in count(1):
+        ready: SnapshotReady = await stage.committer.ask(RequestSnapshot(activity, what, attempt), block=False)
+        ahead_ms = skew_ms(stage, activity) if purpose.runs_handler else 0
+        now = max(0, floor(stage.now + ahead_ms))
+        execution = Execution(stage.environment, ready.snapshot, (activity, attempt), now, purpose.parent)
+        outcome = body(execution)
+        execution.transaction.close()
+        for effect in execution.effects:
+            note(stage, event.Did, activity, effect)
+        if strikes(stage, "system error", activity):
+            if policy is None or not policy.outlives_system_errors:
+                return SYSTEM_ERROR
+        else:
+            if isinstance(outcome, Threw):
+                note(stage, event.Aborted, activity, what, attempt)
+                return outcome
+            final = execution.transaction.finalize()
+            if policy is None or not final.writes:
+                assert policy is not None or not final.writes, f"the query {what} wrote"
+                return outcome
+            verdict = await stage.committer.ask(Commit(activity, what, attempt, final), block=False)
+            if isinstance(verdict, Committed):
+                return outcome
+            if not policy.allows(attempt):
+                return Threw(occ_failure(what, verdict))
+        delay_ms = jittered(stage, activity, policy.ceiling_ms(attempt))
+        if delay_ms:
+            await stage.sleep(delay_ms)
+    raise AssertionError
+
+
+def jittered(stage: Stage, activity: str, ceiling_ms: float) -> float:
+    """Choose how long to wait before the next try, in ms: one of `JITTER_STEPS` equal fractions of the ceiling."""
+    options = [Backoff(activity, ceiling_ms * step / JITTER_STEPS, step) for step in range(JITTER_STEPS)]
+    delay_ms = options[stage.choose("backoff", options)].delay_ms
+    note(stage, event.Waited, activity, delay_ms)
+    return delay_ms

@@ -1,0 +1,708 @@
+"""Faults (faults.py; convexsim-semantics by section): where each may strike, what it leaves behind, and never more.
+
+Most tests run a world in every order with every fault that its plan allows, and compare the set of ends with the one
+that the specification gives: too few ends mean a fault that cannot strike, too many a rule that is broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from convexsim import (
+    Exhaustive,
+    Faults,
+    FunctionError,
+    Platform,
+    RandomWalk,
+    Run,
+    Scenario,
+    Simulation,
+    UsageError,
+    World,
+    action,
+    api,
+    check,
+    cron_schedule,
+    define_app,
+    define_schema,
+    define_table,
+    eventually,
+    internal,
+    internal_action,
+    internal_mutation,
+    mutation,
+    query,
+    replay,
+    scenario,
+    story,
+    v,
+)
+from convexsim.choices import ChoiceRecord, ListedChoices, RandomChoices, root_of, run_anew
+from convexsim.faults import FaultChoices, Struck
+from convexsim.trace.event import Faulted, json_lines
+from tests.support import run
+
+LOST = "Connection lost while the call was in flight."
+SYSTEM_ERROR = "Your request couldn't be completed. Try again later."
+TRANSIENT = "Transient error while executing action"
+
+
+class M:
+    @mutation
+    def send(ctx: Any) -> str:  # noqa: N805 - a function that the class only collects
+        ctx.db.insert("log", {"what": "sent"})
+        ctx.scheduler.run_after(0, internal.m.deliver)
+        return "sent"
+
+    @internal_action
+    async def deliver(ctx: Any) -> None:  # noqa: N805
+        await ctx.external("out").append("hello")
+        await ctx.run_mutation(internal.m.record)
+
+    @internal_mutation
+    def record(ctx: Any) -> None:  # noqa: N805
+        ctx.db.insert("log", {"what": "recorded"})
+
+    @action
+    async def deliver_now(ctx: Any) -> str:  # noqa: N805
+        await ctx.external("out").append("hello")
+        return "delivered"
+
+    @action
+    async def careful(ctx: Any) -> str:  # noqa: N805
+        try:
+            return str(await ctx.run_action(api.m.deliver_now))
+        except FunctionError as error:
+            return f"caught {error}"
+
+    @action
+    async def tidy(ctx: Any) -> None:  # noqa: N805
+        try:
+            await ctx.external("out").append("begun")
+        finally:
+            ctx.log("tidied up")
+            await ctx.external("out").append("tidied up")
+
+    @mutation
+    def bump(ctx: Any) -> int:  # noqa: N805
+        row = ctx.db.query("counts").first()
+        if row is None:
+            ctx.db.insert("counts", {"n": 1})
+            return 1
+        ctx.db.patch(row["_id"], {"n": row["n"] + 1})
+        return int(row["n"]) + 1
+
+    @mutation
+    def bump_soon(ctx: Any) -> None:  # noqa: N805
+        ctx.scheduler.run_after(0, api.m.bump)
+
+    @mutation
+    def bump_later(ctx: Any) -> None:  # noqa: N805
+        ctx.scheduler.run_after(1_000, api.m.bump)
+
+    @action
+    async def bump_from_action(ctx: Any) -> str:  # noqa: N805
+        try:
+            return f"bumped to {await ctx.run_mutation(api.m.bump)}"
+        except FunctionError as error:
+            return f"caught {error}"
+
+    @action
+    async def schedule_from_action(ctx: Any) -> str:  # noqa: N805
+        try:
+            await ctx.scheduler.run_after(0, api.m.bump)
+        except FunctionError as error:
+            return f"caught {error}"
+        return "scheduled"
+
+    @query
+    def now(ctx: Any) -> float:  # noqa: N805
+        return float(ctx.now())
+
+    @query
+    def total(ctx: Any) -> int:  # noqa: N805
+        row = ctx.db.query("counts").first()
+        return 0 if row is None else int(row["n"])
+
+    @mutation
+    def stamp(ctx: Any) -> None:  # noqa: N805
+        ctx.db.insert("log", {"at": ctx.now()})
+
+    @mutation
+    def stamp_later(ctx: Any) -> None:  # noqa: N805
+        ctx.scheduler.run_after(100, api.m.stamp)
+
+    @action
+    async def times(ctx: Any) -> list[float]:  # noqa: N805
+        before = ctx.now()
+        await ctx.sleep(10)
+        return [before, ctx.now()]
+
+
+SCHEMA = define_schema({"log": define_table(v.any()), "counts": define_table({"n": v.number()})})
+APP = define_app({"m": M}, SCHEMA)
+
+
+def world_of(faults: Faults, *calls: str, kind: Any = "http", app: Any = APP) -> Scenario:
+    """Return a world in which clients call functions of the app side by side, each one of them."""
+
+    def body(world: World) -> None:
+        world.external("out")
+        for number, name in enumerate(calls, 1):
+            client = world.client(f"client{number}", kind=kind)
+            is_action = name in ("deliverNow", "careful", "tidy", "bumpFromAction", "scheduleFromAction", "times")
+            is_query = name in ("now", "total")
+            call = client.action if is_action else client.query if is_query else client.mutation
+            call(f"m:{name}")
+
+    return Scenario("faulty", app, body, (), Platform(), "", None, faults)
+
+
+def every_run(world: Scenario, level: int = 2) -> Iterator[Run]:
+    """Run a world in every order and with every fault; retries begin at once."""
+    explorer, last = Exhaustive(20_000, backoffs=False), None
+    while (choices := explorer.propose(last)) is not None:
+        last = Simulation(world, choices, level=level).run()
+        assert last.ending == "quiet"
+        yield last
+    assert explorer.exhausted
+
+
+def ends(world: Scenario, look: Callable[[Run], Any]) -> set[Any]:
+    """Return what `look` sees at the end of the runs of a world."""
+    return {look(result) for result in every_run(world)}
+
+
+def logged(result: Run) -> str:
+    return " ".join(row["what"] for row in result.view.documents("log"))
+
+
+def states(result: Run) -> str:
+    found = [row["state"] for row in result.view.scheduled_functions()]
+    return " ".join(f"{state['kind']}: {state['error']}" if "error" in state else state["kind"] for state in found)
+
+
+def answer(result: Run, at: int = 0) -> Any:
+    call = result.calls[at]
+    return call.result if call.error is None else call.error
+
+
+def count(result: Run) -> int:
+    rows = result.view.documents("counts")
+    return int(rows[0]["n"]) if rows else 0
+
+
+# ------------------------------------------------------------------------------------------------------------- crashes
+
+
+def test_a_scheduled_action_may_die_before_after_and_between_its_calls_and_never_runs_again() -> None:
+    """convex-semantics 3.3: at most once; the row becomes failed with a "transient error" message."""
+
+    def look(result: Run) -> Any:
+        return logged(result), result.view.external("out") == ["hello"], states(result)
+
+    failed = f"failed: {TRANSIENT}"
+    assert ends(world_of(Faults(crashes=1), "send"), look) == {
+        ("sent recorded", True, "success"),
+        ("sent", False, failed),  # before its first step
+        ("sent", True, failed),  # after the delivery was sent
+        ("sent recorded", True, failed),  # after the record was sent
+    }
+
+
+def test_what_a_dying_action_has_sent_may_happen_after_it_was_marked_failed() -> None:
+    def record_came_after_the_mark(result: Run) -> bool:
+        assert result.trace is not None
+        commits = [event.what for event in result.trace.events if type(event).__name__ == "Committed"]  # type: ignore[attr-defined]
+        return "m:record" in commits and commits.index("m:record") > commits.index("end m:deliver")
+
+    assert ends(world_of(Faults(crashes=1), "send"), record_came_after_the_mark) == {True, False}
+
+
+def test_a_dead_handler_does_nothing_any_more_not_even_finally() -> None:
+    def look(result: Run) -> Any:
+        assert result.trace is not None
+        return answer(result), tuple(result.view.external("out")), "tidied up" in story(result.trace)
+
+    assert ends(world_of(Faults(crashes=1), "tidy"), look) == {
+        (None, ("begun", "tidied up"), True),
+        (SYSTEM_ERROR, (), False),
+        (SYSTEM_ERROR, ("begun",), False),
+        (SYSTEM_ERROR, ("begun", "tidied up"), True),  # it died waiting for its last use
+    }
+
+
+@pytest.mark.parametrize(("kind", "error"), [("http", SYSTEM_ERROR), ("websocket", LOST)])
+def test_the_client_of_a_dead_action_is_told_and_nothing_is_sent_again(kind: str, error: str) -> None:
+    """convex-semantics 2: in-flight client actions are reported failed, never resent."""
+
+    def look(result: Run) -> Any:
+        return answer(result), tuple(result.view.external("out"))
+
+    assert ends(world_of(Faults(crashes=1), "deliverNow", kind=kind), look) == {
+        ("delivered", ("hello",)),
+        (error, ()),
+        (error, ("hello",)),
+    }
+
+
+def test_the_caller_of_a_dead_action_may_catch_it() -> None:
+    """convex-semantics 5.2: system errors are not catchable by the parent; in actions they are."""
+    seen = ends(world_of(Faults(crashes=1), "careful"), answer)
+    assert seen == {"delivered", f"caught {SYSTEM_ERROR}", SYSTEM_ERROR}
+
+
+def test_no_more_actions_die_than_the_budget_says() -> None:
+    for planned in range(3):
+        found = {
+            len(result.view.faults) for result in every_run(world_of(Faults(crashes=planned), "tidy", "deliverNow"))
+        }
+        assert found == set(range(planned + 1))
+
+
+# ------------------------------------------------------------------------------------------------------- system errors
+
+
+def test_a_mutation_that_meets_a_system_error_leaves_nothing() -> None:
+    """convex-semantics 2: only conflicts are retried."""
+    look = lambda result: (answer(result), count(result))  # noqa: E731
+    assert ends(world_of(Faults(system_errors=1), "bump"), look) == {(1, 1), (SYSTEM_ERROR, 0)}
+    assert ends(world_of(Faults(system_errors=1), "total"), answer) == {0, SYSTEM_ERROR}
+
+
+def test_an_action_may_catch_the_system_error_of_what_it_calls_or_schedules() -> None:
+    look = lambda result: (answer(result), count(result))  # noqa: E731
+    assert ends(world_of(Faults(system_errors=1), "bumpFromAction"), look) == {
+        ("bumped to 1", 1),
+        (f"caught {SYSTEM_ERROR}", 0),
+    }
+    assert ends(world_of(Faults(system_errors=1), "scheduleFromAction"), look) == {
+        ("scheduled", 1),
+        (f"caught {SYSTEM_ERROR}", 0),
+    }
+
+
+def test_a_scheduled_mutation_outlives_system_errors_and_happens_once() -> None:
+    """convex-semantics 3.3: it stays pending, and its time moves by a back-off; 3.2: scheduledTime does not."""
+    seen = ends(world_of(Faults(system_errors=2), "bumpSoon"), lambda result: (count(result), states(result)))
+    assert seen == {(1, "success"), (0, "")}  # the second: the error struck the client's own mutation
+
+
+def test_the_back_off_of_a_scheduled_function_doubles_from_500_ms() -> None:
+    """convex-semantics 3.3: nextTs = now + jitter * min(500 ms * 2^n, 2 h), the jitter one of 8 equal fractions."""
+
+    class Worst:
+        """The longest wait, and a system error in every run of the function, but not where it is put back."""
+
+        asked = 0
+
+        def choose(self, kind: str, options: Any) -> int:
+            if kind == "fault" and "+" in options[0].activity:
+                self.asked += 1
+                return self.asked % 2
+            return len(options) - 1 if kind == "backoff" else 0
+
+    result = Simulation(world_of(Faults(system_errors=3), "bumpSoon"), Worst()).run()
+    assert result.now == 437 + 875 + 1_750  # seven eighths of 500, 1,000 and 2,000, from whole ms
+    assert (count(result), states(result)) == (1, "success")
+    assert result.view.scheduled_functions()[0]["scheduledTime"] == 0
+
+
+def test_an_action_that_could_not_be_started_is_started_later() -> None:
+    """convex-semantics 3.3: an error committing pending to inProgress reschedules; the action has not run."""
+    look = lambda result: (logged(result), tuple(result.view.external("out")), states(result))  # noqa: E731
+    assert ends(world_of(Faults(system_errors=1), "send"), look) == {
+        ("", (), ""),
+        ("sent recorded", ("hello",), "success"),
+        ("sent", ("hello",), f"failed: {SYSTEM_ERROR}"),  # the record met it, and the action did not catch that
+    }
+
+
+def test_a_function_that_was_canceled_while_it_waits_for_its_next_try_never_runs() -> None:
+    @mutation
+    def cancel_all(ctx: Any) -> None:
+        for row in ctx.db.system.query("_scheduled_functions"):
+            ctx.scheduler.cancel(row["_id"])
+
+    app = define_app({"m": M, "n": {"cancel_all": cancel_all}}, SCHEMA)
+
+    def body(world: World) -> None:
+        world.client("alice").mutation(api.m.bump_soon)
+        world.client("bob").wait(100)
+        world.client("bob").mutation(api.n.cancel_all)
+
+    class Once:
+        def choose(self, kind: str, options: Any) -> int:
+            return int(kind == "fault" and "+" in options[0].activity) or (7 if kind == "backoff" else 0)
+
+    faulty = Scenario("faulty", app, body, (), Platform(), "", None, Faults(system_errors=1))
+    result = Simulation(faulty, Once()).run()
+    assert (count(result), states(result), len(result.view.faults)) == (0, "canceled", 1)
+
+
+# ------------------------------------------------------------------------------------------------------------ restarts
+
+
+def test_a_restart_loses_what_is_not_committed_and_nothing_else() -> None:
+    """What was committed and not answered has happened; the client cannot know."""
+    look = lambda result: (answer(result), count(result))  # noqa: E731
+    assert ends(world_of(Faults(restarts=1), "bump"), look) == {(1, 1), (LOST, 0), (LOST, 1)}
+
+
+def test_scheduled_mutations_run_exactly_once_across_restarts() -> None:
+    """convex-semantics 3.3."""
+    seen = ends(world_of(Faults(restarts=2), "bumpSoon"), lambda result: (count(result), states(result)))
+    assert seen == {(1, "success"), (0, "")}
+
+
+def test_scheduled_actions_run_at_most_once_across_restarts() -> None:
+    """convex-semantics 3.3: if the process dies while it is inProgress, the row is failed at the next pick-up."""
+
+    def look(result: Run) -> Any:
+        return logged(result), len(result.view.external("out")), states(result)
+
+    failed = f"failed: {TRANSIENT}"
+    assert ends(world_of(Faults(restarts=1), "send"), look) == {
+        ("", 0, ""),
+        ("sent recorded", 1, "success"),
+        ("sent", 0, failed),
+        ("sent", 1, failed),
+        ("sent recorded", 1, failed),
+    }
+
+
+def test_what_waits_for_its_time_still_runs_at_it_after_a_restart() -> None:
+    for result in every_run(world_of(Faults(restarts=1), "bumpLater", "total")):
+        rows = result.view.scheduled_functions()
+        assert [row["completedTime"] for row in rows] == [1_000] * len(rows)
+        assert count(result) == len(rows)
+
+
+def test_both_sends_of_a_lost_mutation_never_both_happen() -> None:
+    """convex-semantics 1.3 and 2: two websocket clients' increments are two, whatever is lost on the way."""
+    for faults in (Faults(restarts=1), Faults(disconnects=2), Faults(system_errors=1)):
+        seen = ends(world_of(faults, "bump", "bump", kind="websocket"), lambda result: (count(result), answer(result)))
+        assert seen == {(2, 1), (2, 2)}
+
+
+def test_http_clients_are_told_and_do_not_know() -> None:
+    look = lambda result: (answer(result), count(result))  # noqa: E731
+    assert ends(world_of(Faults(disconnects=1), "bump"), look) == {(1, 1), (LOST, 0), (LOST, 1)}
+
+
+def test_ids_of_a_run_that_was_lost_are_not_given_out_again() -> None:
+    @internal_mutation
+    def tell(ctx: Any) -> None:
+        ctx.external("out").append(ctx.db.insert("log", {}))
+
+    @mutation
+    def begin(ctx: Any) -> None:
+        ctx.scheduler.run_after(0, internal.n.tell)
+
+    app = define_app({"n": {"tell": tell, "begin": begin}}, SCHEMA)
+
+    def body(world: World) -> None:
+        world.external("out")
+        world.client("alice").mutation(api.n.begin)
+
+    for faults in (Faults(restarts=2), Faults(system_errors=2)):
+        for result in every_run(Scenario("faulty", app, body, (), Platform(), "", None, faults)):
+            told = result.view.external("out")
+            assert len(set(told)) == len(told)
+
+
+def cron_app(function: Any) -> Any:
+    crons = cron_schedule()
+    crons.interval("tick", {"minutes": 1}, function)
+    return define_app({"m": M}, SCHEMA, crons=crons)
+
+
+@pytest.mark.parametrize("faults", [Faults(restarts=1), Faults(system_errors=1)])
+def test_a_mutation_of_a_cron_runs_once_for_each_moment_whatever_happens(faults: Faults) -> None:
+    """convex-semantics 4: system errors retry the same run for ever; run, log and next time commit together."""
+    app = cron_app(internal.m.record)
+    world = Scenario("faulty", app, lambda _: None, (), Platform(), "", 130_000, faults)
+    for result in every_run(world):
+        assert len(result.view.documents("log")) == 3
+        assert [entry["dueMs"] for entry in result.view.documents("_cron_jobs")[0]["log"]] == [0, 60_000, 120_000]
+
+
+@pytest.mark.parametrize("faults", [Faults(restarts=1), Faults(crashes=1)])
+def test_an_action_of_a_cron_runs_at_most_once_and_the_cron_goes_on(faults: Faults) -> None:
+    """convex-semantics 4: actions at most once as in section 3; the schedule advances."""
+    app = cron_app(internal.m.deliver)
+
+    def body(world: World) -> None:
+        world.external("out")
+
+    delivered = set()
+    for result in every_run(Scenario("faulty", app, body, (), Platform(), "", 70_000, faults)):
+        log = result.view.documents("_cron_jobs")[0]["log"]
+        assert [entry["dueMs"] for entry in log] == [0, 60_000]
+        failed = [entry["status"] for entry in log if entry["status"]["kind"] == "err"]
+        assert failed in ([], [{"error": TRANSIENT, "kind": "err"}])
+        delivered.add((len(result.view.external("out")), len(failed)))
+    assert delivered == {(2, 0), (2, 1), (1, 1)}
+
+
+# -------------------------------------------------------------------------------------------------- websocket clients
+
+
+def test_a_websocket_client_outlives_the_end_of_its_retries() -> None:
+    """convex-semantics 2: after exhaustion the socket closes and the client resends; over HTTP it is an error."""
+    losing = ", ".join(
+        f"client1.1 begin, client2.{time} begin, client2.{time} commit, client1.1 commit" for time in range(1, 6)
+    )
+    for kind, is_told, bumps in (("http", True, 5), ("websocket", False, 6)):
+
+        def body(world: World, kind: Any = kind) -> None:
+            world.client("client1", kind=kind).mutation(api.m.bump)
+            for _ in range(5):
+                world.client("client2").mutation(api.m.bump)
+
+        result = run(APP, body, losing)
+        assert (result.calls[0].error is not None, count(result)) == (is_told, bumps)
+
+
+def test_mutations_of_a_websocket_client_run_in_order_and_its_actions_beside_them() -> None:
+    """convex-semantics 2: buffered(1) for mutations; actions from a client run in parallel."""
+
+    def body(world: World) -> None:
+        world.external("out")
+        alice = world.client("alice", kind="websocket")
+        alice.action(api.m.tidy)
+        alice.mutation(api.m.bump)
+        alice.mutation(api.m.bump)
+
+    found = set()
+    for result in every_run(Scenario("parallel", APP, body, (), Platform(), "")):
+        assert [call.result for call in result.calls] == [None, 1, 2]
+        assert result.trace is not None
+        found.add(
+            tuple(
+                event.what if type(event).__name__ == "Committed" else event.effect.value  # type: ignore[attr-defined]
+                for event in result.trace.events
+                if type(event).__name__ == "Committed" or hasattr(getattr(event, "effect", None), "use")
+            )
+        )
+    assert len(found) == 6  # two uses, in order, among two commits, in order
+
+
+def test_when_its_socket_closes_an_action_in_flight_is_reported_lost() -> None:
+    """convex-semantics 2: on reconnect in-flight client actions are reported failed; mutations are resent."""
+
+    def body(world: World) -> None:
+        world.external("out")
+        alice = world.client("alice", kind="websocket")
+        alice.action(api.m.tidy)
+        alice.mutation(api.m.bump)
+
+    faulty = Scenario("socket", APP, body, (), Platform(), "", None, Faults(system_errors=1))
+    seen = set()
+    for result in every_run(faulty):
+        assert answer(result, 1) == 1
+        assert count(result) == 1
+        assert result.view.external("out") == ["begun", "tidied up"]
+        seen.add((answer(result), len(result.view.faults)))
+    assert seen == {(None, 0), (None, 1), (LOST, 1)}  # without a fault, after its answer, or before it
+
+
+def test_the_waits_of_a_reconnecting_client_double_from_one_second_give_or_take_half() -> None:
+    class Lost:
+        def __init__(self, step: int) -> None:
+            self.step = step
+
+        def choose(self, kind: str, options: Any) -> int:
+            return 1 if kind == "fault" else self.step if kind == "backoff" else 0
+
+    world = world_of(Faults(disconnects=6), "bump", kind="websocket")
+    waits = [1_000, 2_000, 4_000, 8_000, 16_000, 16_000]
+    assert Simulation(world, Lost(0)).run().now == sum(waits) * 0.5
+    assert Simulation(world, Lost(7)).run().now == sum(waits) * (0.5 + 7 / 8)
+
+
+# -------------------------------------------------------------------------------------------------------------- clocks
+
+
+def test_an_execution_may_go_by_a_wrong_clock() -> None:
+    """convex-semantics 1.4, properties.md 1: Date.now() comes from the node that runs it."""
+    world = world_of(Faults(skewed=1, skews_ms=(5_000, -300)), "now")
+    late = Scenario("late", APP, world.body, (), Platform(start_ms=1_000), "", None, world.faults)
+    assert ends(late, answer) == {1_000, 6_000, 700}
+    assert ends(world, answer) == {0, 5_000}  # there is no time before the epoch
+
+
+def test_run_after_turns_a_delay_into_a_moment_by_the_callers_clock() -> None:
+    """properties.md 1; convex-semantics 3.1: the target is the caller's now plus the delay."""
+
+    def look(result: Run) -> Any:
+        row = result.view.scheduled_functions()[0]
+        return row["scheduledTime"], result.now, next(own["at"] for own in result.view.documents("log"))
+
+    world = world_of(Faults(skewed=1, skews_ms=[5_000]), "stampLater")
+    assert ends(world, look) == {
+        (100, 100, 100),
+        (5_100, 5_100, 5_100),  # scheduled by a fast clock: it runs late
+        (100, 100, 5_100),  # run by one: it thinks that it does
+    }
+
+
+def test_an_actions_clock_is_live_and_stays_wrong() -> None:
+    seen = ends(world_of(Faults(skewed=1, skews_ms=[5_000]), "times"), lambda result: tuple(answer(result)))
+    assert seen == {(0, 10), (5_000, 5_010)}
+
+
+def test_a_retry_may_run_on_another_node() -> None:
+    """convex-semantics 1.4: each retry samples the time anew."""
+    world = world_of(Faults(skewed=1, skews_ms=[5_000]), "bump", "bump")
+    skewed_attempts = set()
+    for result in every_run(world):
+        assert count(result) == 2
+        assert result.trace is not None
+        attempts = 0
+        for event in result.trace.events:
+            attempts = getattr(event, "attempt", attempts)
+            if isinstance(event, Faulted):
+                skewed_attempts.add(attempts)
+    assert skewed_attempts == {1, 2}
+
+
+# --------------------------------------------------------------------------------------------- faults are choices
+
+
+@eventually
+def what_was_sent_is_recorded(view: Any) -> None:
+    """Every message that was sent is recorded."""
+    log = [row["what"] for row in view.documents("log")]
+    assert log.count("sent") == log.count("recorded"), f"the log says {log}"
+
+
+def test_a_fault_is_found_shrunk_told_and_replayed() -> None:
+    @scenario(app=APP, invariants=[what_was_sent_is_recorded], faults=Faults(crashes=1, restarts=1, system_errors=1))
+    def sent_is_recorded(world: World) -> None:
+        """Send once."""
+        world.external("out")
+        world.client("alice").mutation(api.m.send)
+        world.client("bob").mutation(api.m.bump)
+
+    report = check(sent_is_recorded, RandomWalk(500))
+    assert report.finding is not None
+    assert report.finding.choices_after == 1
+    assert [fault.fault for fault in report.finding.run.view.faults] in (["crash"], ["restart"], ["system error"])
+    assert "FAULT" in report.story()
+    again = replay([sent_is_recorded], report.finding.replay)
+    assert [broken.message for broken in again.violations] == ["the log says ['sent']"]
+    assert "faults: at most 1 crash, 1 restart, 1 system error" in str(report)
+    assert check(sent_is_recorded.variant("no_faults", faults=Faults()), RandomWalk(50)).holds
+
+
+def test_the_simplest_run_is_one_without_faults() -> None:
+    everything = Faults(crashes=2, restarts=2, system_errors=2, disconnects=2, skewed=2, skews_ms=[1])
+    result = Simulation(world_of(everything, "send", "bump", "careful")).run()
+    assert result.view.faults == []
+    assert not any(result.indexes)
+
+
+def test_runs_with_faults_are_their_choices() -> None:
+    everything = Faults(crashes=2, restarts=2, system_errors=2, disconnects=2, skewed=2, skews_ms=[700, -1])
+    world = world_of(everything, "send", "bump", "careful", "bumpSoon", kind="websocket")
+    struck: set[str] = set()
+    for seed in range(40):
+        first = Simulation(world, RandomChoices(seed)).run()
+        second = Simulation(world, ListedChoices(first.indexes)).run()
+        assert first.trace is not None
+        assert second.trace is not None
+        assert json_lines(first.trace) == json_lines(second.trace)
+        struck.update(fault.fault for fault in first.view.faults)
+    assert struck == {"crash", "restart", "system error", "disconnect", "skew"}
+
+
+def test_a_budget_is_asked_for_only_while_it_lasts() -> None:
+    asked: list[list[str]] = []
+
+    class Yes:
+        def choose(self, kind: str, options: Any) -> int:
+            assert kind == "fault"
+            asked.append([option.phase for option in options])
+            return len(options) - 1
+
+    struck: list[Struck] = []
+    faults = FaultChoices(Faults(crashes=2, disconnects=1), ChoiceRecord(Yes()).choose, struck)
+    assert [faults.strikes("crash", "alice.1") for _ in range(4)] == [1, 1, 0, 0]
+    assert faults.strikes("restart", "alice.1") == 0
+    assert faults.strikes("disconnect", "bob.1", "request lost", "answer lost") == 2
+    assert not faults.may("crash")
+    assert asked == [["no crash", "crash"]] * 2 + [["no disconnect", "request lost", "answer lost"]]
+    assert struck == [
+        Struck("crash", "crash", "alice.1"),
+        Struck("crash", "crash", "alice.1"),
+        Struck("disconnect", "answer lost", "bob.1"),
+    ]
+
+
+def test_random_runs_differ_in_how_much_goes_wrong() -> None:
+    """A fault at the hundredth place is found, and so is one at the first."""
+    places = []
+    for seed in range(400):
+        choices = RandomChoices(seed)
+        drawn = [choices.choose("fault", [None, None, None]) for _ in range(200)]  # type: ignore[list-item] # unseen
+        assert set(drawn) <= {0, 1, 2}
+        places.append(next((at for at, way in enumerate(drawn) if way), 200))
+    assert sum(place < 3 for place in places) > 40
+    assert sum(place > 60 for place in places) > 20
+
+
+def test_the_path_of_a_run_after_a_fault() -> None:
+    assert run_anew("alice.2+1") == "alice.2+1r1"
+    assert run_anew("alice.2+1r1") == "alice.2+1r2"
+    assert run_anew("r9.1r9") == "r9.1r10"
+    assert root_of("alice.2+1r1") == "alice.2+1r1"
+    assert root_of("alice.2r3.1") == "alice"
+
+
+# ----------------------------------------------------------------------------------------------------- wrong input
+
+
+@pytest.mark.parametrize(
+    ("plan", "named"),
+    [
+        ({"crashes": -1}, "crashes=-1"),
+        ({"restarts": True}, "restarts=True"),
+        ({"system_errors": 1.0}, "system_errors=1.0"),
+        ({"skewed": 1}, "skewed=1, skews_ms=[]"),
+        ({"skews_ms": [5]}, "skewed=0, skews_ms=[5]"),
+        ({"skewed": 1, "skews_ms": [0]}, "holds 0"),
+        ({"skewed": 1, "skews_ms": [float("nan")]}, "holds nan"),
+        ({"skewed": 1, "skews_ms": 5}, "skews_ms=5"),
+    ],
+)
+def test_a_wrong_plan_is_refused(plan: dict[str, Any], named: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Faults(**plan)
+    assert named in str(refused.value)
+    assert refused.value.next_step
+
+
+def test_what_is_no_plan_is_refused() -> None:
+    with pytest.raises(UsageError, match="is no plan of faults"):
+        scenario(app=APP, faults="crash")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="is no plan of faults"):
+        world_of(Faults()).variant("other", faults=1)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="on threads nothing is chosen"):
+        Simulation(world_of(Faults(crashes=1), "bump"), mode="threads")
+    with pytest.raises(UsageError, match="'carrier pigeon' is no kind of client"):
+        World().client("alice", kind="carrier pigeon")  # type: ignore[arg-type]
+    world = World()
+    world.client("alice", kind="websocket")
+    assert world.client("alice").kind == "websocket"
+    with pytest.raises(UsageError, match="is a websocket client already"):
+        world.client("alice", kind="http")
+
+
+def test_a_plan_says_what_it_allows() -> None:
+    assert str(Faults()) == "none"
+    assert not Faults()
+    assert str(Faults(crashes=1, system_errors=2)) == "at most 1 crash, 2 system errors"
