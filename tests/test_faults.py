@@ -770,8 +770,10 @@ def test_runs_with_faults_are_their_choices() -> None:
         (Faults(skewed=9, skews_ms=[1]), "client1.1 client1.1+1 client1.1+1.2"),  # what runs user code
         (
             Faults(restarts=9),  # each begin and each commit of four transactions, and the use of the outside
-            "client1.1 client1.1 client1.1+1 client1.1+1 client1.1+1.1 client1.1+1.2 client1.1+1.2 "
-            "client1.1+1 client1.1+1",
+            (
+                "client1.1 client1.1 client1.1+1 client1.1+1 client1.1+1.1 client1.1+1.2 client1.1+1.2 "
+                "client1.1+1 client1.1+1"
+            ),
         ),
     ],
     ids=str,
