@@ -43,7 +43,7 @@ from convexsim import (
 from convexsim.choices import ChoiceRecord, ListedChoices, RandomChoices, root_of, run_anew
 from convexsim.faults import FaultChoices, Struck
 from convexsim.trace.event import Faulted, json_lines
-from tests.support import run
+from tests.support import Plan, run
 
 LOST = "Connection lost while the call was in flight."
 SYSTEM_ERROR = "Your request couldn't be completed. Try again later."
@@ -255,6 +255,36 @@ def test_the_caller_of_a_dead_action_may_catch_it() -> None:
     assert seen == {"delivered", f"caught {SYSTEM_ERROR}", SYSTEM_ERROR}
 
 
+def test_what_a_dead_action_would_have_done_before_its_next_await_is_not_done() -> None:
+    @action
+    async def hasty(ctx: Any) -> None:
+        first = ctx.external("out").append(1)
+        ctx.log("sent the first")
+        second = ctx.external("out").append(2)
+        await first
+        await second
+
+    def body(world: World) -> None:
+        world.external("out")
+        world.client("alice").action(api.n.hasty)
+
+    def look(result: Run) -> Any:
+        assert result.trace is not None
+        return (
+            tuple(sorted(result.view.external("out"))),
+            "sent the first" in story(result.trace),
+            answer(result) is None,
+        )
+
+    app = define_app({"n": {"hasty": hasty}}, SCHEMA)
+    assert ends(Scenario("faulty", app, body, (), Platform(), "", None, Faults(crashes=1)), look) == {
+        ((1, 2), True, True),
+        ((), False, False),
+        ((1,), False, False),
+        ((1, 2), True, False),
+    }
+
+
 def test_no_more_actions_die_than_the_budget_says() -> None:
     for planned in range(3):
         found = {
@@ -343,6 +373,25 @@ def test_a_function_that_was_canceled_while_it_waits_for_its_next_try_never_runs
     assert (count(result), states(result), len(result.view.faults)) == (0, "canceled", 1)
 
 
+def test_recording_how_an_action_ended_is_tried_for_ever() -> None:
+    """convex-semantics 3.3: retrying that final commit until it lands; its back-off begins at 500 ms as well."""
+
+    class AtTheEnd:
+        """The longest wait, and a system error as soon as the record has been written."""
+
+        asked = 0
+
+        def choose(self, kind: str, options: Any) -> int:
+            if kind == "fault" and options[0].activity == "client1.1+1":
+                self.asked += 1
+                return int(self.asked > 1)  # not in the transaction that starts it
+            return len(options) - 1 if kind == "backoff" else 0
+
+    result = Simulation(world_of(Faults(system_errors=3), "send"), AtTheEnd()).run()
+    assert (states(result), len(result.view.external("out"))) == ("success", 1)
+    assert result.now == (500 + 1_000 + 2_000) * 7 / 8
+
+
 # ------------------------------------------------------------------------------------------------------------ restarts
 
 
@@ -374,6 +423,57 @@ def test_scheduled_actions_run_at_most_once_across_restarts() -> None:
     }
 
 
+def test_the_outside_is_reached_or_not_as_the_restart_says() -> None:
+    reached = {
+        (result.view.faults[0].how, tuple(result.view.external("out")))
+        for result in every_run(world_of(Faults(restarts=1), "deliverNow"))
+        if result.view.faults
+    }
+    assert reached == {("restart before", ()), ("restart after", ("hello",))}
+
+
+def test_nothing_that_died_acts_afterwards() -> None:
+    """No commit, no `finally`, no timer: what a client sees after the restart stays so, and nothing is waited for."""
+    seen: list[tuple[int, int]] = []
+
+    @action
+    async def sleepy(ctx: Any) -> None:
+        try:
+            await ctx.external("out").append("asleep")
+            await ctx.sleep(60_000)
+        finally:
+            ctx.log("woken up")
+
+    async def script(session: Any) -> None:
+        try:
+            await session.mutation(api.m.bump)
+        except FunctionError:
+            seen.append((await session.query(api.m.total), await session.query(api.m.total)))
+
+    def body(world: World) -> None:
+        world.external("out")
+        world.client("alice").run(script)
+        world.client("bob").action(api.n.sleepy)
+
+    app = define_app({"m": M, "n": {"sleepy": sleepy}}, SCHEMA)
+    for result in every_run(Scenario("faulty", app, body, (), Platform(), "", None, Faults(restarts=1))):
+        assert result.trace is not None
+        lost = result.calls[0].error == LOST if result.calls[0].activity.startswith("bob") else None
+        lost = next(call.error == LOST for call in result.calls if call.activity == "bob.1")
+        assert ("woken up" in story(result.trace)) != lost
+        assert result.now == (0 if lost else 60_000)
+    assert {first == second for first, second in seen} == {True}
+    assert {first for first, _ in seen} == {0, 1}
+
+
+def test_a_dead_transaction_does_not_even_begin() -> None:
+    for result in every_run(world_of(Faults(restarts=1), "bump")):
+        assert result.trace is not None
+        names = [type(event).__name__ for event in result.trace.events if type(event).__name__ != "Stepped"]
+        if "Faulted" in names and "Committed" not in names:
+            assert names == ["Called", "Faulted", "Ended"]
+
+
 def test_what_waits_for_its_time_still_runs_at_it_after_a_restart() -> None:
     for result in every_run(world_of(Faults(restarts=1), "bumpLater", "total")):
         rows = result.view.scheduled_functions()
@@ -394,24 +494,28 @@ def test_http_clients_are_told_and_do_not_know() -> None:
 
 
 def test_ids_of_a_run_that_was_lost_are_not_given_out_again() -> None:
-    @internal_mutation
+    @mutation
     def tell(ctx: Any) -> None:
         ctx.external("out").append(ctx.db.insert("log", {}))
 
     @mutation
     def begin(ctx: Any) -> None:
-        ctx.scheduler.run_after(0, internal.n.tell)
+        ctx.scheduler.run_after(0, api.n.tell)
 
     app = define_app({"n": {"tell": tell, "begin": begin}}, SCHEMA)
 
     def body(world: World) -> None:
         world.external("out")
         world.client("alice").mutation(api.n.begin)
+        world.client("bob", kind="websocket").mutation(api.n.tell)
 
-    for faults in (Faults(restarts=2), Faults(system_errors=2)):
+    most = 0
+    for faults in (Faults(restarts=1), Faults(system_errors=1), Faults(disconnects=1)):
         for result in every_run(Scenario("faulty", app, body, (), Platform(), "", None, faults)):
             told = result.view.external("out")
             assert len(set(told)) == len(told)
+            most = max(most, len(told))
+    assert most == 3  # two, and one that was lost
 
 
 def cron_app(function: Any) -> Any:
@@ -424,8 +528,12 @@ def cron_app(function: Any) -> Any:
 def test_a_mutation_of_a_cron_runs_once_for_each_moment_whatever_happens(faults: Faults) -> None:
     """convex-semantics 4: system errors retry the same run for ever; run, log and next time commit together."""
     app = cron_app(internal.m.record)
-    world = Scenario("faulty", app, lambda _: None, (), Platform(), "", 130_000, faults)
-    for result in every_run(world):
+
+    def body(world: World) -> None:  # somebody to be struck while no run of the cron is at work
+        world.client("alice").wait(30_000)
+        world.client("alice").query(api.m.total)
+
+    for result in every_run(Scenario("faulty", app, body, (), Platform(), "", 130_000, faults)):
         assert len(result.view.documents("log")) == 3
         assert [entry["dueMs"] for entry in result.view.documents("_cron_jobs")[0]["log"]] == [0, 60_000, 120_000]
 
@@ -524,6 +632,39 @@ def test_the_waits_of_a_reconnecting_client_double_from_one_second_give_or_take_
     assert Simulation(world, Lost(7)).run().now == sum(waits) * (0.5 + 7 / 8)
 
 
+def test_every_mutation_that_is_answered_lets_the_waits_begin_anew() -> None:
+    class FirstTries:
+        def choose(self, kind: str, options: Any) -> int:
+            return int(kind == "fault" and "r" not in options[0].activity)
+
+    def body(world: World) -> None:
+        for _ in range(3):
+            world.client("x", kind="websocket").mutation(api.m.bump)
+
+    result = Simulation(Scenario("s", APP, body, (), Platform(), "", None, Faults(disconnects=3)), FirstTries()).run()
+    assert (result.now, count(result)) == (3 * 500, 3)
+
+
+def test_an_action_that_throws_a_conflicts_error_has_simply_thrown() -> None:
+    """convex-semantics 2: inside an action exhaustion is an ordinary error; only a mutation's closes the socket."""
+    losing = ", ".join(
+        f"client1.1.1 begin, client2.{time} begin, client2.{time} commit, client1.1.1 commit" for time in range(1, 6)
+    )
+
+    @action
+    async def once(ctx: Any) -> None:
+        await ctx.run_mutation(api.m.bump)
+
+    def body(world: World) -> None:
+        world.client("client1", kind="websocket").action(api.n.once)
+        for _ in range(5):
+            world.client("client2").mutation(api.m.bump)
+
+    result = run(define_app({"m": M, "n": {"once": once}}, SCHEMA), body, losing)
+    assert "gave up" in str(result.calls[0].error)
+    assert count(result) == 5
+
+
 # -------------------------------------------------------------------------------------------------------------- clocks
 
 
@@ -620,6 +761,42 @@ def test_runs_with_faults_are_their_choices() -> None:
     assert struck == {"crash", "restart", "system error", "disconnect", "skew"}
 
 
+@pytest.mark.parametrize(
+    ("faults", "asked"),
+    [
+        (Faults(crashes=9), "client1.1+1 client1.1+1 client1.1+1"),  # before the first step, after each of two sends
+        (Faults(system_errors=9), "client1.1 client1.1+1 client1.1+1.2 client1.1+1"),  # each transaction once
+        (Faults(disconnects=9), "client1.1"),
+        (Faults(skewed=9, skews_ms=[1]), "client1.1 client1.1+1 client1.1+1.2"),  # what runs user code
+        (
+            Faults(restarts=9),  # each begin and each commit of four transactions, and the use of the outside
+            (
+                "client1.1 client1.1 client1.1+1 client1.1+1 client1.1+1.1 client1.1+1.2 client1.1+1.2 "
+                "client1.1+1 client1.1+1"
+            ),
+        ),
+    ],
+    ids=str,
+)
+def test_where_each_fault_may_strike(faults: Faults, asked: str) -> None:
+    result = Simulation(world_of(faults, "send")).run()
+    assert " ".join(taken.activity for taken in result.record.labelled() if taken.kind == "fault") == asked
+
+
+def test_a_commit_that_lost_is_no_place_for_a_restart() -> None:
+    class Calm(Plan):
+        def choose(self, kind: Any, options: Any) -> int:
+            return 0 if kind == "fault" else super().choose(kind, options)
+
+    plan = Calm(
+        "client1.1 begin, client2.1 begin, client1.1 commit, client2.1 commit, client2.1 begin, client2.1 commit"
+    )
+    result = Simulation(world_of(Faults(restarts=9), "bump", "bump"), plan).run()
+    plan.check(result)
+    asked = [taken for taken in result.record.labelled() if taken.kind == "fault"]
+    assert len(asked) == 3 + 2  # three begins, two commits that landed
+
+
 def test_a_budget_is_asked_for_only_while_it_lasts() -> None:
     asked: list[list[str]] = []
 
@@ -646,11 +823,14 @@ def test_a_budget_is_asked_for_only_while_it_lasts() -> None:
 def test_random_runs_differ_in_how_much_goes_wrong() -> None:
     """A fault at the hundredth place is found, and so is one at the first."""
     places = []
+    ways: set[int] = set()
     for seed in range(400):
         choices = RandomChoices(seed)
         drawn = [choices.choose("fault", [None, None, None]) for _ in range(200)]  # type: ignore[list-item] # unseen
         assert set(drawn) <= {0, 1, 2}
+        ways |= set(drawn)
         places.append(next((at for at, way in enumerate(drawn) if way), 200))
+    assert ways == {0, 1, 2}
     assert sum(place < 3 for place in places) > 40
     assert sum(place > 60 for place in places) > 20
 

@@ -154,17 +154,11 @@ class ActionFrame:
 
     def sleep(self, delay_ms: float) -> Awaitable[None]:
         """Wait in virtual time."""
-        asleep = self._stage.sleep(0 if self.crashed else delay_ms)
-        self._may_die()
-        return asleep
+        return self._stage.sleep(0 if self.crashed else delay_ms)
 
     def bury(self, handler: Coroutine[Any, Any, Any]) -> None:
         """Keep the handler of a dead action where it stands."""
         self._stage.bury(handler)
-
-    def _may_die(self) -> None:
-        if self.may_crash and not self.crashed:
-            self.crashed = bool(strikes(self._stage, "crash", self._activity))
 
     def _send(self, message: Callable[[str], Any]) -> Answer[Any]:
         stage = self._stage
@@ -177,7 +171,7 @@ class ActionFrame:
             return Answer(stage.sleep(0), built)  # what could not be sent fails at its await, like anything else
         receiver = stage.outside if type(built.value) is UseExternal else stage.runner()
         answer = Answer[Any](receiver.ask(built.value, block=False))
-        self._may_die()
+        self.crashed = bool(strikes(stage, "crash", self._activity))
         return answer
 
     def _resolve(self, name: Reference | str) -> Target:

@@ -55,14 +55,15 @@ class Connection:
         """Send a call once; its request or its answer may get lost on the way, or the backend may die."""
         stage, activity = self._stage, message.activity
         way = strikes(stage, "disconnect", activity, "request lost", "answer lost")
-        if way == _REQUEST_LOST:
-            return CONNECTION_LOST
-        answer = stage.runner().ask(message, block=False)
-        if way:
-            return CONNECTION_LOST
-        stage.in_flight[activity] = answer
-        outcome: Outcome = await answer
-        stage.in_flight.pop(activity, None)
+        outcome: Outcome = CONNECTION_LOST
+        if way != _REQUEST_LOST:
+            answer = stage.runner().ask(message, block=False)
+            if not way:
+                stage.in_flight[activity] = answer
+                outcome = await answer
+                stage.in_flight.pop(activity, None)
+        if outcome is CONNECTION_LOST:
+            note(stage, event.Ended, activity, message.target.label, outcome)
         return outcome
 
 
@@ -87,7 +88,7 @@ class WebsocketConnection(Connection):
         """Call a function; all but actions as often as it takes to be answered."""
         if target.definition.kind == "action":
             return await self._on_socket(Invoke(activity, target, args, "client"))
-        request = SessionRequest(self.client, activity)
+        request = SessionRequest(self.client, activity.removeprefix(f"{self.client}."))
         path = activity
         while True:
             outcome = await self._on_socket(Invoke(path, target, args, "client", request=request))
