@@ -94,6 +94,8 @@ class View:
 
         """
         found = self._table(table, component)
+        if found is None:
+            return []
         index = found.indexes["by_creation_time"]
         rows = self._transaction.scan(found, index, b"", b"\xff")
         return [thaw(shown(row)) for row in rows]
@@ -133,13 +135,17 @@ class View:
         """What has gone wrong so far, in order, of what the scenario allows to go wrong."""
         return list(self._environment.struck)
 
-    def _table(self, name: str, component: str) -> Table:
+    def _table(self, name: str, component: str) -> Table | None:
+        """Return a table; None for one that may come into being and has not."""
         components = self._environment.catalog.components
         if component not in components:
             msg = f"There is no component {component!r} in this world."
             raise UsageError(msg, next_step=did_you_mean(component, components))
-        tables = components[component].tables
+        mounted = components[component]
+        tables = {**mounted.tables, **self._transaction.components[component].named}
         if name not in tables:
+            if not (mounted.is_strict or name.startswith("_")):
+                return None
             msg = f"The component {component or 'app'!r} has no table {name!r}."
             raise UsageError(msg, next_step=did_you_mean(name, tables))
         return tables[name]

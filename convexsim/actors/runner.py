@@ -102,7 +102,8 @@ class Runner(RuntimeActor):
         """
         stage = self.stage
         limits = stage.environment.platform.limits
-        checked = outcome_of(lambda: checked_args(target, args, limits))
+        tables = stage.database.snapshot.components[target.mounted.path]  # as of now: an action has no snapshot
+        checked = outcome_of(lambda: checked_args(target, args, limits, tables))
         if isinstance(checked, Threw):
             return checked
         if strikes(stage, "crash", activity):
@@ -121,7 +122,8 @@ class Runner(RuntimeActor):
             return SYSTEM_ERROR
         if isinstance(outcome, Threw):
             return outcome
-        return outcome_of(lambda: checked_result(target, outcome.value, limits))
+        tables = stage.database.snapshot.components[target.mounted.path]
+        return outcome_of(lambda: checked_result(target, outcome.value, limits, tables))
 
     # What actions ask for besides calls: each a transaction of its own
 

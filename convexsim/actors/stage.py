@@ -37,7 +37,7 @@ class Stage(Protocol):
 
     Attributes:
         environment: the catalog, the platform's parameters and the outside objects.
-        database: the committed state; only the committer touches it.
+        database: the committed state; only the committer changes it.
         trace: where events go; None while nobody looks.
         faults: who says whether something goes wrong.
         in_flight: the answers that clients wait for, by activity; a dead node never gives them.

@@ -2,7 +2,8 @@
 
 The rule (convex-semantics 0): a transaction conflicts if any key, old or new, of a document that somebody committed
 after its begin lies in an interval that it read on that same index. There is no separate write-write rule, because
-every write reads its document by id first. A transaction that writes nothing is never judged.
+every write reads its document by id first. A transaction that writes nothing is never judged. That a new table kills
+everybody is no rule either: its row lies in what every transaction has read (`reads.READ_BY_ALL`).
 
 This is the only file that knows what a conflict is. The committer actor (`actors/committer.py`) owns the one `Database`
 of a world and hands it one transaction at a time.
@@ -91,12 +92,12 @@ class Database:
         if final.begin_ts == newest.ts:
             # Nothing came in between, so there is nothing to judge and the transaction's own view is the next snapshot.
             ts = newest.ts + 1
-            self.snapshot = Snapshot(ts, {**newest.tables, **final.changed})
+            self.snapshot = Snapshot(ts, {**newest.tables, **final.changed}, final.components)
         else:
             conflict = find_conflict(final.reads, self.log.since(final.begin_ts))
             if conflict is not None:
                 return conflict
             ts = newest.ts + 1
-            self.snapshot = newest.after(ts, final.writes)
+            self.snapshot = newest.after(ts, final.writes, final.components)
         self.log.append(LogEntry(ts, write_source, keys_written(final.writes)))
         return Committed(ts)

@@ -58,6 +58,7 @@ class Table:
         indexes: by name, `BY_ID` and `BY_CREATION_TIME` first.
         definition: what the schema says of its documents; None for a system table.
         enforced: whether documents are checked against it; `schema_validation=False` switches that off.
+        is_private: whether only the platform itself reads it.
 
     """
 
@@ -68,6 +69,7 @@ class Table:
     indexes: Mapping[str, Index]
     definition: TableDefinition | None = None
     enforced: bool = True
+    is_private: bool = False
 
     @property
     def by_id(self) -> Index:

@@ -6,16 +6,23 @@ Owns the recording and the question "does this key lie in what was read?". Knows
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from convexsim.values.keys import after
+from convexsim.values.keys import after, prefix_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convexsim.database.index import Interval
 
-__all__ = ["ReadSet", "merge"]
+__all__ = ["READ_BY_ALL", "ReadSet", "merge"]
+
+READ_BY_ALL: Final = "/_tables.by_id"
+"""The index that every transaction has read as a whole, because every name of a table leads through it.
+
+It stands in no read set and counts against no limit: it would be the same in all of them (convex-semantics 1.2).
+"""
+_WHOLE: Final = (b"", prefix_end(b""))
 
 
 class ReadSet:
@@ -53,6 +60,8 @@ class ReadSet:
 
     def covering(self, index: str, key: bytes) -> Interval | None:
         """Return the merged interval of `index` that holds `key`, or None."""
+        if index == READ_BY_ALL:
+            return _WHOLE
         if index in self._new:
             self._intervals.setdefault(index, []).extend(self._new.pop(index))
         intervals = self._intervals.get(index)
@@ -69,7 +78,7 @@ class ReadSet:
             yield index, merge(self._intervals.get(index, []) + self._new.get(index, []))
 
     def __contains__(self, index: str) -> bool:
-        return index in self._intervals or index in self._new
+        return index in self._intervals or index in self._new or index == READ_BY_ALL
 
     def __len__(self) -> int:
         """Count the merged intervals: what Convex calls database queries (convex-semantics 6.3)."""

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from convexsim.database.sorted_map import SortedMap
+from convexsim.database.tables import TABLES, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from convexsim.database.index import Document, Table
+    from convexsim.database.tables import Tables
     from convexsim.database.writes import Write
 
-__all__ = ["Snapshot", "TableMaps", "empty_snapshot", "write_document"]
+__all__ = ["Snapshot", "TableMaps", "empty_maps", "empty_snapshot", "write_document"]
 
 TableMaps = tuple[SortedMap["Document"], ...]
 """The documents of a table by key, one map for each of its indexes, by position."""
@@ -31,24 +33,33 @@ class Snapshot:
     Attributes:
         ts: the commit timestamp of the newest commit in it; 0 before the first.
         tables: the documents, by table key.
+        components: which tables there are, by the path of their component.
 
     """
 
     ts: int
     tables: Mapping[str, TableMaps]
+    components: Mapping[str, Tables]
 
-    def after(self, ts: int, writes: Iterable[Write]) -> Snapshot:
+    def after(self, ts: int, writes: Iterable[Write], components: Mapping[str, Tables]) -> Snapshot:
         """Return the snapshot that these writes make of this one."""
         tables = dict(self.tables)
         for write in writes:
             key = write.table.key
-            tables[key] = write_document(tables[key], write.old, write.new)
-        return Snapshot(ts, tables)
+            maps = tables.get(key) or empty_maps(write.table)
+            tables[key] = write_document(maps, write.old, write.new)
+        return Snapshot(ts, tables, components)
 
 
 def empty_snapshot(tables: Iterable[Table]) -> Snapshot:
-    """Return the world before its first commit: every table exists and holds nothing."""
-    return Snapshot(0, {table.key: tuple(SortedMap() for _ in table.indexes) for table in tables})
+    """Return the world before its first commit: every declared table exists and holds nothing."""
+    declared = list(tables)
+    return Snapshot(0, {table.key: empty_maps(table) for table in [TABLES, *declared]}, tables_of(declared))
+
+
+def empty_maps(table: Table) -> TableMaps:
+    """Return the maps of a table without documents."""
+    return tuple(SortedMap() for _ in table.indexes)
 
 
 def write_document(maps: TableMaps, old: Document | None, new: Document | None) -> TableMaps:

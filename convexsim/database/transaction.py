@@ -13,16 +13,17 @@ from attrs import frozen
 
 from convexsim.database.limits import UNLIMITED, Limits, Usage
 from convexsim.database.reads import ReadSet
-from convexsim.database.snapshot import write_document
+from convexsim.database.snapshot import empty_maps, write_document
 from convexsim.database.writes import Write
 from convexsim.errors import PlatformError
 from convexsim.values.keys import after, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from convexsim.database.index import Document, Index, Table
     from convexsim.database.snapshot import Snapshot, TableMaps
+    from convexsim.database.tables import Tables
 
 __all__ = ["FETCHED_ROWS", "FinalTransaction", "Savepoint", "Transaction"]
 
@@ -39,6 +40,8 @@ class FinalTransaction:
         writes: what it writes, in the order in which the documents were first touched; empty ones left out.
         changed: the maps of the tables it wrote, over its own snapshot: if nothing was committed since `begin_ts` they
             are those of the next snapshot as they stand.
+        components: which tables there are, those that it made included. Whoever commits has seen every table that was
+            made before, or it would conflict.
 
     """
 
@@ -46,6 +49,7 @@ class FinalTransaction:
     reads: ReadSet
     writes: tuple[Write, ...]
     changed: dict[str, TableMaps]
+    components: Mapping[str, Tables]
 
 
 @frozen(eq=False)
@@ -60,15 +64,17 @@ class Savepoint:
     changed: dict[str, TableMaps]
     writes: dict[str, Write]
     written: tuple[int, int]
+    components: Mapping[str, Tables]
 
 
 class Transaction:
     """Reads and writes over one snapshot; not yet judged."""
 
-    __slots__ = ("_changed", "_closed", "_writes", "reads", "snapshot", "usage")
+    __slots__ = ("_changed", "_closed", "_writes", "components", "reads", "snapshot", "usage")
 
     def __init__(self, snapshot: Snapshot, limits: Limits = UNLIMITED) -> None:
         self.snapshot = snapshot
+        self.components = snapshot.components
         self.usage = Usage(limits)
         self.reads = ReadSet()
         self._changed: dict[str, TableMaps] = {}
@@ -118,6 +124,11 @@ class Transaction:
         self.reads.add(index.key, low, high)
         usage.looked(self.reads)
 
+    def add_table(self, table: Table) -> None:
+        """Let there be a table from here on; its row in `TABLES` is an insert like any other."""
+        component = table.component
+        self.components = {**self.components, component: self.components[component].plus(table)}
+
     def insert(self, document: Document) -> None:
         """Add a new document; registers a point read of its own id (convex-semantics 1.3)."""
         table = document.table
@@ -140,18 +151,19 @@ class Transaction:
         """Begin a nested transaction: `rollback` to the result undoes the writes made from here on."""
         usage = self.usage
         written = (usage.documents_written, usage.bytes_written)
-        return Savepoint(self._changed.copy(), self._writes.copy(), written)
+        return Savepoint(self._changed.copy(), self._writes.copy(), written, self.components)
 
     def rollback(self, savepoint: Savepoint) -> None:
         """Undo the writes since the savepoint; reads stay recorded and may still conflict (convex-semantics 5.2)."""
         self._changed = savepoint.changed
         self._writes = savepoint.writes
+        self.components = savepoint.components
         self.usage.documents_written, self.usage.bytes_written = savepoint.written
 
     def finalize(self) -> FinalTransaction:
         """Close the transaction for the committer."""
         writes = tuple(write for write in self._writes.values() if not write.is_empty)
-        return FinalTransaction(self.snapshot.ts, self.reads, writes, self._changed)
+        return FinalTransaction(self.snapshot.ts, self.reads, writes, self._changed, self.components)
 
     def close(self) -> None:
         """End all reading and writing: the handler has come to its end, and what it leaves behind may no longer act."""
@@ -164,7 +176,7 @@ class Transaction:
                 msg, code="TransactionClosed", next_step="Use a ctx only in the handler it was given to."
             )
         maps = self._changed.get(table.key)
-        return self.snapshot.tables[table.key] if maps is None else maps
+        return (self.snapshot.tables.get(table.key) or empty_maps(table)) if maps is None else maps
 
     def _write(self, table: Table, document_id: str, old: Document | None, new: Document | None) -> None:
         if not table.is_system:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import Factory, evolve, frozen
 
 from convexsim.database.index import Table, make_table
+from convexsim.database.tables import FIRST_USER_TABLE
 from convexsim.errors import PlatformError, UsageError
 from convexsim.functions.crons import splayed
 from convexsim.functions.define import FunctionDefinition
@@ -43,7 +44,6 @@ __all__ = [
 SCHEDULED_FUNCTIONS: Final = "_scheduled_functions"
 CRONS: Final = "_cron_jobs"
 SESSION_REQUESTS: Final = "_session_requests"
-_FIRST_USER_TABLE: Final = 10_001  # convex-semantics 8: user tables are numbered above 10,000
 _SCHEDULED_TABLE_NUMBER: Final = 24
 _CRONS_TABLE_NUMBER: Final = 19
 _SESSION_REQUESTS_TABLE_NUMBER: Final = 17
@@ -65,7 +65,7 @@ class Component:
     ) -> None:
         check_identifier(name, "component name")
         self.name = name
-        self.schema = schema if schema is not None else define_schema({})
+        self.schema = schema if schema is not None else define_schema({}, strict_table_name_types=False)
         self.functions = _functions(modules)
         self.crons = {} if crons is None else crons.definitions
         self.children: dict[str, Component] = {}
@@ -105,7 +105,7 @@ def define_component(
     Args:
         name: under which it is mounted unless `use` says otherwise.
         modules: its modules by name; each a Python module, a class, or a dict of functions.
-        schema: its tables (`define_schema`).
+        schema: its tables (`define_schema`); without one, each table is made by its first document.
         crons: what runs again and again wherever it is mounted (`cron_schedule`).
 
     """
@@ -126,8 +126,8 @@ class Mounted:
     Attributes:
         path: the names from the root, joined by ``/``; empty for the root.
         functions: by path ``module:fn``.
-        tables: by name; the system tables too.
-        names: the names of its tables by their numbers, for `v.id`; but for `CRONS`, which no function reaches.
+        tables: those it has from the beginning, by name; the system tables too.
+        is_strict: whether its functions may name no others.
         children: the names of the components mounted directly below.
         crons: by their identifiers.
 
@@ -136,7 +136,7 @@ class Mounted:
     path: str
     functions: Mapping[str, FunctionDefinition]
     tables: Mapping[str, Table]
-    names: Mapping[int, str]
+    is_strict: bool
     children: tuple[str, ...]
     crons: Mapping[str, CronDefinition] = Factory(dict)
 
@@ -144,30 +144,6 @@ class Mounted:
     def scheduled_functions(self) -> Table:
         """The table of its scheduled functions."""
         return self.tables[SCHEDULED_FUNCTIONS]
-
-    def user_table(self, name: object) -> Table:
-        """Return a table of the schema.
-
-        Raises:
-            PlatformError: it is a system table, or the schema does not declare it.
-
-        """
-        if not isinstance(name, str):
-            raise PlatformError(f"{name!r} is no table's name.", code="InvalidArgument")
-        if name.startswith("_"):
-            msg = f"{name!r} is a system table."
-            raise PlatformError(msg, code="SystemTableError", next_step="Read it through ctx.db.system.")
-        table = self.tables.get(name)
-        if table is None:
-            known = [own for own in self.tables if not own.startswith("_")]
-            msg = f"The schema of {self.path or 'the app'} has no table {name!r}."
-            raise PlatformError(msg, code="TableNotFound", next_step=did_you_mean(name, known))
-        return table
-
-    def table_numbered(self, number: int) -> Table | None:
-        """Return the table, of whatever kind, that a table number stands for in this component."""
-        name = self.names.get(number)
-        return None if name is None else self.tables[name]
 
 
 @frozen(eq=False)
@@ -321,17 +297,17 @@ def _all_below(component: Component, above: tuple[Component, ...]) -> Iterable[C
 
 def _mount(component: Component, path: str) -> Iterable[Mounted]:
     tables = {SCHEDULED_FUNCTIONS: make_table(path, SCHEDULED_FUNCTIONS, _SCHEDULED_TABLE_NUMBER)}
-    names = {_SCHEDULED_TABLE_NUMBER: SCHEDULED_FUNCTIONS}
     crons = _crons(component, path)
     if crons:
-        tables[CRONS] = make_table(path, CRONS, _CRONS_TABLE_NUMBER)
+        tables[CRONS] = evolve(make_table(path, CRONS, _CRONS_TABLE_NUMBER), is_private=True)
     if not path:
-        tables[SESSION_REQUESTS] = make_table(path, SESSION_REQUESTS, _SESSION_REQUESTS_TABLE_NUMBER, _SESSION_REQUESTS)
-    for number, (name, definition) in enumerate(component.schema.tables.items(), _FIRST_USER_TABLE):
+        requests = make_table(path, SESSION_REQUESTS, _SESSION_REQUESTS_TABLE_NUMBER, _SESSION_REQUESTS)
+        tables[SESSION_REQUESTS] = evolve(requests, is_private=True)
+    for number, (name, definition) in enumerate(component.schema.tables.items(), FIRST_USER_TABLE):
         table = make_table(path, name, number, definition)
         tables[name] = evolve(table, enforced=component.schema.schema_validation)
-        names[number] = name
-    yield Mounted(path, component.functions, tables, names, tuple(component.children), crons)
+    is_strict = component.schema.strict_table_name_types
+    yield Mounted(path, component.functions, tables, is_strict, tuple(component.children), crons)
     for name, child in component.children.items():
         yield from _mount(child, f"{path}/{name}".lstrip("/"))
 

@@ -6,26 +6,31 @@ Owns the database part of a frame: reads, writes, queries and pages, in the func
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from convexsim.database.index import BY_CREATION_TIME, make_table
 from convexsim.database.range import interval_of
-from convexsim.errors import PlatformError
-from convexsim.functions.component import CRONS, SCHEDULED_FUNCTIONS, did_you_mean
+from convexsim.errors import PlatformError, UsageError
+from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
 from convexsim.functions.filter import matches
 from convexsim.functions.pagination import PageOptions, between, fingerprint_of, read_page
 from convexsim.functions.scheduled import shown
-from convexsim.values import UNDEFINED, ValidationFailure, equal, freeze
+from convexsim.values import UNDEFINED, ValidationFailure, check_identifier, equal, freeze
 from convexsim.values.ids import table_number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convexsim.database.index import Document, Index, Table
+    from convexsim.database.tables import Tables
     from convexsim.functions.component import Target
     from convexsim.functions.execution import Execution
     from convexsim.functions.syscalls import Selection
 
 __all__ = ["Documents"]
+
+_NO_TABLE: Final = make_table("", "none", 1)
+"""What stands for a table that does not exist, where a cursor has to be bound to the fields of an index."""
 
 
 class Documents:
@@ -38,6 +43,11 @@ class Documents:
         self._mounted = target.mounted
         self._kind = target.definition.kind
         self._has_paginated = False
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of this component, as this transaction sees them."""
+        return self._execution.transaction.components[self._mounted.path]
 
     def only_in_mutations(self, what: str) -> None:
         """Refuse what a query may not do, whoever runs its handler (convex-semantics 6.1)."""
@@ -66,14 +76,15 @@ class Documents:
             msg = f"The table {table!r} cannot be accessed here."
             raise PlatformError(msg, code="SystemTableError", next_step=f"Ask {where}.")
         number = table_number_of(text)
-        found = None if number is None else self._mounted.table_numbered(number)
+        found = None if number is None else self.tables.numbered(number)
         return text if found is not None and found.name == table else None
 
     def insert(self, table: str, value: Any) -> str:
-        """Add a document."""
+        """Add a document; if there is no such table, make it. Even if the document is refused then, the table stays."""
         self.only_in_mutations("insert a document")
-        to = self._mounted.user_table(table)
+        found = self._user_table(table)
         fields = _fields(value)
+        to = found if found is not None else self._execution.make_table(self._mounted.path, table)
         for name in fields:
             if name.startswith("_"):
                 code = {"_id": "InvalidIdError", "_creationTime": "InvalidCreationTimeError"}.get(name)
@@ -105,7 +116,10 @@ class Documents:
 
     def query(self, selection: Selection) -> Iterator[dict[str, Any]]:
         """Yield frozen rows; what is consumed is what is recorded as read, rows that the filters reject included."""
-        table, index = self._source(selection)
+        source = self._source(selection)
+        if source is None:
+            return iter(())
+        table, index = source
         low, high = interval_of(index, selection.bounds)
         rows = map(shown, self._execution.transaction.scan(table, index, low, high, descending=selection.descending))
         if not selection.filters:
@@ -122,9 +136,11 @@ class Documents:
                 code="PaginationUnsupportedInComponents",
                 next_step="Read a range of an index with take(), beginning after the last row seen.",
             )
-        table, index = self._source(selection)
+        source = self._source(selection)
+        table, index = source if source is not None else (None, _NO_TABLE.indexes[BY_CREATION_TIME])
         low, high = between(interval_of(index, selection.bounds), asked, selection, index)
-        rows = self._execution.transaction.scan(table, index, low, high, descending=selection.descending)
+        transaction = self._execution.transaction
+        rows = iter(()) if table is None else transaction.scan(table, index, low, high, descending=selection.descending)
 
         def wanted(document: Document) -> dict[str, Any] | None:
             row = shown(document)
@@ -139,28 +155,58 @@ class Documents:
         self._has_paginated = True
         return page
 
-    def _source(self, selection: Selection) -> tuple[Table, Index]:
+    def _source(self, selection: Selection) -> tuple[Table, Index] | None:
+        """Return where a query looks; None if there is no such table yet, and so nothing to be found (1.2)."""
         name, by = selection.table, selection.index
-        found = self._system_table(name) if selection.system else self._mounted.user_table(name)
-        index = found.indexes.get(by if by is not None else "by_creation_time")
+        found = self._system_table(name) if selection.system else self._user_table(name)
+        if found is None:
+            if by is None:
+                return None
+            msg = f"The table {name} does not exist, and so has no index {by!r}, not even by_id or by_creation_time."
+            raise PlatformError(msg, code="IndexNotFoundError", next_step="Insert a document first, or declare it.")
+        index = found.indexes.get(by if by is not None else BY_CREATION_TIME)
         if index is None:
             msg = f"The table {name} has no index {by!r}."
             raise PlatformError(msg, code="IndexNotFoundError", next_step=did_you_mean(str(by), found.indexes))
         return found, index
 
+    def _user_table(self, name: object) -> Table | None:
+        """Return a table, or None if it does not exist yet."""
+        table = self.tables.named.get(name) if isinstance(name, str) else None
+        if table is None or table.is_system:
+            self._check_name(name)
+        return table
+
+    def _check_name(self, name: object) -> None:
+        """Refuse what can name no table of this component."""
+        if not isinstance(name, str):
+            raise PlatformError(f"{name!r} is no table's name.", code="InvalidArgument")
+        if name.startswith("_"):
+            msg = f"{name!r} is a system table."
+            raise PlatformError(msg, code="SystemTableError", next_step="Read it through ctx.db.system.")
+        if self._mounted.is_strict:
+            known = [own for own in self.tables.named if not own.startswith("_")]
+            msg = f"The schema of {self._mounted.path or 'the app'} has no table {name!r}."
+            advice = f"{did_you_mean(name, known)} define_schema(..., strict_table_name_types=False) allows others."
+            raise PlatformError(msg, code="TableNotFound", next_step=advice)
+        try:
+            check_identifier(name, "table name")
+        except UsageError as refused:
+            raise PlatformError(refused.message, code="InvalidTableName") from None
+
     def _table_of(self, document_id: object, verb: str, said: str | None) -> Table | None:
         number = table_number_of(document_id) if isinstance(document_id, str) else None
         if number is None:
             raise PlatformError(f"{document_id!r} is no document id.", code="InvalidArgument")
-        table = self._mounted.table_numbered(number)
+        table = self.tables.numbered(number)
         if table is not None and said is not None and said != table.name:
             msg = f"{verb} expected an id of the table {said!r}, but {document_id} is one of {table.name!r}."
             raise PlatformError(msg, code="InvalidArgument")
         return table
 
     def _system_table(self, name: str) -> Table:
-        table = self._mounted.tables.get(name)
-        if table is None or not table.is_system or name == CRONS:
+        table = self.tables.named.get(name)
+        if table is None or not table.is_system:
             msg = f"There is no system table {name!r}."
             raise PlatformError(msg, code="SystemTableError", next_step=f"There is {SCHEDULED_FUNCTIONS}.")
         return table
@@ -193,7 +239,7 @@ class Documents:
         if table.definition is None or not table.enforced:
             return
         try:
-            table.definition.check_document(value, self._mounted.names)
+            table.definition.check_document(value, self.tables.names)
         except ValidationFailure as failure:
             msg = f"SchemaEnforcementError in {table.name}: {failure}"
             raise PlatformError(msg, code="SchemaEnforcementError") from None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import inf, nextafter
 from typing import TYPE_CHECKING, Any, Final
 
+from convexsim.database.index import make_table
+from convexsim.database.tables import TABLES
 from convexsim.database.transaction import Transaction
 from convexsim.errors import PlatformError
 from convexsim.values import nesting_of
@@ -81,6 +83,14 @@ class Execution:
         self._check(document)
         self.transaction.insert(document)
         return document
+
+    def make_table(self, component: str, name: str) -> Table:
+        """Make a table that no schema declares, which kills every transaction that is under way (1.3)."""
+        transaction = self.transaction
+        table = make_table(component, name, transaction.components[component].next_number)
+        self.insert(TABLES, {"component": component, "name": name, "number": table.number})
+        transaction.add_table(table)
+        return table
 
     def replace(self, old: Document, value: dict[str, Any]) -> Document:
         """Write a new revision, given with its ``_id`` and ``_creationTime``."""

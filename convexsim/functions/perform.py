@@ -22,6 +22,7 @@ from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
     from convexsim.database.limits import Limits
+    from convexsim.database.tables import Tables
     from convexsim.functions.component import Target
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
@@ -42,13 +43,14 @@ def perform(execution: Execution, target: Target, args: Any) -> Outcome:
 
 def _whole_call(execution: Execution, target: Target, args: Any) -> Any:
     limits = execution.environment.platform.limits
-    checked = checked_args(target, args, limits)
-    value = _run(Frame(execution, target, execution.ids, 0, execution.seed), target, checked)
-    return checked_result(target, value, limits)
+    frame = Frame(execution, target, execution.ids, 0, execution.seed)
+    checked = checked_args(target, args, limits, frame.tables)
+    value = _run(frame, target, checked)
+    return checked_result(target, value, limits, frame.tables)
 
 
-def checked_args(target: Target, args: Any, limits: Limits) -> dict[str, Any]:
-    """Return frozen, validated arguments.
+def checked_args(target: Target, args: Any, limits: Limits, tables: Tables) -> dict[str, Any]:
+    """Return frozen, validated arguments; `tables` are those of the target's component, for `v.id`.
 
     Raises:
         PlatformError: ArgumentValidationError, with path, value and validator (convex-semantics 8); ``Error`` or
@@ -65,22 +67,22 @@ def checked_args(target: Target, args: Any, limits: Limits) -> dict[str, Any]:
     validator = target.definition.args
     if validator is not None:
         try:
-            validator.check(frozen, "args", target.mounted.names)
+            validator.check(frozen, "args", tables.names)
         except ValidationFailure as failure:
             msg = f"ArgumentValidationError in {target.label}: {failure}"
             raise PlatformError(msg, code="ArgumentValidationError") from None
     return frozen
 
 
-def checked_result(target: Target, value: Any, limits: Limits) -> Any:
-    """Return a frozen, validated result; None stands for undefined too.
+def checked_result(target: Target, value: Any, limits: Limits, tables: Tables) -> Any:
+    """Return a frozen, validated result; None stands for undefined too. `tables` are as for `checked_args`.
 
     Raises:
         PlatformError: ReturnsValidationError, with path, value and validator (convex-semantics 8); ``Error`` or
             ValueTooLargeError for a result that is too large (6.3).
 
     """
-    return _validated(target, _frozen_result(target, value, limits))
+    return _validated(target, _frozen_result(target, value, limits), tables)
 
 
 def _frozen_result(target: Target, value: Any, limits: Limits) -> Any:
@@ -92,11 +94,11 @@ def _frozen_result(target: Target, value: Any, limits: Limits) -> Any:
     return frozen
 
 
-def _validated(target: Target, frozen: Any) -> Any:
+def _validated(target: Target, frozen: Any, tables: Tables) -> Any:
     validator = target.definition.returns
     if validator is not None:
         try:
-            validator.check(frozen, "returns", target.mounted.names)
+            validator.check(frozen, "returns", tables.names)
         except ValidationFailure as failure:
             msg = f"ReturnsValidationError in {target.label}: {failure}"
             raise PlatformError(msg, code="ReturnsValidationError") from None
@@ -183,7 +185,8 @@ class Frame(Documents):
             msg = f"{target.label} is called more than {MAX_CALL_DEPTH} calls deep."
             raise PlatformError(msg, code="MaximumCallDepthExceeded")
         limits = self._execution.environment.platform.limits
-        frozen = checked_args(target, args, limits)
+        tables = self._execution.transaction.components[target.mounted.path]
+        frozen = checked_args(target, args, limits, tables)
         self._children += 1
         seed = f"{self.seed}>{self._children}"
         execution = self._on_snapshot() if stale else self._execution
@@ -198,7 +201,7 @@ class Frame(Documents):
         if isinstance(outcome, Threw):
             transaction.rollback(savepoint)
             return outcome.unwrap()
-        return thaw(_validated(target, outcome.value))
+        return thaw(_validated(target, outcome.value, frame.tables))
 
     def external(self, name: str, use: ExternalVerb, value: Any) -> Any:
         """Use an outside object, whatever becomes of the transaction."""

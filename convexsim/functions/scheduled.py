@@ -25,6 +25,7 @@ from convexsim.values.keys import prefix_end
 if TYPE_CHECKING:
     from convexsim.database.index import Document
     from convexsim.database.snapshot import Snapshot
+    from convexsim.database.tables import Tables
     from convexsim.functions.component import Mounted, Target
     from convexsim.functions.environment import Environment
     from convexsim.functions.execution import Execution
@@ -170,7 +171,8 @@ def cancel_function(execution: Execution, mounted: Mounted, scheduled_id: object
             a platform where `self_cancel` is ``throw``.
 
     """
-    row = _row(execution, mounted.path, _checked_id(mounted, scheduled_id))
+    tables = execution.transaction.components[mounted.path]
+    row = _row(execution, mounted.path, _checked_id(tables, scheduled_id))
     if row is None:
         return
     scheduled, parent = scheduled_of(row), execution.parent
@@ -198,10 +200,10 @@ def _cancel_row(execution: Execution, row: Document) -> str:
     return _set_state(execution, row, "canceled") if state in _UNFINISHED else state
 
 
-def _checked_id(mounted: Mounted, scheduled_id: object) -> str:
+def _checked_id(tables: Tables, scheduled_id: object) -> str:
     number = table_number_of(scheduled_id) if isinstance(scheduled_id, str) else None
-    table = None if number is None else mounted.table_numbered(number)
-    if number is None or (table is not None and table is not mounted.scheduled_functions):
+    table = None if number is None else tables.numbered(number)
+    if number is None or (table is not None and table.name != SCHEDULED_FUNCTIONS):
         what = "no document id" if table is None else f"an id of the table {table.name}"
         msg = f"cancel got {scheduled_id!r}, which is {what}."
         raise PlatformError(msg, code="InvalidArgument", next_step="Pass what ctx.scheduler.run_after returned.")

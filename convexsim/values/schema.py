@@ -64,10 +64,11 @@ class TableDefinition:
 
 @attrs.frozen
 class SchemaDefinition:
-    """The tables of one component by name, and whether writes have to obey them."""
+    """The tables of one component by name, whether writes have to obey them, and whether there are no others."""
 
     tables: dict[str, TableDefinition]
     schema_validation: bool = True
+    strict_table_name_types: bool = True
 
 
 def define_table(fields: Any) -> TableDefinition:
@@ -90,8 +91,14 @@ def define_table(fields: Any) -> TableDefinition:
     raise UsageError(message, next_step='Use define_table({"field": v.string(), ...}).')
 
 
-def define_schema(tables: dict[str, TableDefinition], *, schema_validation: bool = True) -> SchemaDefinition:
+def define_schema(
+    tables: dict[str, TableDefinition], *, schema_validation: bool = True, strict_table_name_types: bool = True
+) -> SchemaDefinition:
     """Define the tables of a component; without `schema_validation` they only declare indexes.
+
+    With `strict_table_name_types` a function that names a table outside of the schema is refused: in Convex that is a
+    compilation error, and Python has no compiler to say it. Without it, as in an app that has no schema, such a table
+    is made by its first document, and its documents are not validated (convex-semantics 1.3).
 
     Errors: `UsageError` for a bad table name, for no table definition, and, if documents are validated, for an index
     over a field that no document can have. Source: convex-semantics 8.
@@ -100,7 +107,7 @@ def define_schema(tables: dict[str, TableDefinition], *, schema_validation: bool
         _check_table(name, table)
         if schema_validation:
             _check_index_references(name, table)
-    return SchemaDefinition(dict(tables), schema_validation)
+    return SchemaDefinition(dict(tables), schema_validation, strict_table_name_types)
 
 
 def lookup_field(document: dict[str, Value], path: str) -> Value:
