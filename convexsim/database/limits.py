@@ -6,13 +6,16 @@ or writes says so here and is refused when it passes a maximum. Used by `transac
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from attrs import field, frozen, validators
+from attrs import evolve, field, frozen, validators
 
 from convexsim.errors import PlatformError
+from convexsim.values.spelling import show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convexsim.database.index import Document
     from convexsim.database.reads import ReadSet
 
@@ -38,10 +41,20 @@ _TOO_MANY: Final = {
     ),
 }
 """By code: what was passed in Convex's words, by which some components tell it; the unit; what to do."""
+_METRICS: Final = {
+    "bytesRead": "bytes_read",
+    "bytesWritten": "bytes_written",
+    "databaseQueries": "read_intervals",
+    "documentsRead": "documents_read",
+    "documentsWritten": "documents_written",
+    "functionsScheduled": "functions_scheduled",
+    "scheduledFunctionArgsBytes": "scheduled_args_bytes",
+}
+"""What Convex calls the limits of one transaction, in `getTransactionMetrics()` and `transactionLimits`."""
 
 
 def _most(default: int) -> int:
-    most: int = field(default=default, validator=[validators.instance_of(int), validators.ge(1)])
+    most: int = field(default=default, validator=[validators.instance_of(int), validators.ge(0)])
     return most
 
 
@@ -63,6 +76,8 @@ class Limits:
         value_size: the size of any value that goes in or out of a function.
         document_size: the size of one document, its ``_id`` and ``_creationTime`` included.
         document_nesting: how deep a document nests; the document itself is level 1.
+        system_rows: writes to system tables by one transaction, such as those that schedule and cancel.
+        system_bytes: the size of what they write.
 
     """
 
@@ -78,6 +93,8 @@ class Limits:
     value_size: int = _most(1 << 25)
     document_size: int = _most(1 << 20)
     document_nesting: int = _most(16)
+    system_rows: int = _most(40_000)
+    system_bytes: int = _most(1 << 27)
 
 
 _NO_END: Final = 1 << 62
@@ -90,7 +107,7 @@ UNLIMITED: Final = Limits(
     functions_scheduled=_NO_END,
     scheduled_args_bytes=_NO_END,
 )
-"""What holds for the platform's own transactions."""
+"""What holds for the platform's own transactions: nothing but the budget of system rows."""
 
 
 class Usage:
@@ -98,9 +115,17 @@ class Usage:
 
     What passes it is counted all the same, except for scheduled functions. Nothing is given back when a nested call
     fails but what it wrote (convex-semantics 5.2).
+
+    Attributes:
+        limits: what holds at the moment: less while a call that was given limits of its own runs, and nothing any more
+            once the function has ended and the platform notes its end. The budget of system rows stays what it was.
+
     """
 
     __slots__ = (
+        "_system_bytes",
+        "_system_limits",
+        "_system_rows",
         "_unmerged",
         "bytes_read",
         "bytes_written",
@@ -112,13 +137,15 @@ class Usage:
     )
 
     def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+        self.limits = self._system_limits = limits
         self.documents_read = 0
         self.bytes_read = 0
         self.documents_written = 0
         self.bytes_written = 0
         self.functions_scheduled = 0
         self.scheduled_args_bytes = 0
+        self._system_rows = 0
+        self._system_bytes = 0
         self._unmerged = 0  # no fewer than the merged intervals: these are counted only when it matters
 
     def looked(self, reads: ReadSet) -> None:
@@ -152,6 +179,49 @@ class Usage:
             _check("TooManyWrites", self.documents_written, limits.documents_written)
             _check("TooManyBytesWritten", self.bytes_written, limits.bytes_written)
 
+    def write_system(self, new: Document | None) -> None:
+        """Count a write to a system table: a budget of its own (convex-semantics 1.3)."""
+        limits = self._system_limits
+        self._system_rows += 1
+        if new is not None:
+            self._system_bytes += new.size
+        if self._system_rows > limits.system_rows or self._system_bytes > limits.system_bytes:
+            written = f"{self._system_rows} rows, {self._system_bytes} bytes"
+            most = f"limits: {limits.system_rows} rows, {limits.system_bytes} bytes"
+            msg = f"Too many writes to system tables in a single transaction: {written} ({most})."
+            raise PlatformError(msg, code="InternalServerError", next_step="Schedule or cancel fewer at once.")
+
+    @property
+    def written(self) -> tuple[int, int, int, int]:
+        """What was written so far, to be set again when a nested call fails."""
+        return (self.documents_written, self.bytes_written, self._system_rows, self._system_bytes)
+
+    @written.setter
+    def written(self, written: tuple[int, int, int, int]) -> None:
+        self.documents_written, self.bytes_written, self._system_rows, self._system_bytes = written
+
+    def tightened(self, asked: Mapping[str, Any], reads: ReadSet) -> Limits:
+        """Return the limits of a nested call that may use only so much more, by Convex's names, never more than now.
+
+        Raises:
+            PlatformError: InvalidArgument for an unknown name, or for what is no whole number, 0 or more.
+
+        """
+        if not isinstance(asked, dict):
+            msg = f"transaction_limits is {show(asked)}, not a dict."
+            raise PlatformError(msg, code="InvalidArgument", next_step=f"Its keys: {', '.join(_METRICS)}.")
+        tighter: dict[str, int] = {}
+        for name, most in asked.items():
+            limit = _METRICS.get(name)
+            if limit is None:
+                msg = f"There is no transaction limit {show(name)}."
+                raise PlatformError(msg, code="InvalidArgument", next_step=f"There are: {', '.join(_METRICS)}.")
+            if type(most) is not int or most < 0:
+                msg = f"The transaction limit {name} is {show(most)}, not a whole number, 0 or more."
+                raise PlatformError(msg, code="InvalidArgument")
+            tighter[limit] = min(getattr(self.limits, limit), self._used(limit, reads) + most)
+        return evolve(self.limits, **tighter)
+
     def schedule(self, args_size: int) -> None:
         """Count a scheduled function; one too many, or the arguments that are too large, are not (as in Convex)."""
         limits = self.limits
@@ -163,17 +233,12 @@ class Usage:
 
     def metrics(self, reads: ReadSet) -> dict[str, dict[str, int]]:
         """Return what was used and what remains, under the names of `getTransactionMetrics()`."""
-        limits = self.limits
-        facts = {
-            "bytesRead": (self.bytes_read, limits.bytes_read),
-            "bytesWritten": (self.bytes_written, limits.bytes_written),
-            "databaseQueries": (len(reads), limits.read_intervals),
-            "documentsRead": (self.documents_read, limits.documents_read),
-            "documentsWritten": (self.documents_written, limits.documents_written),
-            "functionsScheduled": (self.functions_scheduled, limits.functions_scheduled),
-            "scheduledFunctionArgsBytes": (self.scheduled_args_bytes, limits.scheduled_args_bytes),
-        }
+        facts = {name: (self._used(limit, reads), getattr(self.limits, limit)) for name, limit in _METRICS.items()}
         return {name: {"remaining": max(0, most - used), "used": used} for name, (used, most) in facts.items()}
+
+    def _used(self, limit: str, reads: ReadSet) -> int:
+        used: int = len(reads) if limit == "read_intervals" else getattr(self, limit)
+        return used
 
 
 def _check(code: str, used: int, most: int) -> None:

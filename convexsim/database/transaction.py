@@ -57,13 +57,13 @@ class Savepoint:
     """What a nested transaction goes back to when it fails.
 
     Attributes:
-        written: how many documents and bytes had been written.
+        written: how much had been written.
 
     """
 
     changed: dict[str, TableMaps]
     writes: dict[str, Write]
-    written: tuple[int, int]
+    written: tuple[int, int, int, int]
     components: Mapping[str, Tables]
 
 
@@ -149,16 +149,14 @@ class Transaction:
 
     def savepoint(self) -> Savepoint:
         """Begin a nested transaction: `rollback` to the result undoes the writes made from here on."""
-        usage = self.usage
-        written = (usage.documents_written, usage.bytes_written)
-        return Savepoint(self._changed.copy(), self._writes.copy(), written, self.components)
+        return Savepoint(self._changed.copy(), self._writes.copy(), self.usage.written, self.components)
 
     def rollback(self, savepoint: Savepoint) -> None:
         """Undo the writes since the savepoint; reads stay recorded and may still conflict (convex-semantics 5.2)."""
         self._changed = savepoint.changed
         self._writes = savepoint.writes
         self.components = savepoint.components
-        self.usage.documents_written, self.usage.bytes_written = savepoint.written
+        self.usage.written = savepoint.written
 
     def finalize(self) -> FinalTransaction:
         """Close the transaction for the committer."""
@@ -179,7 +177,9 @@ class Transaction:
         return (self.snapshot.tables.get(table.key) or empty_maps(table)) if maps is None else maps
 
     def _write(self, table: Table, document_id: str, old: Document | None, new: Document | None) -> None:
-        if not table.is_system:
+        if table.is_system:
+            self.usage.write_system(new)
+        else:
             self.usage.write(new)
         self._changed[table.key] = write_document(self._maps(table), old, new)
         earlier = self._writes.get(document_id)

@@ -15,7 +15,7 @@ from convexsim.functions.syscalls import ActionSyscalls, CommonSyscalls, Selecti
 from convexsim.values import show, thaw
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
 
     from convexsim.functions.reference import Reference
 
@@ -201,9 +201,19 @@ class QueryCtx(Ctx[TransactionSyscalls]):
         """What the platform tells about this function."""
         return Meta(self._syscalls)
 
-    def run_query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
-        """Run a query on the same snapshot, seeing this transaction's writes (convex-semantics 5.2)."""
-        return self._syscalls.run("query", name, args if args is not None else {})
+    def run_query(
+        self,
+        name: Reference | str,
+        args: dict[str, Any] | None = None,
+        *,
+        transaction_limits: Mapping[str, int] | None = None,
+    ) -> Any:
+        """Run a query on the same snapshot, seeing this transaction's writes (convex-semantics 5.2).
+
+        `transaction_limits` say how much of this transaction's limits it may use, by the names of
+        `Meta.get_transaction_metrics`; they can only take away from what remains.
+        """
+        return self._syscalls.run("query", name, args if args is not None else {}, limits=transaction_limits)
 
     def external(self, name: str) -> TransactionExternal:
         """Return one of the scenario's outside objects."""
@@ -222,18 +232,30 @@ class MutationCtx(QueryCtx):
         self.scheduler = Scheduler(syscalls)
 
     def run_query(
-        self, name: Reference | str, args: dict[str, Any] | None = None, *, use_stale_snapshot: bool = False
+        self,
+        name: Reference | str,
+        args: dict[str, Any] | None = None,
+        *,
+        use_stale_snapshot: bool = False,
+        transaction_limits: Mapping[str, int] | None = None,
     ) -> Any:
         """Run a query on the same snapshot, seeing this transaction's writes.
 
         With `use_stale_snapshot` it sees the snapshot alone, and nothing of what it reads can conflict
         (convex-semantics 5.2).
         """
-        return self._syscalls.run("query", name, args if args is not None else {}, stale=use_stale_snapshot)
+        options: dict[str, Any] = {"stale": use_stale_snapshot, "limits": transaction_limits}
+        return self._syscalls.run("query", name, args if args is not None else {}, **options)
 
-    def run_mutation(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
+    def run_mutation(
+        self,
+        name: Reference | str,
+        args: dict[str, Any] | None = None,
+        *,
+        transaction_limits: Mapping[str, int] | None = None,
+    ) -> Any:
         """Run a mutation in this transaction; if it throws, only its own writes are undone (convex-semantics 5.2)."""
-        return self._syscalls.run("mutation", name, args if args is not None else {})
+        return self._syscalls.run("mutation", name, args if args is not None else {}, limits=transaction_limits)
 
 
 class ActionScheduler:

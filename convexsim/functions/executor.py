@@ -19,7 +19,7 @@ from convexsim.functions.syscalls import Selection
 from convexsim.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Iterator, Mapping
 
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
@@ -143,12 +143,19 @@ class Cancel:
 
 @frozen
 class RunFunction:
-    """Call another function; answered with its result. A stale query sees the snapshot of its caller alone."""
+    """Call another function; answered with its result.
+
+    Attributes:
+        stale: whether it is a query that sees the snapshot of its caller alone.
+        limits: how much more it may use of the limits of its caller's transaction, by Convex's names.
+
+    """
 
     kind: FunctionKind
     name: Reference | str
     args: Any
     stale: bool = False
+    limits: Mapping[str, Any] | None = None
 
 
 @frozen
@@ -262,8 +269,9 @@ def _answer(request: Request, syscalls: TransactionSyscalls, streams: list[Itera
             return _write(request, syscalls)
         case MakeHandle():
             return syscalls.make_handle(request.name)
-        case RunFunction(stale=True):
-            return syscalls.run(request.kind, request.name, request.args, stale=True)
+        case RunFunction():
+            what = (request.kind, request.name, request.args)
+            return syscalls.run(*what, stale=request.stale, limits=request.limits)
         case _:
             return _call(request, syscalls)
 
@@ -284,9 +292,9 @@ def _write(request: Insert | Patch | Replace | Remove, syscalls: TransactionSysc
 def _send(request: Request, syscalls: ActionSyscalls) -> Awaitable[Any]:
     if isinstance(request, MakeHandle):
         return _at_once(syscalls.make_handle(request.name))
-    if isinstance(request, RunFunction) and request.stale:
-        msg = "An action asked for a query on a stale snapshot; only a mutation has one."
-        raise PlatformError(msg, code="InvalidArgument", next_step="Ask for RunFunction without stale.")
+    if isinstance(request, RunFunction) and (request.stale or request.limits is not None):
+        msg = "An action asked for a stale snapshot, or for transaction limits; it has no transaction."
+        raise PlatformError(msg, code="InvalidArgument", next_step="Ask for RunFunction without them.")
     if isinstance(request, Schedule | Cancel | RunFunction | UseExternalObject):
         sent: Awaitable[Any] = _call(request, syscalls)
         return sent

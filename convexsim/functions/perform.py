@@ -21,6 +21,8 @@ from convexsim.values import UNDEFINED, ValidationFailure, freeze, size_of, thaw
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convexsim.database.limits import Limits
     from convexsim.database.tables import Tables
     from convexsim.functions.component import Target
@@ -168,11 +170,19 @@ class Frame(Documents):
         self.only_in_mutations("cancel a scheduled function")
         cancel_function(self._execution, self._mounted, scheduled_id)
 
-    def run(self, kind: FunctionKind, name: Reference | str, args: Any, *, stale: bool = False) -> Any:
+    def run(
+        self,
+        kind: FunctionKind,
+        name: Reference | str,
+        args: Any,
+        *,
+        stale: bool = False,
+        limits: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Run a query or mutation as a sub-transaction: if it throws, its writes are undone, its reads stay.
 
         Arguments are checked before it begins, the result against its validator after its writes were merged. A stale
-        query runs on the snapshot alone, and none of its reads are recorded (convex-semantics 5.2).
+        query runs on the snapshot alone, and none of its reads are recorded. Limits hold until it returns (5.2).
         """
         if kind == "mutation" or stale:
             self.only_in_mutations("run a mutation, or a query on a stale snapshot")
@@ -184,20 +194,25 @@ class Frame(Documents):
         if self._depth + 1 > MAX_CALL_DEPTH:
             msg = f"{target.label} is called more than {MAX_CALL_DEPTH} calls deep."
             raise PlatformError(msg, code="MaximumCallDepthExceeded")
-        limits = self._execution.environment.platform.limits
+        platform = self._execution.environment.platform.limits
         tables = self._execution.transaction.components[target.mounted.path]
-        frozen = checked_args(target, args, limits, tables)
+        frozen = checked_args(target, args, platform, tables)
         self._children += 1
         seed = f"{self.seed}>{self._children}"
         execution = self._on_snapshot() if stale else self._execution
         frame = Frame(execution, target, IdStream(seed), self._depth + 1, seed)
         transaction = execution.transaction
+        usage, outer = transaction.usage, transaction.usage.limits
+        if limits is not None:
+            usage.limits = usage.tightened(limits, transaction.reads)
         savepoint = transaction.savepoint()
         try:
-            outcome = outcome_of(lambda: _frozen_result(target, _run(frame, target, frozen), limits))
+            outcome = outcome_of(lambda: _frozen_result(target, _run(frame, target, frozen), platform))
         except BaseException:
             transaction.rollback(savepoint)
             raise
+        finally:
+            usage.limits = outer
         if isinstance(outcome, Threw):
             transaction.rollback(savepoint)
             return outcome.unwrap()

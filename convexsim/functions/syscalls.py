@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Iterator, Mapping
 
     from convexsim.database.range import Bound
     from convexsim.functions.define import FunctionKind
@@ -118,8 +118,19 @@ class TransactionSyscalls(CommonSyscalls, Protocol):
         """Cancel a scheduled function."""
         ...
 
-    def run(self, kind: FunctionKind, name: Reference | str, args: Any, *, stale: bool = False) -> Any:
-        """Run another function inside this transaction, or a query on its snapshot alone."""
+    def run(
+        self,
+        kind: FunctionKind,
+        name: Reference | str,
+        args: Any,
+        *,
+        stale: bool = False,
+        limits: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run another function inside this transaction, or a query on its snapshot alone.
+
+        `limits` say, by Convex's names, how much more it may use of those of the transaction.
+        """
         ...
 
     def external(self, name: str, use: ExternalVerb, value: Any) -> Any:
