@@ -39,6 +39,7 @@ from convexsim.simulation import Run, Scenario, Session, Simulation, World, scen
 from convexsim.trace.text import story
 from convexsim.values import (
     UNDEFINED,
+    CommitTsPlaceholder,
     Int64,
     SchemaDefinition,
     TableDefinition,
@@ -52,6 +53,7 @@ __version__ = "0.1.0"
 __all__ = [
     "UNDEFINED",
     "ActionCtx",
+    "CommitTsPlaceholder",
     "Component",
     "ConvexError",
     "ConvexSimError",

@@ -45,7 +45,7 @@ class Committer(RuntimeActor):
 
     def _commit(self, message: Commit) -> Committed | Conflict:
         stage = self.stage
-        verdict = stage.database.commit(message.final, message.write_source)
+        verdict = stage.database.commit(message.final, message.write_source, stage.now)
         if isinstance(verdict, Committed):
             self._publish(message, verdict.commit_ts)
         if stage.trace is not None:
@@ -53,7 +53,7 @@ class Committer(RuntimeActor):
             if isinstance(verdict, Conflict):
                 stage.trace.add(event.Conflicted(*where, message.attempt, verdict))
             else:
-                rows = tuple(written(write) for write in message.final.writes)
+                rows = tuple(written(write) for write in message.final.resolved(verdict.commit_ns))
                 stage.trace.add(event.Committed(*where, verdict.commit_ts, rows))
         if isinstance(verdict, Committed) and strikes(stage, "restart", message.activity):
             stage.restart()

@@ -56,7 +56,7 @@ def start_crons(stage: Stage) -> None:
     crons = deploy_crons(execution)
     execution.transaction.close()
     final = execution.transaction.finalize()
-    stage.database.commit(final, _DEPLOY)
+    stage.database.commit(final, _DEPLOY, stage.now)
     if stage.trace is not None:
         rows = tuple(written(write) for write in final.writes)
         where = (stage.steps, stage.now, _DEPLOY, _DEPLOY)

@@ -34,9 +34,9 @@ class WatchedDatabase(Database):
         super().__init__(tables)
         self._on_commit = on_commit
 
-    def commit(self, final: FinalTransaction, write_source: str) -> Committed | Conflict:
+    def commit(self, final: FinalTransaction, write_source: str, now_ms: float = 0.0) -> Committed | Conflict:
         """Judge and publish a transaction."""
-        verdict = super().commit(final, write_source)
+        verdict = super().commit(final, write_source, now_ms)
         if isinstance(verdict, Committed):
             self._on_commit()
         return verdict

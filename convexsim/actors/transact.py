@@ -18,7 +18,7 @@ from convexsim.actors.retry import JITTER_STEPS, SYSTEM_ERROR, Backoff, RetryPol
 from convexsim.actors.stage import note, skew_ms, strikes
 from convexsim.database.commit import Committed
 from convexsim.functions.execution import Execution
-from convexsim.functions.outcome import Outcome, Threw
+from convexsim.functions.outcome import Outcome, Threw, resolved
 from convexsim.trace import event
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ async def transact(
             final = execution.transaction.finalize()
             if policy is None or not final.writes:
                 assert policy is not None or not final.writes, f"the query {what} wrote"
-                return outcome
+                return resolved(outcome, ready.snapshot.commit_ns) if final.is_pending else outcome
             verdict = await stage.committer.ask(Commit(activity, what, attempt, final), block=False)
             if isinstance(verdict, Committed):
-                return outcome
+                return resolved(outcome, verdict.commit_ns) if final.is_pending else outcome
             if not policy.allows(attempt):
                 return Threw(occ_failure(what, verdict))
         delay_ms = jittered(stage, activity, policy.ceiling_ms(attempt))

@@ -11,9 +11,9 @@ of a world and hands it one transaction at a time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from convexsim.database.snapshot import Snapshot, empty_snapshot
 from convexsim.database.write_log import LogEntry, WriteLog, keys_written
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Committed", "Conflict", "Database", "find_conflict"]
 
+_NS: Final = 1_000_000
+"""Nanoseconds in a millisecond."""
+
 
 @frozen
 class Committed:
@@ -34,10 +37,12 @@ class Committed:
 
     Attributes:
         commit_ts: the timestamp of the commit; that of its own begin for a transaction without writes.
+        commit_ns: the same as functions see it, as a moment in ns.
 
     """
 
     commit_ts: int
+    commit_ns: int = field(default=0, eq=False)
 
 
 @frozen
@@ -84,20 +89,26 @@ class Database:
         self.snapshot = empty_snapshot(tables)
         self.log = WriteLog()
 
-    def commit(self, final: FinalTransaction, write_source: str) -> Committed | Conflict:
-        """Judge a transaction and, if nothing conflicts, publish its writes at the next timestamp."""
-        if not final.writes:
-            return Committed(final.begin_ts)
+    def commit(self, final: FinalTransaction, write_source: str, now_ms: float = 0.0) -> Committed | Conflict:
+        """Judge a transaction and, if nothing conflicts, publish its writes at the next timestamp.
+
+        Timestamps count commits; as a moment in ns (`Committed.commit_ns`) it is that of the commit or, if that is not
+        later than the one before, one more (convex-semantics 1.1).
+        """
         newest = self.snapshot
-        if final.begin_ts == newest.ts:
-            # Nothing came in between, so there is nothing to judge and the transaction's own view is the next snapshot.
-            ts = newest.ts + 1
-            self.snapshot = Snapshot(ts, {**newest.tables, **final.changed}, final.components)
-        else:
+        if not final.writes:
+            return Committed(final.begin_ts, newest.commit_ns)
+        begun_now = final.begin_ts == newest.ts
+        if not begun_now:
             conflict = find_conflict(final.reads, self.log.since(final.begin_ts))
             if conflict is not None:
                 return conflict
-            ts = newest.ts + 1
-            self.snapshot = newest.after(ts, final.writes, final.components)
-        self.log.append(LogEntry(ts, write_source, keys_written(final.writes)))
-        return Committed(ts)
+        ts, commit_ns = newest.ts + 1, max(newest.commit_ns + 1, int(now_ms * _NS))
+        writes = final.resolved(commit_ns)
+        if begun_now and writes is final.writes:
+            # Nothing came in between, and nothing is to be resolved: the transaction's own view is the next snapshot.
+            self.snapshot = Snapshot(ts, {**newest.tables, **final.changed}, final.components, commit_ns)
+        else:
+            self.snapshot = newest.after(writes, final.components, commit_ns)
+        self.log.append(LogEntry(ts, write_source, keys_written(writes)))
+        return Committed(ts, commit_ns)

@@ -34,21 +34,23 @@ class Snapshot:
         ts: the commit timestamp of the newest commit in it; 0 before the first.
         tables: the documents, by table key.
         components: which tables there are, by the path of their component.
+        commit_ns: the commit timestamp as functions see it: the moment of the newest commit, in ns.
 
     """
 
     ts: int
     tables: Mapping[str, TableMaps]
     components: Mapping[str, Tables]
+    commit_ns: int = 0
 
-    def after(self, ts: int, writes: Iterable[Write], components: Mapping[str, Tables]) -> Snapshot:
-        """Return the snapshot that these writes make of this one."""
+    def after(self, writes: Iterable[Write], components: Mapping[str, Tables], commit_ns: int) -> Snapshot:
+        """Return the next snapshot, which these writes make of this one."""
         tables = dict(self.tables)
         for write in writes:
             key = write.table.key
             maps = tables.get(key) or empty_maps(write.table)
             tables[key] = write_document(maps, write.old, write.new)
-        return Snapshot(ts, tables, components)
+        return Snapshot(self.ts + 1, tables, components, commit_ns)
 
 
 def empty_snapshot(tables: Iterable[Table]) -> Snapshot:

@@ -42,6 +42,7 @@ class FinalTransaction:
             are those of the next snapshot as they stand.
         components: which tables there are, those that it made included. Whoever commits has seen every table that was
             made before, or it would conflict.
+        is_pending: whether it may hold unresolved commit timestamps.
 
     """
 
@@ -50,6 +51,11 @@ class FinalTransaction:
     writes: tuple[Write, ...]
     changed: dict[str, TableMaps]
     components: Mapping[str, Tables]
+    is_pending: bool = False
+
+    def resolved(self, commit_ns: int) -> tuple[Write, ...]:
+        """Return its writes as they are once their commit timestamp is known (convex-semantics 7)."""
+        return tuple(write.resolved(commit_ns) for write in self.writes) if self.is_pending else self.writes
 
 
 @frozen(eq=False)
@@ -68,13 +74,19 @@ class Savepoint:
 
 
 class Transaction:
-    """Reads and writes over one snapshot; not yet judged."""
+    """Reads and writes over one snapshot; not yet judged.
 
-    __slots__ = ("_changed", "_closed", "_writes", "components", "reads", "snapshot", "usage")
+    Attributes:
+        is_pending: whether it may hold unresolved commit timestamps, because somebody asked for one.
+
+    """
+
+    __slots__ = ("_changed", "_closed", "_writes", "components", "is_pending", "reads", "snapshot", "usage")
 
     def __init__(self, snapshot: Snapshot, limits: Limits = UNLIMITED) -> None:
         self.snapshot = snapshot
         self.components = snapshot.components
+        self.is_pending = False
         self.usage = Usage(limits)
         self.reads = ReadSet()
         self._changed: dict[str, TableMaps] = {}
@@ -161,7 +173,7 @@ class Transaction:
     def finalize(self) -> FinalTransaction:
         """Close the transaction for the committer."""
         writes = tuple(write for write in self._writes.values() if not write.is_empty)
-        return FinalTransaction(self.snapshot.ts, self.reads, writes, self._changed, self.components)
+        return FinalTransaction(self.snapshot.ts, self.reads, writes, self._changed, self.components, self.is_pending)
 
     def close(self) -> None:
         """End all reading and writing: the handler has come to its end, and what it leaves behind may no longer act."""

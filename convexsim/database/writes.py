@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
+
+from convexsim.values import resolve
 
 if TYPE_CHECKING:
     from convexsim.database.index import Document, Table
@@ -29,6 +31,13 @@ class Write:
     id: str
     old: Document | None
     new: Document | None
+
+    def resolved(self, commit_ns: int) -> Write:
+        """Return it as it is once its commit timestamp is known."""
+        if self.new is None:
+            return self
+        value = resolve(self.new.value, commit_ns)
+        return self if value is self.new.value else evolve(self, new=self.table.document(value))
 
     @property
     def is_empty(self) -> bool:

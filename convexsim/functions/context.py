@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from convexsim.functions.reference import Reference
+    from convexsim.values import CommitTsPlaceholder
 
 __all__ = ["ActionCtx", "MutationCtx", "QueryCtx"]
 
@@ -102,10 +103,34 @@ class SystemReader:
         return self._syscalls.normalize_id(table, text, system=True)
 
 
+class Vars:
+    """`ctx.db.vars`: what the database fills in when the mutation commits."""
+
+    __slots__ = ("_syscalls",)
+
+    def __init__(self, syscalls: TransactionSyscalls) -> None:
+        self._syscalls = syscalls
+
+    @property
+    def commit_ts(self) -> CommitTsPlaceholder:
+        """The commit timestamp, in ns: a placeholder until the commit, an `Int64` from then on (convex-semantics 7).
+
+        It can be written, looked up in an index (where it comes after every other Int64), passed to nested calls and
+        returned; whoever called the mutation sees the timestamp. It cannot be scheduled or returned by a query.
+        """
+        placeholder: CommitTsPlaceholder = self._syscalls.commit_ts()
+        return placeholder
+
+
 class DatabaseWriter(DatabaseReader):
     """`ctx.db` of a mutation."""
 
     __slots__ = ()
+
+    @property
+    def vars(self) -> Vars:
+        """What is known only when the mutation commits."""
+        return Vars(self._syscalls)
 
     def insert(self, table: str, value: dict[str, Any]) -> str:
         """Add a document and return its id."""

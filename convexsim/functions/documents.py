@@ -15,7 +15,7 @@ from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
 from convexsim.functions.filter import matches
 from convexsim.functions.pagination import PageOptions, between, fingerprint_of, read_page
 from convexsim.functions.scheduled import shown
-from convexsim.values import UNDEFINED, ValidationFailure, check_identifier, equal, freeze
+from convexsim.values import UNDEFINED, ValidationFailure, check_identifier, equal, freeze_pending
 from convexsim.values.ids import table_number_of
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ class Documents:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    frozen = freeze(value, "document")
+    frozen = freeze_pending(value, "document")
     if not isinstance(frozen, dict):
         raise PlatformError(f"A document is an object, not {value!r}.", code="InvalidDocumentError")
     return frozen

@@ -30,6 +30,7 @@ __all__ = [
     "Executor",
     "ForeignHandler",
     "Get",
+    "GetCommitTs",
     "GetTransactionMetrics",
     "Insert",
     "MakeHandle",
@@ -56,6 +57,11 @@ class Get:
 
     id: str
     table: str | None = None
+
+
+@frozen
+class GetCommitTs:
+    """Ask for the commit timestamp; answered with its placeholder, which is resolved by the commit."""
 
 
 @frozen
@@ -176,6 +182,7 @@ class UseExternalObject:
 
 Request = (
     Get
+    | GetCommitTs
     | GetTransactionMetrics
     | NormalizeId
     | Insert
@@ -259,6 +266,8 @@ def _answer(request: Request, syscalls: TransactionSyscalls, streams: list[Itera
     match request:
         case Get():
             return syscalls.get(request.id, table=request.table)
+        case GetCommitTs():
+            return syscalls.commit_ts()
         case GetTransactionMetrics():
             return syscalls.transaction_metrics()
         case NormalizeId():

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from convexsim.errors import ConvexError, ConvexSimError, FunctionError, InternalError, PlatformError, UsageError
-from convexsim.values import UNDEFINED, freeze, thaw
+from convexsim.values import UNDEFINED, freeze, resolve, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["Failure", "Outcome", "Returned", "Threw", "failure_of", "outcome_of", "outcome_of_awaitable"]
+__all__ = ["Failure", "Outcome", "Returned", "Threw", "failure_of", "outcome_of", "outcome_of_awaitable", "resolved"]
 
 
 @frozen
@@ -97,6 +97,11 @@ class Threw:
 
 
 Outcome = Returned | Threw
+
+
+def resolved(outcome: Outcome, commit_ns: int) -> Outcome:
+    """Return the outcome of a mutation as its caller sees it, once the commit timestamp is known."""
+    return Returned(resolve(outcome.value, commit_ns)) if isinstance(outcome, Returned) else outcome
 
 
 def outcome_of(call: Callable[[], Any]) -> Outcome:

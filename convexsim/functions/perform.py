@@ -17,7 +17,7 @@ from convexsim.functions.executor import drive
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
 from convexsim.functions.scheduled import cancel_function, schedule_function
 from convexsim.functions.syscalls import ExternalUse, Logged
-from convexsim.values import UNDEFINED, ValidationFailure, freeze, size_of, thaw
+from convexsim.values import COMMIT_TS, UNDEFINED, ValidationFailure, freeze, freeze_pending, size_of, thaw
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def checked_args(target: Target, args: Any, limits: Limits, tables: Tables) -> d
             ValueTooLargeError for arguments that are too large (6.3).
 
     """
-    frozen = freeze(args, "args")
+    frozen = freeze_pending(args, "args")
     if not isinstance(frozen, dict):
         msg = f"The arguments of {target.label} are {args!r}; a function takes one object."
         raise PlatformError(msg, code="ArgumentValidationError")
@@ -89,7 +89,8 @@ def checked_result(target: Target, value: Any, limits: Limits, tables: Tables) -
 
 def _frozen_result(target: Target, value: Any, limits: Limits) -> Any:
     """Return what a handler returned as a value; one that is none, or is too large, is a failure of the handler's."""
-    frozen = None if value is UNDEFINED else freeze(value, "returns")
+    freezing = freeze_pending if target.definition.kind == "mutation" else freeze  # queries are not committed (7)
+    frozen = None if value is UNDEFINED else freezing(value, "returns")
     size = size_of(frozen)
     if size > limits.function_result or size > limits.value_size:
         raise _too_large(f"Function {target.label} return value is", size, limits.function_result, limits)
@@ -149,6 +150,12 @@ class Frame(Documents):
     def log(self, line: str) -> None:
         """Record a line of the log."""
         self._execution.effects.append(Logged(line))
+
+    def commit_ts(self) -> Any:
+        """Return the placeholder of the commit timestamp, and take care that it is resolved (convex-semantics 7)."""
+        self.only_in_mutations("ask for its commit timestamp")
+        self._execution.transaction.is_pending = True
+        return COMMIT_TS
 
     def transaction_metrics(self) -> dict[str, Any]:
         """Return what the transaction has used, all calls together, and what remains (convex-semantics 6.3)."""

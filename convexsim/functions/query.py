@@ -14,7 +14,7 @@ from convexsim.database.range import Bound
 from convexsim.errors import PlatformError
 from convexsim.functions.filter import FilterBuilder, expression_of
 from convexsim.functions.syscalls import Selection
-from convexsim.values import UNDEFINED, freeze, thaw
+from convexsim.values import UNDEFINED, freeze_pending, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ class IndexRange:
         return self._and("lte", field, value)
 
     def _and(self, comparison: Comparison, field: str, value: Any) -> IndexRange:
-        frozen = value if value is UNDEFINED else freeze(value, field)
+        frozen = value if value is UNDEFINED else freeze_pending(value, field)
         return IndexRange((*self.take_bounds(), Bound(comparison, field, frozen)))
 
 

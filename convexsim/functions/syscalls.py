@@ -106,6 +106,10 @@ class TransactionSyscalls(CommonSyscalls, Protocol):
         """Return one page of a query, frozen (convex-semantics 9)."""
         ...
 
+    def commit_ts(self) -> Any:
+        """Return what stands for the timestamp of the commit until it is known."""
+        ...
+
     def transaction_metrics(self) -> dict[str, Any]:
         """Return what the whole transaction has used of its limits, and what remains."""
         ...

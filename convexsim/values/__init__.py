@@ -7,7 +7,7 @@ from convexsim.values.ids import IdStream, decode_id, encode_id, table_number_of
 from convexsim.values.json_codec import dumps, from_json, to_json
 from convexsim.values.keys import after, decode_key, encode, encode_key, format_key, prefix_end
 from convexsim.values.schema import SchemaDefinition, TableDefinition, define_schema, define_table, lookup_field
-from convexsim.values.spelling import UNDEFINED, Int64, Undefined, show
+from convexsim.values.spelling import COMMIT_TS, UNDEFINED, CommitTsPlaceholder, Int64, Undefined, show
 from convexsim.values.validators import (
     AnyValidator,
     ObjectValidator,
@@ -17,12 +17,25 @@ from convexsim.values.validators import (
     as_object,
     v,
 )
-from convexsim.values.value import MAX_SAFE_INTEGER, Value, check_identifier, equal, freeze, nesting_of, size_of, thaw
+from convexsim.values.value import (
+    MAX_SAFE_INTEGER,
+    Value,
+    check_identifier,
+    equal,
+    freeze,
+    freeze_pending,
+    nesting_of,
+    resolve,
+    size_of,
+    thaw,
+)
 
 __all__ = [
+    "COMMIT_TS",
     "MAX_SAFE_INTEGER",
     "UNDEFINED",
     "AnyValidator",
+    "CommitTsPlaceholder",
     "IdStream",
     "Int64",
     "ObjectValidator",
@@ -47,10 +60,12 @@ __all__ = [
     "equal",
     "format_key",
     "freeze",
+    "freeze_pending",
     "from_json",
     "lookup_field",
     "nesting_of",
     "prefix_end",
+    "resolve",
     "show",
     "size_of",
     "table_number_of",

@@ -16,8 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 from convexsim.errors import InternalError, PlatformError
-from convexsim.values.spelling import UNDEFINED, Int64, show
-from convexsim.values.value import MAX_SAFE_INTEGER, Value, freeze
+from convexsim.values.spelling import COMMIT_TS, UNDEFINED, Int64, show
+from convexsim.values.value import MAX_SAFE_INTEGER, Value, freeze_pending
 
 __all__ = ["dumps", "from_json", "to_json"]
 
@@ -31,7 +31,8 @@ def to_json(value: Value) -> Any:
     """Return a frozen value as plain JSON data; integral numbers are ints.
 
     int64 becomes {"$integer"}, bytes {"$bytes"}, NaN, ±Infinity and -0 {"$float"}, each in base64;
-    UNDEFINED becomes {"$undefined": null}, for patches, filters and ranges. Source: convex-semantics 8.
+    UNDEFINED becomes {"$undefined": null}, for patches, filters and ranges; an unresolved commit timestamp
+    {"$commitTs": null}. Source: convex-semantics 8.
     """
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
@@ -48,6 +49,8 @@ def to_json(value: Value) -> Any:
         return {"$bytes": _to_base64(value)}
     if value is UNDEFINED:
         return {"$undefined": None}
+    if value is COMMIT_TS:
+        return {"$commitTs": None}
     raise InternalError(f"to_json got {show(value)}, which is no frozen value.")
 
 
@@ -60,7 +63,7 @@ def from_json(encoded: Any) -> Value:
     value = _decode(encoded)
     if value is UNDEFINED:
         return value
-    frozen = freeze(value)
+    frozen = freeze_pending(value)
     if type(frozen) is dict and len(frozen) < len(value):  # freezing dropped the fields that a patch unsets
         return {name: frozen.get(name, UNDEFINED) for name in sorted(value)}
     return frozen
@@ -133,9 +136,16 @@ def _decode_undefined(content: None) -> Value:
     return UNDEFINED
 
 
+def _decode_commit_ts(content: None) -> Value:
+    if content is not None:
+        raise ValueError
+    return COMMIT_TS
+
+
 _ESCAPES: dict[str, Callable[[Any], Value]] = {
     "$integer": _decode_integer,
     "$float": _decode_float,
     "$bytes": _from_base64,
     "$undefined": _decode_undefined,
+    "$commitTs": _decode_commit_ts,
 }

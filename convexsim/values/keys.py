@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from convexsim.errors import InternalError
-from convexsim.values.spelling import INT64_LIMIT, UNDEFINED, Int64, Undefined, show
+from convexsim.values.spelling import INT64_LIMIT, UNDEFINED, CommitTsPlaceholder, Int64, Undefined, show
 from convexsim.values.value import Value, freeze
 
 __all__ = ["after", "decode_key", "encode", "encode_key", "format_key", "prefix_end"]
@@ -104,6 +104,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     Undefined: lambda _: _UNDEFINED,
     type(None): lambda _: _NULL,
     Int64: lambda integer: _pack_tagged_word(_INT64, integer.value + INT64_LIMIT),
+    CommitTsPlaceholder: lambda _: _pack_tagged_word(_INT64, _ALL_ONES),  # as the greatest of all (7)
     int: _encode_int,
     float: _encode_float,
     bool: lambda truth: _TRUE if truth else _FALSE,

@@ -12,7 +12,7 @@ import attrs
 from convexsim.errors import UsageError
 from convexsim.values.ids import table_number_of
 from convexsim.values.keys import encode
-from convexsim.values.spelling import Int64, show
+from convexsim.values.spelling import CommitTsPlaceholder, Int64, show
 from convexsim.values.value import Value, check_identifier, equal
 
 __all__ = [
@@ -96,7 +96,9 @@ class AnyValidator(Validator):
     """Every Convex value."""
 
     kinds: frozenset[type] = attrs.field(
-        init=False, eq=False, default=frozenset({type(None), bool, int, float, Int64, str, bytes, list, dict})
+        init=False,
+        eq=False,
+        default=frozenset({type(None), bool, int, float, Int64, CommitTsPlaceholder, str, bytes, list, dict}),
     )
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
-"""How values are spelled: the two types that Python lacks, and one line of text for people.
+"""How values are spelled: the three types that Python lacks, and one line of text for people.
 
-Owns `UNDEFINED`, `Int64` and `show`. Must not know the rules of values as a whole. Next: `value.py`, which has them.
+Owns `UNDEFINED`, `Int64`, `COMMIT_TS` and `show`. Must not know the rules of values as a whole. Next: `value.py`, which
+has them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ import attrs
 
 from convexsim.errors import PlatformError
 
-__all__ = ["INT64_LIMIT", "UNDEFINED", "Int64", "Undefined", "is_unicode", "show"]
+__all__ = [
+    "COMMIT_TS",
+    "INT64_LIMIT",
+    "UNDEFINED",
+    "CommitTsPlaceholder",
+    "Int64",
+    "Undefined",
+    "is_unicode",
+    "show",
+]
 
 INT64_LIMIT: Final = 2**63
 _SHOWN_CHARACTERS = 80
@@ -38,6 +48,25 @@ class Undefined:
 
 
 UNDEFINED: Final = Undefined()
+
+
+class CommitTsPlaceholder:
+    """The class of `COMMIT_TS`: a commit timestamp as long as nobody knows it (convex-semantics 7).
+
+    It cannot be calculated with, and no other instance is ever made: a mutation finds it as `ctx.db.vars.commit_ts`.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "[unresolved commit timestamp]"
+
+    def __reduce__(self) -> str:
+        """Make copies and pickles the same object."""
+        return "COMMIT_TS"
+
+
+COMMIT_TS: Final = CommitTsPlaceholder()
 
 
 def _checked_int64(value: object) -> int:
@@ -118,6 +147,7 @@ _SPELLINGS: dict[type, Callable[[Any], str]] = {
     int: lambda number: str(number) if number.bit_length() < _SHOWN_BITS else hex(number),  # str() has a limit
     float: _spell_float,
     Int64: lambda integer: f"{integer.value}n",
+    CommitTsPlaceholder: repr,
     str: _spell_text,
     bytes: repr,
 }

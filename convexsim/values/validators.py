@@ -21,7 +21,7 @@ from convexsim.values.leaf_validators import (
     ValidationFailure,
     Validator,
 )
-from convexsim.values.spelling import UNDEFINED, Int64, show
+from convexsim.values.spelling import UNDEFINED, CommitTsPlaceholder, Int64, show
 from convexsim.values.value import Value, check_identifier, freeze
 
 __all__ = [
@@ -236,6 +236,11 @@ class _V:
     bigint = int64
 
     @staticmethod
+    def commit_ts() -> Validator:
+        """Accept commit timestamps, that is `Int64`; one that is unresolved counts as such for every validator."""
+        return _COMMIT_TS
+
+    @staticmethod
     def boolean() -> Validator:
         """Accept True and False."""
         return _BOOLEAN
@@ -298,7 +303,8 @@ class _V:
 
 _NULL = ScalarValidator("null", frozenset({type(None)}))
 _NUMBER = ScalarValidator("number", frozenset({int, float}))
-_INT64 = ScalarValidator("int64", frozenset({Int64}))
+_INT64 = ScalarValidator("int64", frozenset({Int64, CommitTsPlaceholder}))
+_COMMIT_TS = ScalarValidator("commit_ts", frozenset({Int64, CommitTsPlaceholder}))
 _BOOLEAN = ScalarValidator("boolean", frozenset({bool}))
 _STRING = ScalarValidator("string", frozenset({str}))
 _BYTES = ScalarValidator("bytes", frozenset({bytes}))

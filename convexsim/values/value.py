@@ -14,10 +14,11 @@ import math
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from operator import is_not
 from typing import Any, Final
 
 from convexsim.errors import InternalError, PlatformError, UsageError
-from convexsim.values.spelling import UNDEFINED, Int64, is_unicode, show
+from convexsim.values.spelling import COMMIT_TS, INT64_LIMIT, UNDEFINED, CommitTsPlaceholder, Int64, is_unicode, show
 
 __all__ = [
     "MAX_SAFE_INTEGER",
@@ -28,7 +29,9 @@ __all__ = [
     "check_identifier",
     "equal",
     "freeze",
+    "freeze_pending",
     "nesting_of",
+    "resolve",
     "size_of",
     "thaw",
 ]
@@ -66,6 +69,10 @@ class _RefusedError(Exception):
         return PlatformError(message, code=self.code, next_step=self.next_step, path=path)
 
 
+class _PendingError(_RefusedError):
+    """A commit timestamp is not known yet."""
+
+
 def freeze(value: object, path: str = "value") -> Value:
     """Check `value` against every rule of convex-semantics 8 and return a deep canonical copy that is never mutated.
 
@@ -77,6 +84,38 @@ def freeze(value: object, path: str = "value") -> Value:
         return _frozen(value, 0)
     except _RefusedError as refused:
         raise refused.at(path) from None
+
+
+def freeze_pending(value: object, path: str = "value") -> Value:
+    """Freeze a value that may hold unresolved commit timestamps: what a mutation writes, passes on or returns.
+
+    Errors: as for `freeze`, which refuses them. Source: convex-semantics 7.
+    """
+    try:
+        return _frozen(value, 0)
+    except _PendingError:
+        return _replaced(freeze(_replaced(value, COMMIT_TS, _STAND_IN), path), _STAND_IN, COMMIT_TS)
+    except _RefusedError as refused:
+        raise refused.at(path) from None
+
+
+def resolve(value: Value, commit_ts: int) -> Value:
+    """Return a frozen value with its unresolved commit timestamps resolved, in ns; itself if it has none."""
+    return _replaced(value, COMMIT_TS, Int64(commit_ts))
+
+
+def _replaced(value: Any, old: object, new: object) -> Any:
+    """Return a value with each `old` in it replaced; what holds none is not copied."""
+    if value is old:
+        return new
+    kind = type(value)
+    if kind is dict:
+        items = {name: _replaced(item, old, new) for name, item in value.items()}
+        return items if any(items[name] is not item for name, item in value.items()) else value
+    if kind is list or kind is tuple:
+        elements = [_replaced(item, old, new) for item in value]
+        return elements if any(map(is_not, elements, value)) else value
+    return value
 
 
 def _frozen(value: Any, depth: int) -> Value:
@@ -182,8 +221,21 @@ def _frozen_str(text: str) -> str:
     raise _RefusedError("a string is valid Unicode, this one has a lone surrogate", text)
 
 
+def _frozen_commit_ts(placeholder: CommitTsPlaceholder) -> Value:
+    rule = "this commit timestamp is unresolved: its value is assigned when the mutation commits"
+    advice = "A mutation can write it, compare it in an index, return it, and pass it to what it calls."
+    raise _PendingError(rule, placeholder, next_step=advice)
+
+
 _AS_IS = frozenset({type(None), bool, bytes, Int64})
-_SCALARS: dict[type, Callable[[Any], Value]] = {str: _frozen_str, int: _frozen_int, float: _frozen_float}
+_SCALARS: dict[type, Callable[[Any], Value]] = {
+    str: _frozen_str,
+    int: _frozen_int,
+    float: _frozen_float,
+    CommitTsPlaceholder: _frozen_commit_ts,
+}
+_STAND_IN = Int64(INT64_LIMIT - 1)
+"""Takes the place of `COMMIT_TS` while a value is frozen; told from an equal one by identity."""
 
 
 def thaw(value: Value) -> Value:
@@ -200,7 +252,7 @@ def thaw(value: Value) -> Value:
     return value
 
 
-_FIXED_SIZES: dict[type, int] = {type(None): 1, bool: 1, int: 9, float: 9, Int64: 9}
+_FIXED_SIZES: dict[type, int] = {type(None): 1, bool: 1, int: 9, float: 9, Int64: 9, CommitTsPlaceholder: 9}
 
 
 def size_of(value: Value) -> int:
