@@ -167,3 +167,14 @@ def test_the_platforms_own_reads_never_fail_a_cron() -> None:
     made = Scenario("test", app, lambda _world: None, (), Platform(limits=Limits(read_intervals=1)), "", 1_500)
     result = Simulation(made).run()
     assert [row["log"][-1]["status"]["kind"] for row in result.view.documents("_cron_jobs")] == ["success"]
+
+
+def test_the_row_that_remembers_a_request_never_fails_its_mutation() -> None:
+    """Not even if the function has passed a limit and caught it (as for the ends of scheduled functions)."""
+    result = run(
+        app_of(SCHEMA, ending),
+        lambda world: world.client("a", kind="websocket").mutation("m:ending"),
+        limits=Limits(read_intervals=1),
+    )
+    assert result.calls[0].error is None
+    assert len(result.view.documents("_session_requests")) == 1
