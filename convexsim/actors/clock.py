@@ -42,15 +42,17 @@ class VirtualClock:
     Attributes:
         end: no later timer ever fires: the limit of virtual time.
 
+    An idle timer fires on the way to another one, or not at all: it never moves the clock on its own account.
     """
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
         self.end = inf
         self._timers: list[Timer] = []
+        self._idle: list[Timer] = []
         self._count = 0
 
-    def at(self, deadline: float, fire: Callable[[], None], owner: object = None) -> Timer:
+    def at(self, deadline: float, fire: Callable[[], None], owner: object = None, *, idle: bool = False) -> Timer:
         """Have `fire` called when the clock reaches `deadline`; at once if it has.
 
         What is due now does not wait for everything else to end: it races with it like any other message.
@@ -60,20 +62,19 @@ class VirtualClock:
         if deadline <= self.now:
             fire()
         else:
-            heappush(self._timers, timer)
+            heappush(self._idle if idle else self._timers, timer)
         return timer
 
     def forget(self, owner: object) -> None:
         """Cancel the timers of an owner that is no more."""
-        for timer in self._timers:
+        for timer in [*self._timers, *self._idle]:
             if timer.owner is owner:
                 timer.cancel()
 
     def next_deadline(self) -> float | None:
         """Return when the next timer is due; None if there is none, or it is due only beyond the end."""
-        while self._timers and self._timers[0].canceled:
-            heappop(self._timers)
-        return self._timers[0].deadline if self._timers and self._timers[0].deadline <= self.end else None
+        timers = self._next_timers()
+        return timers[0].deadline if timers else None
 
     def advance(self) -> bool:
         """Move to the next deadline and fire all that is due then, in the order of setting; False if nothing is set."""
@@ -81,6 +82,15 @@ class VirtualClock:
         if deadline is None:
             return False
         self.now = deadline
-        while self.next_deadline() == deadline:
-            heappop(self._timers).fire()
+        while (timers := self._next_timers()) and timers[0].deadline == deadline:
+            heappop(timers).fire()
         return True
+
+    def _next_timers(self) -> list[Timer]:
+        """Return the heap on top of which the next timer lies; an empty one if there is none."""
+        for timers in (self._timers, self._idle):
+            while timers and timers[0].canceled:
+                heappop(timers)
+        timers = self._timers if self._timers and self._timers[0].deadline <= self.end else []
+        is_idle = self._idle and (self._idle[0] < timers[0] if timers else self._idle[0].deadline <= self.now)
+        return self._idle if is_idle else timers

@@ -168,6 +168,25 @@ class ScheduledDone:
 
 
 @frozen(eq=False)
+class Collect:
+    """To the scheduler, and from it to a runner: forget the finished functions whose time is over."""
+
+    activity: str
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "run"
+
+
+@frozen(eq=False)
+class Collected:
+    """To the scheduler: what was to be forgotten is; `next_ms` is when to look again."""
+
+    activity: str
+    next_ms: float
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "done"
+
+
+@frozen(eq=False)
 class StartCrons:
     """To the cron executor, once: these crons were deployed."""
 

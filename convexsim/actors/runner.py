@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from convexsim.actors.action import ActionFrame, Mortal
 from convexsim.actors.messages import (
     CancelFunction,
+    Collect,
+    Collected,
     CronDone,
     Invoke,
     RunCron,
@@ -31,6 +33,7 @@ from convexsim.functions.environment import Answered
 from convexsim.functions.executor import drive_action
 from convexsim.functions.outcome import Outcome, Returned, Threw, outcome_of, outcome_of_awaitable
 from convexsim.functions.perform import checked_args, checked_result, perform
+from convexsim.functions.retention import collect_finished
 from convexsim.functions.scheduled import (
     cancel_function,
     finish_function,
@@ -69,6 +72,8 @@ class Runner(RuntimeActor):
             return self._run_scheduled(message.scheduled)
         if type(message) is RunCron:
             return self._run_cron(message.cron)
+        if type(message) is Collect:
+            return self._collect(message.activity)
         if type(message) is ScheduleFunction:
             return self._schedule(message)
         assert type(message) is CancelFunction, f"a runner cannot handle {message!r}"
@@ -231,6 +236,16 @@ class Runner(RuntimeActor):
             return Returned(reschedule_function(execution, scheduled, delay_ms))
 
         await transact(self.stage, Purpose(scheduled.activity, f"reschedule {what}"), body, RETRY["ending"])
+
+    async def _collect(self, activity: str) -> None:
+        """Forget finished functions, some at a time."""
+
+        def body(execution: Execution) -> Outcome:
+            return Returned(collect_finished(execution))
+
+        outcome = await transact(self.stage, Purpose(activity, "forget finished functions"), body, RETRY["ending"])
+        assert isinstance(outcome, Returned), "nothing can be wrong with rows that nobody changes"
+        self.stage.scheduler.tell(Collected(activity, outcome.value))
 
     # Crons (convex-semantics 4); what they run is under no scheduled function
 

@@ -1,6 +1,7 @@
 """The scheduler: starts scheduled functions when their time has come, so many at a time (convex-semantics 3.3).
 
-Owns what enters and leaves the queue of functions that wait (`due_queue.py`). Rows and their states belong to
+Owns what enters and leaves the queue of functions that wait (`due_queue.py`), and when the finished ones are forgotten:
+in a world that lasts so long anyway, never in one that has come to rest. Rows and their states belong to
 transactions (`functions/scheduled.py`): a cancel that the scheduler has not heard of is noticed when the function
 starts, by an ordinary read. Next: the runner, where the walk begins again.
 """
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from convexsim.actors.due_queue import DueQueue
-from convexsim.actors.messages import Due, Published, RunScheduled, ScheduledDone
+from convexsim.actors.messages import Collect, Collected, Due, Published, RunScheduled, ScheduledDone
 from convexsim.actors.stage import RuntimeActor
 from convexsim.choices import run_anew
+from convexsim.functions.retention import next_collection
 from convexsim.functions.scheduled import unfinished
 
 if TYPE_CHECKING:
@@ -30,6 +32,12 @@ class Scheduler(RuntimeActor):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self._queue: DueQueue[ScheduledFunction] = DueQueue(self, RunScheduled)
+        self._collections = 0
+
+    def on_start(self) -> None:
+        """Look for finished functions when the first of them may be forgotten."""
+        stage = self.stage
+        self._collect_at(next_collection(stage.environment.catalog, stage.database.snapshot, stage.now))
 
     def on_receive(self, message: Any) -> None:
         """Handle a message, then start what can start."""
@@ -39,9 +47,18 @@ class Scheduler(RuntimeActor):
                 self._queue.add(scheduled)
         elif type(message) is ScheduledDone:
             self._queue.ended()
+        elif type(message) is Collect:
+            self.stage.runner().tell(message)
+        elif type(message) is Collected:
+            self._collect_at(message.next_ms)
         else:
             assert type(message) is Due, f"the scheduler cannot handle {message!r}"
         self._queue.start_due()
+
+    def _collect_at(self, moment_ms: float) -> None:
+        self._collections += 1
+        message = Collect(f"gc+{self._collections}")
+        self.stage.after(moment_ms - self.stage.now, self.actor_ref, message, idle=True)
 
 
 def resume_scheduled(stage: Stage) -> None:

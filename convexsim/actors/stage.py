@@ -85,8 +85,8 @@ class Stage(Protocol):
         """End the simulation with an exception that nobody else would see."""
         ...
 
-    def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any) -> Timer:
-        """Send a message after some virtual time."""
+    def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any, *, idle: bool = False) -> Timer:
+        """Send a message after some virtual time; if `idle`, only in case that the world lasts so long anyway."""
         ...
 
     def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:

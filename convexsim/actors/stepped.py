@@ -99,10 +99,10 @@ class SteppedStage:
         """Raise an exception out of the step that is being handled."""
         self.dispatcher.stash(exception)
 
-    def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any) -> Timer:
+    def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any, *, idle: bool = False) -> Timer:
         """Send a message after some virtual time."""
         clock = self.dispatcher.clock
-        return clock.at(self.now + delay_ms, lambda: receiver.tell(message), self.dispatcher.stepping)
+        return clock.at(self.now + delay_ms, lambda: receiver.tell(message), self.dispatcher.stepping, idle=idle)
 
     def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Keep a dead handler where it stands until the simulation is over."""

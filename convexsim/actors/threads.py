@@ -269,9 +269,9 @@ class ThreadStage:
         self._set_timer(delay_ms, future.set)
         return future
 
-    def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any) -> Timer:
+    def after(self, delay_ms: float, receiver: ActorRef[Any], message: Any, *, idle: bool = False) -> Timer:
         """Send a message after some virtual time."""
-        return self._set_timer(delay_ms, lambda: receiver.tell(message))
+        return self._set_timer(delay_ms, lambda: receiver.tell(message), idle=idle)
 
     def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Never happen: on threads there are no faults."""
@@ -286,10 +286,10 @@ class ThreadStage:
         with self._changed:
             self._end(failure=exception)
 
-    def _set_timer(self, delay_ms: float, fire: Callable[[], None]) -> Timer:
+    def _set_timer(self, delay_ms: float, fire: Callable[[], None], *, idle: bool = False) -> Timer:
         with self._changed:
             self._changed.notify_all()
-            return self._timers.at(self._exact_now() + delay_ms, fire)
+            return self._timers.at(self._exact_now() + delay_ms, fire, idle=idle)
 
     def _exact_now(self) -> float:
         passed_ms = (monotonic() - self._started) * 1000

@@ -672,3 +672,27 @@ def test_a_simulation_may_be_run_inside_of_a_handler(dispatcher: Dispatcher) -> 
 
     assert Listener.start([]).ask(nested) == "inner"
     assert Dispatcher.innermost() is dispatcher
+
+
+def test_an_idle_timer_fires_on_the_way_to_another_one_or_not_at_all() -> None:
+    clock = VirtualClock()
+    clock.end = 50
+    fired: list[str] = []
+    for deadline, idle in ((10, False), (5, True), (10, True), (11, True), (30, False), (40, True), (60, False)):
+        clock.at(deadline, lambda told=f"{deadline}{' idle' * idle}": fired.append(told), idle=idle)  # type: ignore[misc] # no lambda has types
+    while clock.advance():
+        fired.append(f"@{clock.now:g}")
+    assert fired == ["5 idle", "@5", "10", "10 idle", "@10", "11 idle", "@11", "30", "@30"]
+    assert clock.next_deadline() is None
+
+
+def test_an_idle_timer_of_the_last_moment_fires_in_it() -> None:
+    clock = VirtualClock()
+    fired: list[str] = []
+    clock.at(7, lambda: fired.append("timer"))
+    clock.at(7, lambda: fired.append("idle"), "owner", idle=True)
+    clock.at(7, lambda: fired.append("forgotten"), "forgotten", idle=True)
+    clock.forget("forgotten")
+    while clock.advance():
+        pass
+    assert fired == ["timer", "idle"]
