@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from convexsim.actors.messages import Commit, Published, RequestSnapshot, SnapshotReady
 from convexsim.actors.stage import RuntimeActor, strikes
 from convexsim.database.commit import Committed, Conflict
+from convexsim.database.write_rate import WriteRate
 from convexsim.functions.component import SCHEDULED_FUNCTIONS
 from convexsim.functions.scheduled import scheduled_of
 from convexsim.trace import event
 
 if TYPE_CHECKING:
+    from convexsim.actors.stage import Stage
     from convexsim.database.writes import Write
 
 __all__ = ["Committer", "written"]
@@ -24,6 +26,10 @@ __all__ = ["Committer", "written"]
 
 class Committer(RuntimeActor):
     """Answers `RequestSnapshot` and `Commit`; tells the scheduler what was `Published`."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self._rate = WriteRate()
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message."""
@@ -41,12 +47,13 @@ class Committer(RuntimeActor):
         if stage.trace is not None:
             began = (message.what, message.attempt, snapshot.ts)
             stage.trace.add(event.Began(stage.steps, stage.now, message.activity, *began))
-        return SnapshotReady(snapshot)
+        return SnapshotReady(snapshot, self._rate.exceeds(stage.environment.platform.write_bytes_per_second, stage.now))
 
     def _commit(self, message: Commit) -> Committed | Conflict:
         stage = self.stage
         verdict = stage.database.commit(message.final, message.write_source, stage.now)
         if isinstance(verdict, Committed):
+            self._rate.record(stage.now, message.final.writes)
             self._publish(message, verdict.commit_ts)
         if stage.trace is not None:
             where = (stage.steps, stage.now, message.activity, message.what)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from convexsim.actors.messages import Invoke
-from convexsim.actors.retry import CONNECTION_LOST, JITTER_STEPS, OCC_FAILURE, SYSTEM_ERROR, Backoff
+from convexsim.actors.retry import CONNECTION_LOST, JITTER_STEPS, SYSTEM_ERROR, Backoff, is_transient
 from convexsim.actors.stage import note, strikes
 from convexsim.choices import run_anew
 from convexsim.functions.outcome import Outcome, Threw
@@ -119,8 +119,7 @@ class WebsocketConnection(Connection):
 
 def _is_exhausted(outcome: Outcome, message: Invoke) -> bool:
     """Whether a mutation has used up its retries; an action that throws such an error has simply thrown."""
-    is_occ = isinstance(outcome, Threw) and outcome.failure.code == OCC_FAILURE
-    return is_occ and message.target.definition.kind == "mutation"
+    return isinstance(outcome, Threw) and is_transient(outcome.failure) and message.target.definition.kind == "mutation"
 
 
 def connect(stage: Stage, client: str, kind: ClientKind) -> Connection:

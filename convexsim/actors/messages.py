@@ -97,9 +97,15 @@ class RequestSnapshot:
 
 @frozen(eq=False)
 class SnapshotReady:
-    """The committer's answer: the newest snapshot; it never changes, so sharing it is safe."""
+    """The committer's answer: the newest snapshot; it never changes, so sharing it is safe.
+
+    Attributes:
+        is_throttled: whether so much was written in the last second that no mutation may run now.
+
+    """
 
     snapshot: Snapshot
+    is_throttled: bool = False
 
     @property
     def begin_ts(self) -> int:

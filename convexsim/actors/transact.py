@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from convexsim.actors.messages import Commit, RequestSnapshot
-from convexsim.actors.retry import JITTER_STEPS, SYSTEM_ERROR, Backoff, RetryPolicy, occ_failure
+from convexsim.actors.retry import JITTER_STEPS, SYSTEM_ERROR, Backoff, RetryPolicy, occ_failure, too_many_writes
 from convexsim.actors.stage import note, skew_ms, strikes
 from convexsim.database.commit import Committed
 from convexsim.functions.execution import Execution
 from convexsim.functions.outcome import Outcome, Threw, resolved
+from convexsim.functions.syscalls import Logged
 from convexsim.trace import event
 
 if TYPE_CHECKING:
@@ -55,11 +56,19 @@ async def transact(
     """Begin, run the body, commit; on a conflict begin again as the policy allows.
 
     A body that throws is reported from its snapshot without being judged; one that writes nothing is never judged.
-    Without a policy the transaction is a query: it ends with its handler.
+    Without a policy the transaction is a query: it ends with its handler. While too much was written in the last
+    second no mutation runs; that is retried like a conflict.
     """
     activity, what = purpose.activity, purpose.what
     for attempt in count(1):
         ready: SnapshotReady = await stage.committer.ask(RequestSnapshot(activity, what, attempt), block=False)
+        if ready.is_throttled and purpose.runs_handler and policy is not None:
+            refused = too_many_writes(stage.environment.platform)
+            note(stage, event.Did, activity, Logged(refused.message))
+            if not policy.allows(attempt):
+                return Threw(refused)
+            await _back_off(stage, activity, policy.ceiling_ms(attempt))
+            continue
         ahead_ms = skew_ms(stage, activity) if purpose.runs_handler else 0
         now = max(0, floor(stage.now + ahead_ms))
         execution = Execution(stage.environment, ready.snapshot, (activity, attempt), now, purpose.parent)
@@ -83,10 +92,14 @@ async def transact(
                 return resolved(outcome, verdict.commit_ns) if final.is_pending else outcome
             if not policy.allows(attempt):
                 return Threw(occ_failure(what, verdict))
-        delay_ms = jittered(stage, activity, policy.ceiling_ms(attempt))
-        if delay_ms:
-            await stage.sleep(delay_ms)
+        await _back_off(stage, activity, policy.ceiling_ms(attempt))
     raise AssertionError
+
+
+async def _back_off(stage: Stage, activity: str, ceiling_ms: float) -> None:
+    delay_ms = jittered(stage, activity, ceiling_ms)
+    if delay_ms:
+        await stage.sleep(delay_ms)
 
 
 def jittered(stage: Stage, activity: str, ceiling_ms: float) -> float:

@@ -256,6 +256,8 @@ def _shown(value: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _scheduled_function_written(name: str, written: Written) -> str:
     """Say what became of a scheduled function's row; all but its state was told when it was scheduled."""
+    if written.after is None:
+        return f"deletes {name} {written.before['state']['kind']}"
     after = written.after["state"]["kind"]
     if written.before is None:
         return f"inserts {name} {after}"

@@ -24,6 +24,7 @@ from convexsim import (
     define_component,
     mutation,
     query,
+    story,
 )
 from convexsim.database.commit import Committed
 from convexsim.functions.execution import Execution
@@ -219,3 +220,5 @@ def test_a_world_with_crons_forgets_as_it_goes() -> None:
     result = Simulation(made).run()
     assert result.ending == "quiet"
     assert len(result.view.scheduled_functions()) == 7
+    assert result.trace is not None
+    assert "deletes scheduled/1 success" in story(result.trace)
