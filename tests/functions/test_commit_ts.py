@@ -230,6 +230,15 @@ def test_its_callers_see_the_timestamp() -> None:
     assert all(isinstance(call.outcome, Returned) for call in result.calls)
 
 
+def test_a_request_that_is_sent_twice_is_answered_with_the_same_timestamp() -> None:
+    def body(world: World) -> None:
+        world.client("a", kind="websocket").mutation(api.m.enqueue, {"what": "x"})
+
+    result = run(app_of(SCHEMA, enqueue), body)
+    (remembered,) = result.view.documents("_session_requests")
+    assert remembered["result"] == result.calls[0].result == {"at": Int64(1), "id": result.calls[0].result["id"]}
+
+
 def test_where_it_may_not_go() -> None:
     made = Bench(app_of(SCHEMA, enqueue, returned))
 

@@ -9,6 +9,7 @@ import pytest
 
 from convexsim import (
     ActionCtx,
+    Faults,
     MutationCtx,
     Platform,
     QueryCtx,
@@ -26,6 +27,7 @@ from convexsim import (
     query,
     story,
 )
+from convexsim.choices import RandomChoices
 from convexsim.database.commit import Committed
 from convexsim.functions.execution import Execution
 from convexsim.functions.outcome import Returned
@@ -210,6 +212,27 @@ def test_a_reader_of_the_rows_conflicts_with_it_as_with_any_writer() -> None:
     execution, _ = collect(made)
     assert isinstance(made.database.commit(execution.transaction.finalize(), "gc"), Committed)
     assert not isinstance(attempt.commit(), Committed)
+
+
+def test_a_restart_does_not_make_it_forget_later() -> None:
+    """The collector goes by the rows, and they outlive the process; it may itself be what is struck."""
+
+    def body(world: World) -> None:
+        client = world.client("a")
+        client.mutation(api.m.plan, {})
+        client.wait(5 * DAY)
+        client.query(api.m.rows)
+        client.wait(2 * DAY + 1)
+        client.query(api.m.rows)
+
+    made = Scenario("test", APP, body, (), Platform(), "", faults=Faults(restarts=1))
+    struck: set[str] = set()
+    for seed in range(60):
+        result = Simulation(made, RandomChoices(seed)).run()
+        if all(call.error is None for call in (result.calls[0], result.calls[2])):
+            assert result.calls[2].result == []
+            struck.update(fault.activity for fault in result.view.faults)
+    assert {"a.2", "gc+1"} <= struck
 
 
 def test_a_world_with_crons_forgets_as_it_goes() -> None:

@@ -25,6 +25,7 @@ from convexsim import (
     query,
     v,
 )
+from convexsim.choices import RandomChoices
 from convexsim.database.commit import Committed, Conflict
 from convexsim.functions.outcome import Threw
 from convexsim.invariants import View
@@ -276,6 +277,23 @@ def test_of_two_creators_one_wins_and_the_other_finds_the_table() -> None:
     assert [conflict.conflict.index for conflict in events_of(result, event.Conflicted)] == ["/_tables.by_id"]
     made = [row for commit in events_of(result, event.Committed) for row in commit.writes if row.table == "/_tables"]
     assert [row.after and row.after["name"] for row in made] == ["notes"]
+
+
+def test_in_every_order_each_document_gets_its_table() -> None:
+    """And which number a table has is decided by who committed first, so no two have the same."""
+
+    def body(world: World) -> None:
+        for name, table in (("a", "notes"), ("b", "notes"), ("c", "pages")):
+            world.client(name).mutation(api.m.put, {"table": table, "text": name})
+
+    seen: set[tuple[int | None, int | None]] = set()
+    for seed in range(40):
+        result = run(without_schema(), body, RandomChoices(seed), level=1 + seed % 3)
+        notes, pages = result.view.documents("notes"), result.view.documents("pages")
+        assert (sorted(row["text"] for row in notes), [row["text"] for row in pages]) == (["a", "b"], ["c"])
+        assert len({table_number_of(row["_id"]) for row in notes}) == 1
+        seen.add((table_number_of(notes[0]["_id"]), table_number_of(pages[0]["_id"])))
+    assert seen == {(10_001, 10_002), (10_002, 10_001)}
 
 
 def test_an_invariant_sees_no_documents_where_there_is_no_table_yet() -> None:
