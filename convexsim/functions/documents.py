@@ -6,6 +6,7 @@ Owns the database part of a frame: reads, writes, queries and pages, in the func
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.database.index import BY_CREATION_TIME, make_table
@@ -15,6 +16,7 @@ from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
 from convexsim.functions.filter import matches
 from convexsim.functions.pagination import PageOptions, between, fingerprint_of, read_page
 from convexsim.functions.scheduled import shown
+from convexsim.functions.syscalls import Logged
 from convexsim.values import UNDEFINED, ValidationFailure, check_identifier, equal, freeze_pending
 from convexsim.values.ids import table_number_of
 
@@ -178,14 +180,14 @@ class Documents:
         return table
 
     def _check_name(self, name: object) -> None:
-        """Refuse what can name no table of this component."""
+        """Refuse what can name no table of this component; tell of a name that looks like a slip."""
         if not isinstance(name, str):
             raise PlatformError(f"{name!r} is no table's name.", code="InvalidArgument")
         if name.startswith("_"):
             msg = f"{name!r} is a system table."
             raise PlatformError(msg, code="SystemTableError", next_step="Read it through ctx.db.system.")
+        known = [own for own in self._mounted.tables if not own.startswith("_")]
         if self._mounted.is_strict:
-            known = [own for own in self.tables.named if not own.startswith("_")]
             msg = f"The schema of {self._mounted.path or 'the app'} has no table {name!r}."
             advice = f"{did_you_mean(name, known)} define_schema(..., strict_table_name_types=False) allows others."
             raise PlatformError(msg, code="TableNotFound", next_step=advice)
@@ -193,6 +195,9 @@ class Documents:
             check_identifier(name, "table name")
         except UsageError as refused:
             raise PlatformError(refused.message, code="InvalidTableName") from None
+        for meant in get_close_matches(name, known, n=1):
+            slip = f"There is no table {name!r}, and the schema declares none. Did you mean {meant!r}?"
+            self._execution.effects.append(Logged(slip))
 
     def _table_of(self, document_id: object, verb: str, said: str | None) -> Table | None:
         number = table_number_of(document_id) if isinstance(document_id, str) else None

@@ -28,6 +28,7 @@ from convexsim import (
 from convexsim.choices import RandomChoices
 from convexsim.database.commit import Committed, Conflict
 from convexsim.functions.outcome import Threw
+from convexsim.functions.syscalls import Logged
 from convexsim.invariants import View
 from convexsim.trace import event
 from convexsim.values.ids import table_number_of
@@ -258,6 +259,20 @@ def test_a_strict_schema_refuses_other_names_and_helps_with_slips() -> None:
         assert attempt.code == "TableNotFound"
         assert "Did you mean 'items'?" in attempt.message
         assert "strict_table_name_types=False" in attempt.message
+
+
+def test_where_other_names_are_allowed_what_looks_like_a_slip_is_told() -> None:
+    bench = Bench(app_of(LOOSE, put, count))
+
+    def told(function: Any, table: str) -> list[Any]:
+        attempt = bench.attempt(function, {"table": table})
+        attempt.committed()
+        return attempt.execution.effects
+
+    for function in (count, put):
+        (effect,) = told(function, "itms")
+        assert effect == Logged("There is no table 'itms', and the schema declares none. Did you mean 'items'?")
+    assert told(put, "itms") == told(put, "logs") == told(count, "logs") == []  # it exists by now; not alike
 
 
 # Whole runs
