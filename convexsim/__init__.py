@@ -20,8 +20,9 @@ from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
 from convexsim.faults import Faults
+from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.component import Component, define_app, define_component
-from convexsim.functions.context import ActionCtx, MutationCtx, QueryCtx
+from convexsim.functions.context import MutationCtx, QueryCtx
 from convexsim.functions.cron_schedule import CronSchedule, cron_schedule
 from convexsim.functions.define import (
     FunctionDefinition,
