@@ -21,7 +21,7 @@ from convexsim.values import freeze
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 
     from convexsim.actors.kernel import Future
     from convexsim.actors.stage import Stage
@@ -124,6 +124,10 @@ class ActionFrame:
     def make_handle(self, name: Reference | str) -> str:
         """Return a function's handle."""
         return self._resolve(name).handle
+
+    def variables(self) -> Mapping[str, str | None]:
+        """Return the component's environment variables."""
+        return self._mounted.env
 
     def run(self, kind: FunctionKind, name: Reference | str, args: Any) -> Awaitable[Any]:
         """Call a query, mutation or action: a top-level call of its own (convex-semantics 5.2)."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convexsim.errors import PlatformError
 from convexsim.functions.context import Ctx, checked_delay
+from convexsim.functions.refusals import IN_ACTIONS
 from convexsim.functions.syscalls import ActionSyscalls
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class ActionCtx(Ctx[ActionSyscalls]):
     """The context of an action: no database, but calls, each of which is sent at once and awaited for its result."""
 
     __slots__ = ("scheduler",)
+    _refusals = IN_ACTIONS
 
     def __init__(self, syscalls: ActionSyscalls) -> None:
         super().__init__(syscalls)
@@ -87,12 +88,3 @@ class ActionCtx(Ctx[ActionSyscalls]):
     def sleep(self, delay_ms: float) -> Awaitable[None]:
         """Wait in virtual time."""
         return self._syscalls.sleep(checked_delay(delay_ms))
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "db":
-            raise PlatformError(
-                "An action has no ctx.db.",
-                code="NoDatabaseInActions",
-                next_step="Use ctx.run_query or ctx.run_mutation.",
-            )
-        raise AttributeError(name)

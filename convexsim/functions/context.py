@@ -7,14 +7,17 @@ protocols of `syscalls.py`; `perform.py` answers. An action's context stands in 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from convexsim.errors import PlatformError
 from convexsim.functions.query import Query
+from convexsim.functions.refusals import IN_MUTATIONS, IN_QUERIES, IN_READERS, Refusal, refuse
 from convexsim.functions.syscalls import CommonSyscalls, Selection, TransactionSyscalls
 from convexsim.values import show, thaw
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convexsim.functions.reference import Reference
 
 __all__ = ["Ctx", "MutationCtx", "QueryCtx", "checked_delay"]
@@ -24,13 +27,52 @@ S = TypeVar("S", bound=CommonSyscalls)
 _PLAIN: Final = (str, int, float, bool, type(None))  # str() of anything else may hold an address, and so differ
 
 
-class Ctx(Generic[S]):
+class Refusing:
+    """Something that says why it lacks a name, and what to do instead."""
+
+    __slots__ = ()
+    _refusals: ClassVar[Mapping[str, Refusal]] = {}
+
+    if not TYPE_CHECKING:  # a type checker is to see the names that there are, and no others
+
+        def __getattr__(self, name: str) -> Any:
+            raise refuse(self, name, self._refusals)
+
+
+class Auth:
+    """`ctx.auth`: who calls. Nobody is ever signed in: every function runs with no identity (convex-semantics 5.3)."""
+
+    __slots__ = ()
+
+    def get_user_identity(self) -> None:
+        """Return the identity of the caller: None, in every context and at once (nothing to await in an action)."""
+        return
+
+
+_AUTH: Final = Auth()
+
+
+class Ctx(Refusing, Generic[S]):
     """What the contexts of all kinds of functions have in common."""
 
     __slots__ = ("_syscalls",)
 
     def __init__(self, syscalls: S) -> None:
         self._syscalls = syscalls
+
+    @property
+    def auth(self) -> Auth:
+        """Who calls: always nobody."""
+        return _AUTH
+
+    @property
+    def env(self) -> Mapping[str, str | None]:
+        """The environment variables of the own component, read only: process.env (convex-semantics 5.3).
+
+        An app sees those of `define_app`, a component those that it declares and its installer binds; both see
+        ``CONVEX_CLOUD_URL`` and ``CONVEX_SITE_URL``. Any other name reads as None.
+        """
+        return self._syscalls.variables()
 
     def now(self) -> float:
         """Return Date.now() in ms: frozen per attempt in a transaction, live in an action (convex-semantics 1.4)."""
@@ -49,10 +91,11 @@ class Ctx(Generic[S]):
         return self._syscalls.make_handle(name)
 
 
-class DatabaseReader:
+class DatabaseReader(Refusing):
     """`ctx.db` of a query: the documents of the own component, at one snapshot."""
 
     __slots__ = ("_syscalls", "system")
+    _refusals = IN_READERS
 
     def __init__(self, syscalls: TransactionSyscalls) -> None:
         self._syscalls = syscalls
@@ -189,6 +232,7 @@ class QueryCtx(Ctx[TransactionSyscalls]):
     """The context of a query."""
 
     __slots__ = ("db",)
+    _refusals = IN_QUERIES
 
     def __init__(self, syscalls: TransactionSyscalls) -> None:
         super().__init__(syscalls)
@@ -212,6 +256,7 @@ class MutationCtx(QueryCtx):
     """The context of a mutation."""
 
     __slots__ = ("scheduler",)
+    _refusals = IN_MUTATIONS
     db: DatabaseWriter
 
     def __init__(self, syscalls: TransactionSyscalls) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "Executor",
     "ForeignHandler",
     "Get",
+    "GetEnvironmentVariable",
     "GetTransactionMetrics",
     "Insert",
     "MakeHandle",
@@ -159,6 +160,13 @@ class MakeHandle:
 
 
 @frozen
+class GetEnvironmentVariable:
+    """Ask for an environment variable; answered with its value, or with None."""
+
+    name: str
+
+
+@frozen
 class UseExternalObject:
     """Use one of the scenario's outside objects."""
 
@@ -182,6 +190,7 @@ Request = (
     | Cancel
     | RunFunction
     | MakeHandle
+    | GetEnvironmentVariable
     | UseExternalObject
 )
 
@@ -262,6 +271,8 @@ def _answer(request: Request, syscalls: TransactionSyscalls, streams: list[Itera
             return _write(request, syscalls)
         case MakeHandle():
             return syscalls.make_handle(request.name)
+        case GetEnvironmentVariable():
+            return syscalls.variables()[request.name]
         case RunFunction(stale=True):
             return syscalls.run(request.kind, request.name, request.args, stale=True)
         case _:
@@ -284,6 +295,8 @@ def _write(request: Insert | Patch | Replace | Remove, syscalls: TransactionSysc
 def _send(request: Request, syscalls: ActionSyscalls) -> Awaitable[Any]:
     if isinstance(request, MakeHandle):
         return _at_once(syscalls.make_handle(request.name))
+    if isinstance(request, GetEnvironmentVariable):
+        return _at_once(syscalls.variables()[request.name])
     if isinstance(request, RunFunction) and request.stale:
         msg = "An action asked for a query on a stale snapshot; only a mutation has one."
         raise PlatformError(msg, code="InvalidArgument", next_step="Ask for RunFunction without stale.")

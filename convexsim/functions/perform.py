@@ -21,6 +21,8 @@ from convexsim.values import UNDEFINED, ValidationFailure, freeze, size_of, thaw
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convexsim.database.limits import Limits
     from convexsim.functions.component import Target
     from convexsim.functions.define import FunctionKind
@@ -154,6 +156,10 @@ class Frame(Documents):
     def make_handle(self, name: Reference | str) -> str:
         """Return a function's handle."""
         return self._execution.environment.catalog.resolve(self._mounted, name).handle
+
+    def variables(self) -> Mapping[str, str | None]:
+        """Return the component's environment variables; they never change, so nothing is read."""
+        return self._mounted.env
 
     def schedule(self, at_ms: float, name: Reference | str, args: Any) -> str:
         """Insert the row of a scheduled function; its target must exist, its arguments are checked when it runs."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Iterator, Mapping
 
     from convexsim.database.range import Bound
     from convexsim.functions.define import FunctionKind
@@ -68,6 +68,10 @@ class CommonSyscalls(Protocol):
 
     def make_handle(self, name: Reference | str) -> str:
         """Return the handle of a function that the caller can name."""
+        ...
+
+    def variables(self) -> Mapping[str, str | None]:
+        """Return the environment variables that the caller's component sees."""
         ...
 
 
