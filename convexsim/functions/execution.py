@@ -45,6 +45,7 @@ class Execution:
         "effects",
         "environment",
         "ids",
+        "misuses",
         "now",
         "parent",
         "scheduled",
@@ -66,6 +67,8 @@ class Execution:
         self.parent = parent
         self.ids = IdStream(self.seed)
         self.effects: list[Effect] = []
+        self.misuses: list[Exception] = []
+        """Errors about the simulator itself, for nobody to swallow: they end the run, not the function."""
         self.scheduled = 0
         self._last_stamp = -inf
 

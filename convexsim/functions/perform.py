@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from convexsim.errors import PlatformError
+from convexsim.errors import InternalError, PlatformError, UsageError
 from convexsim.functions.context import MutationCtx, QueryCtx
 from convexsim.functions.documents import Documents
 from convexsim.functions.execution import Execution
@@ -38,8 +38,16 @@ _CTX: Final = {"query": QueryCtx, "mutation": MutationCtx}
 
 
 def perform(execution: Execution, target: Target, args: Any) -> Outcome:
-    """Run one top-level query or mutation on its transaction; a throw is an outcome, never an exception."""
-    return outcome_of(lambda: _whole_call(execution, target, args))
+    """Run one top-level query or mutation on its transaction; a throw is an outcome, never an exception.
+
+    Raises:
+        UsageError: the simulator was misused in it, at whatever depth, even if a handler has caught that.
+
+    """
+    outcome = outcome_of(lambda: _whole_call(execution, target, args))
+    if execution.misuses:
+        raise execution.misuses[0]
+    return outcome
 
 
 def _whole_call(execution: Execution, target: Target, args: Any) -> Any:
@@ -198,8 +206,10 @@ class Frame(Documents):
         savepoint = transaction.savepoint()
         try:
             outcome = outcome_of(lambda: _frozen_result(target, _run(frame, target, frozen), limits))
-        except BaseException:
+        except BaseException as exception:
             transaction.rollback(savepoint)
+            if isinstance(exception, UsageError | InternalError):
+                execution.misuses.append(exception)
             raise
         if isinstance(outcome, Threw):
             transaction.rollback(savepoint)
@@ -208,7 +218,12 @@ class Frame(Documents):
 
     def external(self, name: str, use: ExternalVerb, value: Any) -> Any:
         """Use an outside object, whatever becomes of the transaction."""
-        given, result = self._execution.environment.external(name).use(use, value)
+        try:
+            declared = self._execution.environment.external(name)
+        except UsageError as misuse:
+            self._execution.misuses.append(misuse)
+            raise
+        given, result = declared.use(use, value)
         self._execution.effects.append(ExternalUse(name, use, given))
         return result
 
@@ -216,5 +231,5 @@ class Frame(Documents):
         """Return an execution beside this one: same log, with reads and limits of its own."""
         own = self._execution
         beside = Execution(own.environment, own.transaction.snapshot, (own.activity, own.attempt), own.now, own.parent)
-        beside.effects = own.effects
+        beside.effects, beside.misuses = own.effects, own.misuses
         return beside
