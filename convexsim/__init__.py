@@ -4,6 +4,7 @@ Races are searched for, replayed from a short string, shrunk and explained. This
 else; the walk begins at `actors/messages.py`, the rule that decides a conflict stands in `database/commit.py`.
 """
 
+from convexsim.actors.gather import gather
 from convexsim.database.limits import Limits
 from convexsim.errors import (
     ConvexError,
@@ -96,6 +97,7 @@ __all__ = [
     "define_schema",
     "define_table",
     "eventually",
+    "gather",
     "internal",
     "internal_action",
     "internal_mutation",

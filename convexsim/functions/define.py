@@ -49,7 +49,7 @@ _NONDETERMINISTIC: Final = {
     "random": "ctx.random()",
     "secrets": "ctx.random()",
     "uuid": "ctx.random()",
-    "asyncio": "`await` on the calls of ctx",
+    "asyncio": "`await` on the calls of ctx, and gather of convexsim,",
     "threading": "several clients or scheduled functions",
 }
 
