@@ -11,6 +11,7 @@ from convexsim.errors import (
     ConvexSimError,
     FunctionError,
     InternalError,
+    NetworkError,
     PlatformError,
     UsageError,
 )
@@ -35,6 +36,7 @@ from convexsim.functions.define import (
     query,
 )
 from convexsim.functions.environment import External, Platform
+from convexsim.functions.network import Request, Response
 from convexsim.functions.reference import Reference, api, components, internal
 from convexsim.invariants import Invariant, View, Violation, always, eventually, sometimes
 from convexsim.simulation import Run, Scenario, Session, Simulation, World, scenario
@@ -70,12 +72,15 @@ __all__ = [
     "Limits",
     "Lockstep",
     "MutationCtx",
+    "NetworkError",
     "Platform",
     "PlatformError",
     "QueryCtx",
     "RandomWalk",
     "Reference",
     "Report",
+    "Request",
+    "Response",
     "Run",
     "Scenario",
     "SchemaDefinition",

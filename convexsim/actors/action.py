@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, UseExternal
+from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, SendRequest, UseExternal
 from convexsim.actors.stage import note, strikes
 from convexsim.choices import activity_below
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
     from convexsim.functions.component import Mounted, Target
     from convexsim.functions.define import FunctionKind
+    from convexsim.functions.network import Request, Response
     from convexsim.functions.reference import Reference
     from convexsim.functions.scheduled import ScheduledFunction
     from convexsim.functions.syscalls import ExternalVerb
@@ -156,6 +157,10 @@ class ActionFrame:
         frozen = freeze(value, name)
         return self._send(lambda activity: UseExternal(activity, name, use, frozen))
 
+    def fetch(self, request: Request) -> Awaitable[Response]:
+        """Send a request to the stub network, as a step of its own."""
+        return self._send(lambda activity: SendRequest(activity, request))
+
     def sleep(self, delay_ms: float) -> Awaitable[None]:
         """Wait in virtual time."""
         return self._stage.sleep(0 if self.crashed else delay_ms)
@@ -173,7 +178,7 @@ class ActionFrame:
         built = outcome_of(lambda: message(activity))
         if isinstance(built, Threw):
             return Answer(stage.sleep(0), built)  # what could not be sent fails at its await, like anything else
-        receiver = stage.outside if type(built.value) is UseExternal else stage.runner()
+        receiver = stage.outside if type(built.value) in (UseExternal, SendRequest) else stage.runner()
         answer = Answer[Any](receiver.ask(built.value, block=False))
         self.crashed = bool(strikes(stage, "crash", self._activity))
         return answer

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convexsim.functions.context import Ctx, checked_delay
+from convexsim.functions.network import request_of
 from convexsim.functions.refusals import IN_ACTIONS
 from convexsim.functions.syscalls import ActionSyscalls
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
 
+    from convexsim.functions.network import Response
     from convexsim.functions.reference import Reference
 
 __all__ = ["ActionCtx"]
@@ -84,6 +86,23 @@ class ActionCtx(Ctx[ActionSyscalls]):
     def external(self, name: str) -> ActionExternal:
         """Return one of the scenario's outside objects."""
         return ActionExternal(self._syscalls, name)
+
+    def fetch(
+        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: Any = None
+    ) -> Awaitable[Response]:
+        """Send a request to the scenario's stub network, as a step of its own; await it for the `Response`.
+
+        Args:
+            url: a whole address.
+            method: of HTTP.
+            headers: by name.
+            body: text, bytes, or a value that travels as JSON; not for GET and HEAD.
+
+        Raises:
+            NetworkError: at the await, if the scenario plans no response (`World.network`).
+
+        """
+        return self._syscalls.fetch(request_of(url, method, headers, body))
 
     def sleep(self, delay_ms: float) -> Awaitable[None]:
         """Wait in virtual time."""

@@ -15,12 +15,14 @@ from attrs import frozen
 
 from convexsim.errors import PlatformError
 from convexsim.functions.outcome import Outcome, Returned, Threw, outcome_of, outcome_of_awaitable
+from convexsim.functions.refusals import IN_MUTATIONS
 from convexsim.functions.syscalls import Selection
 from convexsim.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
 
+    from convexsim.functions import network
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
     from convexsim.functions.syscalls import ActionSyscalls, ExternalVerb, TransactionSyscalls
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cancel",
     "Executor",
+    "Fetch",
     "ForeignHandler",
     "Get",
     "GetEnvironmentVariable",
@@ -175,6 +178,13 @@ class UseExternalObject:
     value: Any
 
 
+@frozen
+class Fetch:
+    """Send a request to the network, from an action; answered with its `network.Response`."""
+
+    request: network.Request
+
+
 Request = (
     Get
     | GetTransactionMetrics
@@ -192,6 +202,7 @@ Request = (
     | MakeHandle
     | GetEnvironmentVariable
     | UseExternalObject
+    | Fetch
 )
 
 
@@ -273,6 +284,8 @@ def _answer(request: Request, syscalls: TransactionSyscalls, streams: list[Itera
             return syscalls.make_handle(request.name)
         case GetEnvironmentVariable():
             return syscalls.variables()[request.name]
+        case Fetch():
+            raise IN_MUTATIONS["fetch"].error()
         case RunFunction(stale=True):
             return syscalls.run(request.kind, request.name, request.args, stale=True)
         case _:
@@ -297,6 +310,8 @@ def _send(request: Request, syscalls: ActionSyscalls) -> Awaitable[Any]:
         return _at_once(syscalls.make_handle(request.name))
     if isinstance(request, GetEnvironmentVariable):
         return _at_once(syscalls.variables()[request.name])
+    if isinstance(request, Fetch):
+        return syscalls.fetch(request.request)
     if isinstance(request, RunFunction) and request.stale:
         msg = "An action asked for a query on a stale snapshot; only a mutation has one."
         raise PlatformError(msg, code="InvalidArgument", next_step="Ask for RunFunction without stale.")

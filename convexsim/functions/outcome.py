@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from convexsim.errors import ConvexError, ConvexSimError, FunctionError, InternalError, PlatformError, UsageError
+from convexsim.errors import (
+    ConvexError,
+    ConvexSimError,
+    FunctionError,
+    InternalError,
+    NetworkError,
+    PlatformError,
+    UsageError,
+)
 from convexsim.values import UNDEFINED, freeze, thaw
 
 if TYPE_CHECKING:
@@ -37,6 +45,8 @@ class Failure:
         """Return it as the exception that the caller gets."""
         if self.code == "ConvexError":
             return ConvexError(thaw(self.data))
+        if self.code == NetworkError.code:
+            return NetworkError(self.message)
         return FunctionError(self.message, code=self.code)
 
 

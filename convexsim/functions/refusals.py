@@ -49,6 +49,10 @@ class Refusal:
         """Return why a query lacks what writes."""
         return cls("NoWritesInQueries", f"A query tried to use {what}; only a mutation may.", "Make it a mutation.")
 
+    def error(self) -> RefusedError:
+        """Return it as the error that a handler gets."""
+        return RefusedError(self.message, next_step=self.next_step, code=self.code)
+
 
 _AN_ACTION: Final = Refusal(
     "InvalidFunctionKind",
@@ -83,6 +87,6 @@ def refuse(thing: object, name: str, refusals: Mapping[str, Refusal]) -> Refused
     """Return the error for a name that a context, or a part of one, does not have."""
     refusal = refusals.get(name)
     if refusal is not None:
-        return RefusedError(refusal.message, next_step=refusal.next_step, code=refusal.code)
+        return refusal.error()
     known = [own for own in dir(type(thing)) if not own.startswith("_")]
     return RefusedError(f"{type(thing).__name__} has no {name!r}.", next_step=did_you_mean(name, known), code="Error")

@@ -101,7 +101,7 @@ def test_an_action_has_no_database(how: str) -> None:
 
 def test_a_helper_may_ask_what_a_context_has() -> None:
     def has(ctx: Any) -> list[bool]:
-        return [hasattr(ctx, name) for name in ("db", "scheduler", "run_mutation", "run_action", "sleep")]
+        return [hasattr(ctx, name) for name in ("db", "scheduler", "run_mutation", "run_action", "fetch", "sleep")]
 
     @action
     async def act(ctx: ActionCtx) -> list[bool]:
@@ -109,11 +109,11 @@ def test_a_helper_may_ask_what_a_context_has() -> None:
 
     app = app_of(SCHEMA, query(has), act)
     bench = Bench(SCHEMA)
-    assert bench.do(mutation(has)) == [True, True, True, False, False]
+    assert bench.do(mutation(has)) == [True, True, True, False, False, False]
     ended = run(app, lambda world: [world.client("c").query("m:has"), world.client("c").action("m:act")])
     assert [call.result for call in ended.calls] == [
-        [True, False, False, False, False],
-        [False, True, True, True, True],
+        [True, False, False, False, False, False],
+        [False, True, True, True, True, True],
     ]
 
 
