@@ -15,7 +15,7 @@ from attrs import Factory, evolve, frozen
 from convexsim.database.index import Table, make_table
 from convexsim.errors import PlatformError, UsageError
 from convexsim.functions.crons import splayed
-from convexsim.functions.define import FunctionDefinition
+from convexsim.functions.define import FunctionDefinition, check_determinism
 from convexsim.functions.reference import HANDLE_PREFIX, Reference, make_handle, parse_handle, parts_of
 from convexsim.functions.spelling import to_camel
 from convexsim.functions.variables import checked_names, checked_variables, visible
@@ -332,6 +332,7 @@ def _functions(modules: Mapping[str, Any]) -> dict[str, FunctionDefinition]:
             msg = f"The {what} {module_name!r} defines no function."
             raise UsageError(msg, next_step="Decorate its functions with @query, @mutation or @action.")
         for name, definition in found.items():
+            check_determinism(definition.handler)  # once more: by now its module is complete
             path = f"{to_camel(module_name)}:{to_camel(name)}"
             if functions.setdefault(path, definition) is not definition:
                 msg = f"Two functions are both called {path!r} in Convex's spelling."

@@ -278,8 +278,7 @@ def test_one_call_can(mode: Any) -> None:
     assert notes(ended) == ["once"]
 
 
-async def foreign() -> None:
-    await asyncio.sleep(0)
+UNSEEN = {"asyncio": asyncio.sleep}  # nobody can see from a handler's code what it takes out of here
 
 
 async def misused(ctx: ActionCtx) -> None:
@@ -302,7 +301,7 @@ def test_a_misuse_in_a_branch_ends_the_run_even_if_nobody_listens_any_more(wrong
 
     async def go(ctx: ActionCtx) -> Any:
         first = later(ctx, 0, "early!") if beside == "fails" else ctx.sleep(1e9)
-        branch = foreign() if wrong == "foreign" else misused(ctx)
+        branch = UNSEEN["asyncio"](0) if wrong == "foreign" else misused(ctx)
         try:
             await gather(first, waiting(ctx), branch)
         except ConvexError:
