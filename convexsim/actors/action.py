@@ -40,7 +40,8 @@ T = TypeVar("T")
 class Answer(Generic[T]):
     """The answer to a call that has been sent; await it for the value, or for what was thrown.
 
-    A call that nobody awaits runs all the same.
+    A call that nobody awaits runs all the same, also after the end of the action; what it throws then, nobody hears.
+    (In JavaScript a rejection that nobody handles would end the action: dangling promises have no twin here.)
     """
 
     __slots__ = ("_failed", "_future")

@@ -18,7 +18,7 @@ from convexsim.errors import (
     PlatformError,
     UsageError,
 )
-from convexsim.values import UNDEFINED, freeze, thaw
+from convexsim.values import UNDEFINED, dumps, freeze, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,7 +57,7 @@ def failure_of(exception: Exception) -> Failure:
             data = None if exception.data is UNDEFINED else freeze(exception.data, "data")
         except PlatformError as refused:
             return Failure(refused.code, f"A ConvexError carries what is no Convex value. {refused}")
-        return Failure("ConvexError", str(exception), data)
+        return Failure("ConvexError", data if isinstance(data, str) else dumps(data), data)
     if isinstance(exception, ConvexSimError):
         return Failure(exception.code, str(exception))
     name = type(exception).__name__
