@@ -107,6 +107,16 @@ def misuse_far_below(ctx: Any) -> str:
     return swallowed(lambda: ctx.run_mutation("m:misuseBelow"))
 
 
+@mutation
+def misuse_of_validators(ctx: Any) -> None:
+    v.object(ctx)
+
+
+@mutation
+def misuse_of_validators_below(ctx: Any) -> str:
+    return swallowed(lambda: ctx.run_mutation("m:misuseOfValidators"))
+
+
 @query
 def asks_outside(ctx: Any) -> str:
     return swallowed(lambda: ctx.external("undeclared").take())
@@ -144,7 +154,7 @@ def swallowed(call: Callable[[], Any]) -> str:
 
 MISUSES = module(
     misuse, misuse_caught, misuse_below, misuse_far_below, asks_outside, misuse_on_a_stale_snapshot, misuse_awaited,
-    misuse_in_a_call,
+    misuse_in_a_call, misuse_of_validators_below, misuse_of_validators,
 )  # fmt: skip
 
 
@@ -152,7 +162,7 @@ MISUSES = module(
 def test_a_misuse_of_the_simulator_ends_the_run_whoever_catches_it(name: str) -> None:
     """Rule 9 of the house: errors about the simulator are for the user, not for the function under test."""
     schema = define_schema({"notes": define_table({"text": v.string()})})
-    with pytest.raises(UsageError, match="no external object 'undeclared'"):
+    with pytest.raises(UsageError, match=r"no external object 'undeclared'|takes a dict of validators"):
         call(define_app({"m": MISUSES}, schema), MISUSES[name].kind, to_camel(name))
 
 

@@ -135,7 +135,9 @@ def test_a_request_may_get_no_response(raised: bool) -> None:  # noqa: FBT001 - 
         except NetworkError as error:
             return [error.message, isinstance(error, FunctionError)]
 
-    assert result_of(go, silent) == [f"timeout of {HOOK}", True]
+    ended = exchange(go, silent)
+    assert ended.calls[0].result == [f"timeout of {HOOK}", True]
+    assert ended.view.requests() == [Request(HOOK)]
 
 
 def test_uncaught_it_fails_the_action_and_the_request_has_been_sent() -> None:
@@ -296,6 +298,27 @@ def test_each_exchange_is_a_step_between_which_others_run(name: str, holds: bool
     assert counts == ({1} if holds else {1, 2})
     judged = check(Scenario(name, WEBHOOKS, body, (sent_once,), Platform(), ""), Exhaustive(), level=level)
     assert (judged.finding is None) is holds
+
+
+@action
+async def send(ctx: ActionCtx, by: str) -> None:
+    await ctx.fetch(HOOK, method="POST", body=by)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_requests_arrive_in_every_order(level: int) -> None:
+    def body(world: World) -> None:
+        world.network({HOOK: Response()})
+        for client in "ab":
+            world.client(client).action("m:send", {"by": client})
+
+    orders: set[str] = set()
+
+    def look(_: Any, ended: Run) -> None:
+        orders.add("".join(request.body for request in ended.view.requests()))
+
+    check(Scenario("test", app_of(None, send), body, (), Platform(), ""), Exhaustive(), level=level, on_run=look)
+    assert orders == {"ab", "ba"}
 
 
 def test_a_request_is_one_step_of_the_outside() -> None:
