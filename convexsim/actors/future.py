@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from convexsim.actors.dispatcher import Receiver
 
+    Running = Coroutine[Any, Any, Any] | Generator[Any, Any, Any]
+
 __all__ = ["Resume", "RunIsOver", "SteppedFuture", "Task", "close_coroutine", "foreign_await"]
 
 T = TypeVar("T")
@@ -176,7 +178,7 @@ class Task:
 
     __slots__ = ("activity", "actor", "coroutine", "dispatcher", "reply_to")
 
-    def __init__(self, actor: Receiver, coroutine: Coroutine[Any, Any, Any], reply_to: Future[Any] | None) -> None:
+    def __init__(self, actor: Receiver, coroutine: Running, reply_to: Future[Any] | None) -> None:
         self.actor = actor
         self.dispatcher = actor.dispatcher
         self.activity = self.dispatcher.activity
@@ -241,7 +243,7 @@ class Task:
             self.dispatcher.enqueue(self.actor, Envelope(Resume(self)), self.activity)
 
 
-def close_coroutine(coroutine: Coroutine[Any, Any, Any]) -> None:
+def close_coroutine(coroutine: Running) -> None:
     """End a coroutine where it stands.
 
     One that awaits again in a `finally` is told so again; what it throws there, nobody is left to hear.

@@ -8,14 +8,16 @@ their joint future.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from convexsim.errors import InternalError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Generator, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 
     from convexsim.actors.kernel import Future
+
+    Around = Callable[[Awaitable[Any]], Awaitable[Any]]
 
 __all__ = ["Gathering", "gather"]
 
@@ -45,8 +47,9 @@ def gather(*awaitables: Awaitable[Any]) -> Gathering:
 class Gathering:
     """What `gather` returns: await it for the list of results."""
 
-    def __init__(self, awaitables: tuple[Awaitable[Any], ...]) -> None:
+    def __init__(self, awaitables: tuple[Awaitable[Any], ...], around: Around | None = None) -> None:
         self._awaitables = awaitables
+        self._around = around
         self._results: list[Any] = [None] * len(awaitables)
         self._missing = len(awaitables)
         self._has_failed = False
@@ -55,19 +58,31 @@ class Gathering:
         joint: Future[list[Any]] = yield self
         return (yield from joint.__await__())
 
+    def around(self, put: Around) -> Gathering:
+        """Return the same with something put around each awaitable."""
+        return Gathering(self._awaitables, put)
+
+    def discard(self) -> None:
+        """Let go of coroutines that will never begin, without Python's warning: whoever made them is dead."""
+        for awaitable in self._awaitables:
+            if isinstance(awaitable, Gathering):
+                awaitable.discard()
+            elif _is_new(awaitable):
+                awaitable.close()
+
     def branches(self, joint: Future[list[Any]]) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield a coroutine for each awaitable, to be begun at once; together they resolve the joint future."""
         if not self._awaitables:
             joint.set([])
         for place, awaitable in enumerate(self._awaitables):
-            if inspect.iscoroutine(awaitable) and inspect.getcoroutinestate(awaitable) != inspect.CORO_CREATED:
+            if inspect.iscoroutine(awaitable) and not _is_new(awaitable):
                 msg = f"gather() got a coroutine as its argument {place + 1} that has already begun."
                 raise UsageError(msg, code="NotAwaitable", next_step="Call the function again for another one.")
             yield self._branch(place, awaitable, joint)
 
     async def _branch(self, place: int, awaitable: Awaitable[Any], joint: Future[list[Any]]) -> None:
         try:
-            self._results[place] = await awaitable
+            self._results[place] = await (awaitable if self._around is None else self._around(awaitable))
         except (InternalError, UsageError):
             raise  # about the simulator: it ends the run, whether or not anybody still listens
         except Exception:  # noqa: BLE001 - whatever it throws is its answer
@@ -78,3 +93,7 @@ class Gathering:
             self._missing -= 1
             if not self._missing:
                 joint.set(self._results)
+
+
+def _is_new(awaitable: Awaitable[Any]) -> TypeGuard[Coroutine[Any, Any, Any]]:
+    return inspect.iscoroutine(awaitable) and inspect.getcoroutinestate(awaitable) == inspect.CORO_CREATED

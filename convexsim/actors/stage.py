@@ -12,7 +12,7 @@ from convexsim.actors.kernel import Actor
 from convexsim.trace.event import Faulted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from convexsim.actors.kernel import ActorRef, Future
     from convexsim.choices import Kind, Option
@@ -89,7 +89,7 @@ class Stage(Protocol):
         """Send a message after some virtual time."""
         ...
 
-    def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Keep a dead handler where it stands until the simulation is over: no `finally` of it may run before."""
         ...
 

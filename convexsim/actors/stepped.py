@@ -21,7 +21,7 @@ from convexsim.faults import FaultChoices
 from convexsim.trace.event import Stepped
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Generator, Sequence
     from types import TracebackType
 
     from convexsim.actors.clock import Timer
@@ -104,10 +104,10 @@ class SteppedStage:
         clock = self.dispatcher.clock
         return clock.at(self.now + delay_ms, lambda: receiver.tell(message), self.dispatcher.stepping)
 
-    def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Keep a dead handler where it stands until the simulation is over."""
         assert self.dispatcher.stepping is not None, "only a handler dies"
-        self.dispatcher.bury(Task(self.dispatcher.stepping, coroutine, None))
+        self.dispatcher.bury(Task(self.dispatcher.stepping, running, None))
 
     def restart(self) -> None:
         """Let the backend's process die and start again: runner, scheduler and cron executor; the database stays.

@@ -37,7 +37,7 @@ from convexsim.faults import FaultChoices
 from convexsim.trace.event import Stepped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from types import TracebackType
 
     from convexsim.actors.clock import Timer
@@ -270,7 +270,7 @@ class ThreadStage:
         """Send a message after some virtual time."""
         return self._set_timer(delay_ms, lambda: receiver.tell(message))
 
-    def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Never happen: on threads there are no faults."""
         raise InternalError(_NO_FAULTS)
 

@@ -15,6 +15,8 @@ from convexsim import (
     ActionCtx,
     Component,
     ConvexError,
+    Exhaustive,
+    Faults,
     FunctionError,
     MutationCtx,
     Platform,
@@ -28,6 +30,7 @@ from convexsim import (
     action,
     always,
     api,
+    check,
     define_app,
     define_schema,
     define_table,
@@ -35,8 +38,9 @@ from convexsim import (
     mutation,
 )
 from convexsim.actors.threads import Threads
-from convexsim.choices import Choices, FirstChoices, RandomChoices
-from convexsim.trace.event import Began, Ended, json_lines
+from convexsim.choices import Choices, FirstChoices, ListedChoices, RandomChoices
+from convexsim.functions.outcome import Threw
+from convexsim.trace.event import Began, Ended, Faulted, json_lines
 from tests.support import events_of, module, run
 
 MODES: list[Any] = ["stepped", Threads(speed=1_000)]  # on threads nothing says who is faster: only what is is compared
@@ -359,6 +363,41 @@ def test_a_run_that_is_over_ends_every_branch(mode: Any) -> None:
     assert ended.ending == "broken"
     assert ended.calls[0].outcome is None
     assert sorted(ended_how) == ["handler", "x", "y", "z"]
+
+
+def test_a_dying_action_takes_what_it_gathers_with_it_at_once() -> None:
+    """After any of its sends, in whichever branch; what is on its way still happens, and nothing else."""
+
+    async def go(ctx: ActionCtx) -> str:
+        async def branch(delay_ms: float, text: str) -> None:
+            await ctx.sleep(delay_ms)
+            await noted(ctx, text)
+            await ctx.sleep(1)
+
+        await gather(branch(5, "x"), gather(branch(10, "y"), branch(10, "z")), ctx.sleep(1_000))
+        return "lived"
+
+    def body(world: World) -> None:
+        world.external("notes")
+        world.client("a").action("m:go")
+
+    app = define_app({"m": {**module(note), "go": action(go)}})
+    deaths: set[tuple[float, str]] = set()
+
+    def look(_: Any, found: Run) -> None:
+        ended = Simulation(given, ListedChoices(found.indexes)).run()  # once more, with a trace
+        (over,) = [event for event in events_of(ended, Ended) if event.activity == "a.1"]
+        died_at = next((struck.at_ms for struck in events_of(ended, Faulted)), None)
+        told = "".join(sorted(notes(ended)))
+        assert (over.at_ms, told) == (1_000, "xyz") if died_at is None else over.at_ms == died_at
+        assert isinstance(over.outcome, Threw) is (died_at is not None)
+        if died_at is not None:
+            deaths.add((died_at, told))
+
+    given = Scenario("test", app, body, (), Platform(), "", faults=Faults(crashes=1))
+    report = check(given, Exhaustive(), on_run=look)
+    assert report.exhausted
+    assert deaths == {(0, ""), (5, "x"), (10, "xy"), (10, "xyz")}
 
 
 def test_gather_in_a_scheduled_action_fails_it_with_the_first_error() -> None:

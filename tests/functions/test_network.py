@@ -14,6 +14,7 @@ import pytest
 from convexsim import (
     ActionCtx,
     Exhaustive,
+    Faults,
     FunctionError,
     MutationCtx,
     NetworkError,
@@ -319,6 +320,21 @@ def test_requests_arrive_in_every_order(level: int) -> None:
 
     check(Scenario("test", app_of(None, send), body, (), Platform(), ""), Exhaustive(), level=level, on_run=look)
     assert orders == {"ab", "ba"}
+
+
+def test_the_backend_may_die_before_a_request_arrives_or_before_its_response_does() -> None:
+    def body(world: World) -> None:
+        world.network({HOOK: Response()})
+        world.client("a").action("m:send", {"by": "a"})
+
+    ends: set[tuple[int, bool]] = set()
+
+    def look(_: Any, ended: Run) -> None:
+        ends.add((len(ended.view.requests()), ended.calls[0].error is None))
+
+    given = Scenario("test", app_of(None, send), body, (), Platform(), "", faults=Faults(restarts=1))
+    assert check(given, Exhaustive(), on_run=look).exhausted
+    assert ends == {(1, True), (0, False), (1, False)}
 
 
 def test_a_request_is_one_step_of_the_outside() -> None:
