@@ -77,6 +77,10 @@ class Stage(Protocol):
         """Return the index of one option: the door to `choices.py`."""
         ...
 
+    def future(self) -> Future[None]:
+        """Return a future for somebody to resolve."""
+        ...
+
     def sleep(self, delay_ms: float) -> Future[None]:
         """Return a future that is resolved after some virtual time."""
         ...

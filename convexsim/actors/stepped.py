@@ -89,9 +89,13 @@ class SteppedStage:
         """Ask the choices."""
         return self._choices.choose(kind, options)
 
+    def future(self) -> Future[None]:
+        """Return a future for somebody to resolve."""
+        return SteppedFuture()
+
     def sleep(self, delay_ms: float) -> Future[None]:
         """Return a future that is resolved after some virtual time."""
-        future: SteppedFuture[None] = SteppedFuture()
+        future = self.future()
         self.dispatcher.clock.at(self.now + delay_ms, future.set, self.dispatcher.stepping)
         return future
 

@@ -260,9 +260,13 @@ class ThreadStage:
         with self._changed:
             return self._choices.choose(kind, options)
 
+    def future(self) -> Future[None]:
+        """Return a future for somebody to resolve."""
+        return ThreadFuture()
+
     def sleep(self, delay_ms: float) -> Future[None]:
         """Return a future that is resolved after some virtual time."""
-        future: ThreadFuture[None] = ThreadFuture()
+        future = self.future()
         self._set_timer(delay_ms, future.set)
         return future
 

@@ -20,6 +20,7 @@ from convexsim import (
     FunctionError,
     MutationCtx,
     Platform,
+    QueryCtx,
     Run,
     Scenario,
     Session,
@@ -36,11 +37,12 @@ from convexsim import (
     define_table,
     gather,
     mutation,
+    query,
 )
 from convexsim.actors.threads import Threads
 from convexsim.choices import Choices, FirstChoices, ListedChoices, RandomChoices
 from convexsim.functions.outcome import Threw
-from convexsim.trace.event import Began, Ended, Faulted, json_lines
+from convexsim.trace.event import Ended, Faulted, json_lines
 from tests.support import events_of, module, run
 
 MODES: list[Any] = ["stepped", Threads(speed=1_000)]  # on threads nothing says who is faster: only what is is compared
@@ -222,17 +224,64 @@ def test_a_script_gathers_too(mode: Any) -> None:
     assert [call.activity for call in ended.calls] == ["c.1", "c.2", "c.3", "c.4", "c.5"]
 
 
-def test_what_a_script_gathers_runs_side_by_side() -> None:
+@query
+def look(ctx: QueryCtx, text: str) -> str:
+    ctx.external("notes").append(text)
+    return text
+
+
+@action
+async def act(ctx: ActionCtx, text: str) -> str:
+    await ctx.external("notes").append(text)
+    return text
+
+
+CALLS = define_app({"m": module(note, look, act, fail)})
+
+
+@pytest.mark.parametrize(("how", "name"), [("query", "look"), ("action", "act"), ("mutation", "note")])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize("faults", [Faults(), Faults(disconnects=1)], ids=str)
+def test_gathered_calls_of_a_client_run_side_by_side_but_for_mutations(
+    how: str, name: str, kind: Any, faults: Faults
+) -> None:
+    """Mutations of one client run one at a time and in the order of submission (convex-semantics 2)."""
+
     async def script(session: Session) -> None:
-        await gather(*(session.mutation(api.m.note, {"text": text}) for text in "xyz"))
+        await gather(*(getattr(session, how)(f"m:{name}", {"text": text}) for text in "xyz"))
+
+    def body(world: World) -> None:
+        world.external("notes")
+        world.client("c", kind=kind).run(script)
+
+    orders = set()
+    for seed in range(100):
+        given = Scenario("test", CALLS, body, (), Platform(), "", faults=faults)
+        orders.add("".join(notes(Simulation(given, RandomChoices(seed)).run())))
+    if how == "mutation":
+        assert orders == {"xyz"} if kind == "websocket" or not faults else {"xyz", "xy", "xz", "yz"}
+    else:
+        assert {order for order in orders if len(order) == 3} >= {"xyz", "xzy", "yxz", "yzx", "zxy", "zyx"}
+
+
+def test_a_mutation_that_fails_does_not_hold_up_the_next_and_queries_do_not_wait() -> None:
+    async def script(session: Session) -> None:
+        async def submit(name: str, text: str) -> str:
+            try:
+                return str(await session.mutation(f"m:{name}", {"text": text}))
+            except (ConvexError, FunctionError) as error:
+                return type(error).__name__
+
+        mutations = gather(submit("note", "x"), submit("fail", "y"), submit("missing", "z"), submit("note", "w"))
+        results, looked = await gather(mutations, session.query("m:look", {"text": "q"}))
+        assert results == ["x", "ConvexError", "FunctionError", "w"]
+        assert looked == "q"
 
     orders = set()
     for seed in range(60):
-        app = define_app({"m": module(note)})
-        ended = simulate(app, lambda world: world.client("c").run(script), "stepped", RandomChoices(seed))
-        orders.add(tuple(notes(ended)))
-        assert {begun.activity for begun in events_of(ended, Began)} == {"c.1", "c.2", "c.3"}
-    assert len(orders) == 6
+        ended = simulate(CALLS, lambda world: world.client("c").run(script), "stepped", RandomChoices(seed))
+        orders.add("".join(notes(ended)))
+    assert orders == {"qxw", "xqw", "xwq"}
 
 
 # What cannot be.
