@@ -284,6 +284,19 @@ def test_a_mutation_that_fails_does_not_hold_up_the_next_and_queries_do_not_wait
     assert orders == {"qxw", "xqw", "xwq"}
 
 
+def test_a_mutation_asked_for_later_does_not_get_in_before_one_that_waits() -> None:
+    async def script(session: Session) -> None:
+        async def twice() -> None:
+            await session.mutation("m:note", {"text": "x"})
+            await session.mutation("m:note", {"text": "z"})
+
+        await gather(twice(), session.mutation("m:note", {"text": "y"}))
+
+    for seed in range(20):
+        ended = simulate(CALLS, lambda world: world.client("c").run(script), "stepped", RandomChoices(seed))
+        assert notes(ended) == ["x", "y", "z"]
+
+
 # What cannot be.
 
 
@@ -416,14 +429,16 @@ def test_a_run_that_is_over_ends_every_branch(mode: Any) -> None:
 
 def test_a_dying_action_takes_what_it_gathers_with_it_at_once() -> None:
     """After any of its sends, in whichever branch; what is on its way still happens, and nothing else."""
+    awoke: list[str] = []
 
     async def go(ctx: ActionCtx) -> str:
         async def branch(delay_ms: float, text: str) -> None:
             await ctx.sleep(delay_ms)
+            awoke.append(text)
             await noted(ctx, text)
             await ctx.sleep(1)
 
-        await gather(branch(5, "x"), gather(branch(10, "y"), branch(10, "z")), ctx.sleep(1_000))
+        await gather(branch(5, "x"), gather(branch(10, "y"), branch(10, "z")), noted(ctx, "w"))
         return "lived"
 
     def body(world: World) -> None:
@@ -434,19 +449,21 @@ def test_a_dying_action_takes_what_it_gathers_with_it_at_once() -> None:
     deaths: set[tuple[float, str]] = set()
 
     def look(_: Any, found: Run) -> None:
+        awoke.clear()
         ended = Simulation(given, ListedChoices(found.indexes)).run()  # once more, with a trace
         (over,) = [event for event in events_of(ended, Ended) if event.activity == "a.1"]
         died_at = next((struck.at_ms for struck in events_of(ended, Faulted)), None)
         told = "".join(sorted(notes(ended)))
-        assert (over.at_ms, told) == (1_000, "xyz") if died_at is None else over.at_ms == died_at
+        assert (over.at_ms, told) == (11, "wxyz") if died_at is None else over.at_ms == died_at
         assert isinstance(over.outcome, Threw) is (died_at is not None)
+        assert sorted(awoke) == sorted(told.replace("w", ""))
         if died_at is not None:
             deaths.add((died_at, told))
 
     given = Scenario("test", app, body, (), Platform(), "", faults=Faults(crashes=1))
     report = check(given, Exhaustive(), on_run=look)
     assert report.exhausted
-    assert deaths == {(0, ""), (5, "x"), (10, "xy"), (10, "xyz")}
+    assert deaths == {(0, ""), (0, "w"), (5, "wx"), (10, "wxy"), (10, "wxyz")}
 
 
 def test_gather_in_a_scheduled_action_fails_it_with_the_first_error() -> None:
