@@ -4,12 +4,14 @@ Races are searched for, replayed from a short string, shrunk and explained. This
 else; the walk begins at `actors/messages.py`, the rule that decides a conflict stands in `database/commit.py`.
 """
 
+from convexsim.actors.gather import gather
 from convexsim.database.limits import Limits
 from convexsim.errors import (
     ConvexError,
     ConvexSimError,
     FunctionError,
     InternalError,
+    NetworkError,
     PlatformError,
     UsageError,
 )
@@ -20,8 +22,9 @@ from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
 from convexsim.faults import Faults
+from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.component import Component, define_app, define_component
-from convexsim.functions.context import ActionCtx, MutationCtx, QueryCtx
+from convexsim.functions.context import MutationCtx, QueryCtx
 from convexsim.functions.cron_schedule import CronSchedule, cron_schedule
 from convexsim.functions.define import (
     FunctionDefinition,
@@ -33,6 +36,7 @@ from convexsim.functions.define import (
     query,
 )
 from convexsim.functions.environment import External, Platform
+from convexsim.functions.network import Request, Response
 from convexsim.functions.reference import Reference, api, components, internal
 from convexsim.invariants import Invariant, View, Violation, always, eventually, sometimes
 from convexsim.simulation import Run, Scenario, Session, Simulation, World, scenario
@@ -70,12 +74,15 @@ __all__ = [
     "Limits",
     "Lockstep",
     "MutationCtx",
+    "NetworkError",
     "Platform",
     "PlatformError",
     "QueryCtx",
     "RandomWalk",
     "Reference",
     "Report",
+    "Request",
+    "Response",
     "Run",
     "Scenario",
     "SchemaDefinition",
@@ -97,6 +104,7 @@ __all__ = [
     "define_schema",
     "define_table",
     "eventually",
+    "gather",
     "internal",
     "internal_action",
     "internal_mutation",

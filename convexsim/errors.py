@@ -5,7 +5,8 @@ Owns the error classes and nothing else; imports nothing of the package. Three k
 * `UsageError`: somebody used the simulator in a way that cannot work (a wrong path, a stale replay string).
 * `PlatformError`: the simulated platform refuses something inside a function, with Convex's own short code
   (``NonexistentDocument``); user code may catch it where Convex lets it.
-* `FunctionError` and `ConvexError`: what a called function threw, as it arrives at its caller.
+* `FunctionError` and `ConvexError`: what a called function threw, as it arrives at its caller; `NetworkError` is what a
+  request came to.
 
 `InternalError` is ours: it means that convexsim is wrong, never the user.
 """
@@ -19,6 +20,7 @@ __all__ = [
     "ConvexSimError",
     "FunctionError",
     "InternalError",
+    "NetworkError",
     "PlatformError",
     "UsageError",
 ]
@@ -77,6 +79,12 @@ class FunctionError(ConvexSimError):
     See convex-semantics 6.2.
     `code` is the code of a platform error, or ``Error`` for an ordinary exception of user code.
     """
+
+
+class NetworkError(FunctionError):
+    """A request of `ctx.fetch` that got no response, by the scenario's plan; it may have arrived all the same."""
+
+    code = "NetworkError"
 
 
 class ConvexError(Exception):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from convexsim.database.snapshot import Snapshot
     from convexsim.faults import Struck
     from convexsim.functions.environment import Answered, Environment
+    from convexsim.functions.network import Request
 
 __all__ = ["Invariant", "View", "Violation", "always", "as_invariant", "eventually", "judge", "sometimes"]
 
@@ -107,6 +108,13 @@ class View:
     def external(self, name: str) -> list[Any]:
         """Return what was appended to an outside object."""
         return self._environment.external(name).entries
+
+    def requests(self, url: str | None = None) -> list[Request]:
+        """Return what actions have sent to an address of the stub network, or to all, in order.
+
+        A request that got no response is among them: it may have arrived.
+        """
+        return [request for request in self._environment.network.requests if url in (None, request.url)]
 
     def calls(self, client: str | None = None) -> list[Call]:
         """Return the calls of one client, or of all."""

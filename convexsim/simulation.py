@@ -24,6 +24,7 @@ from convexsim.choices import ChoiceRecord, FirstChoices
 from convexsim.errors import UsageError
 from convexsim.faults import Faults
 from convexsim.functions.environment import Environment, External, Platform
+from convexsim.functions.network import Network
 from convexsim.invariants import View, Violation, as_invariant, judge
 from convexsim.trace.event import Broken, Trace
 
@@ -162,6 +163,7 @@ class World:
         self.calls: list[Call] = []
         self.clients: dict[str, ClientScript] = {}
         self.externals: dict[str, External] = {}
+        self.network = Network()
 
     def client(self, name: str, *, kind: ClientKind | None = None) -> ClientScript:
         """Return the client of that name, a new one the first time; an HTTP client unless another kind is asked for."""
@@ -295,12 +297,12 @@ class Simulation:
         return run
 
     def _environment(self, world: World) -> Environment:
-        catalog, platform, until_ms = self.scenario.app.catalog(), self.scenario.platform, self.scenario.until_ms
-        if until_ms is None and catalog.has_crons:
-            msg = f"The app of {self.scenario.name} has crons, so it never comes to rest."
+        given, catalog = self.scenario, self.scenario.app.catalog()
+        if given.until_ms is None and catalog.has_crons:
+            msg = f"The app of {given.name} has crons, so it never comes to rest."
             raise UsageError(msg, next_step="Say how long its world lasts: @scenario(..., until_ms=3_600_000).")
-        end_ms = inf if until_ms is None else platform.start_ms + until_ms
-        return Environment(catalog, platform, world.externals, end_ms=end_ms, faults=self.scenario.faults)
+        end_ms = inf if given.until_ms is None else given.platform.start_ms + given.until_ms
+        return Environment(catalog, given.platform, world.externals, world.network, end_ms=end_ms, faults=given.faults)
 
     def _step(self, stage: SteppedStage, world: World, monitor: _Monitor) -> Ending:
         _start_clients(stage, world)

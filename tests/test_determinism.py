@@ -25,6 +25,7 @@ from convexsim import (
     FunctionError,
     MutationCtx,
     Platform,
+    Response,
     Run,
     Scenario,
     Session,
@@ -36,6 +37,7 @@ from convexsim import (
     define_component,
     define_schema,
     define_table,
+    gather,
     internal,
     internal_action,
     internal_mutation,
@@ -124,7 +126,8 @@ async def juggle(ctx: ActionCtx, name: str) -> Any:
 async def act(ctx: ActionCtx, name: str) -> None:
     ctx.log("acting for", name, ctx.random())
     await ctx.run_mutation(api.m.note, {"text": name})
-    await ctx.external("ledger").append(name)
+    sent = ctx.fetch("https://example.com/act", method="POST", body={"by": name})
+    await gather(sent, ctx.external("ledger").append(name), ctx.sleep(ctx.random()))
 
 
 @mutation(args={"value": v.number()})
@@ -162,6 +165,7 @@ def retries(world: World) -> None:
 def scheduling(world: World) -> None:
     """Functions come due together, more than may run, and somebody cancels."""
     world.external("ledger")
+    world.network(lambda _: Response())
     world.client("ann").mutation(api.m.bump_later, {"names": ["x", "y", "x"], "delay": 10})
     world.client("bob").mutation(api.m.bump_later, {"names": ["x", "x", "y"], "delay": 10})
     world.client("cid").wait(10)
@@ -174,6 +178,7 @@ def acting(world: World) -> None:
     """Actions with calls side by side, random numbers, outside objects and functions of their own."""
     world.external("ledger")
     world.external("plan", ["cancel", "keep", "cancel"])
+    world.network({"https://example.com/act": lambda request: Response(200, request.body)})
     for name in ("ann", "bob", "cid"):
         world.client(name).action(api.m.juggle, {"name": "shared" if name != "cid" else name})
 
@@ -250,7 +255,7 @@ def test_the_worlds_are_worth_comparing() -> None:
     states = {row["state"]["kind"] for run in runs["scheduling"] for row in run.view.scheduled_functions()}
     assert states == {"success", "failed", "canceled"}
     effects = {type(event.effect).__name__ for run in runs["acting"] for event in events(run, Did)}
-    assert effects == {"Logged", "Scheduled", "Canceled", "ExternalUse"}
+    assert effects == {"Logged", "Scheduled", "Canceled", "ExternalUse", "Fetched"}
     assert all(call.error for run in runs["scripted"] for call in run.calls if call.args == {"nam": "hits"})
     assert all(run.ending == "quiet" for each in runs.values() for run in each)
 

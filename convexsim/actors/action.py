@@ -11,9 +11,11 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, UseExternal
+from convexsim.actors.gather import Gathering
+from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, SendRequest, UseExternal
 from convexsim.actors.stage import note, strikes
 from convexsim.choices import activity_below
+from convexsim.errors import PlatformError
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
 from convexsim.functions.syscalls import Logged
 from convexsim.trace.event import Did
@@ -21,12 +23,13 @@ from convexsim.values import freeze
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Generator, Mapping
 
     from convexsim.actors.kernel import Future
     from convexsim.actors.stage import Stage
     from convexsim.functions.component import Mounted, Target
     from convexsim.functions.define import FunctionKind
+    from convexsim.functions.network import Request, Response
     from convexsim.functions.reference import Reference
     from convexsim.functions.scheduled import ScheduledFunction
     from convexsim.functions.syscalls import ExternalVerb
@@ -39,7 +42,8 @@ T = TypeVar("T")
 class Answer(Generic[T]):
     """The answer to a call that has been sent; await it for the value, or for what was thrown.
 
-    A call that nobody awaits runs all the same.
+    A call that nobody awaits runs all the same, also after the end of the action; what it throws then, nobody hears.
+    (In JavaScript a rejection that nobody handles would end the action: dangling promises have no twin here.)
     """
 
     __slots__ = ("_failed", "_future")
@@ -56,29 +60,39 @@ class Answer(Generic[T]):
 
 
 class Mortal:
-    """An action's handler that may die: it then stands still for ever where it waits, and not even `finally` runs."""
+    """What an action awaits, its handler first of all, that may die: it stands still for ever where it waits.
 
-    __slots__ = ("_frame", "_handler")
+    Not even `finally` runs. What a handler gathers dies with it, and whoever awaits the dead hears of it at once.
+    """
 
-    def __init__(self, handler: Coroutine[Any, Any, Any], frame: ActionFrame) -> None:
-        self._handler = handler
+    __slots__ = ("_awaitable", "_frame")
+
+    def __init__(self, awaitable: Awaitable[Any], frame: ActionFrame) -> None:
+        self._awaitable = awaitable
         self._frame = frame
 
-    def __await__(self) -> Generator[Any, None, Any]:
-        handler, thrown = self._handler, None
-        while True:
+    def __await__(self) -> Generator[Any, Any, Any]:
+        frame, running = self._frame, self._awaitable.__await__()
+        awaited: Any = self._awaitable
+        sent = thrown = None
+        while frame.lives():
             try:
-                awaited = handler.send(None) if thrown is None else handler.throw(thrown)
+                awaited = running.send(sent) if thrown is None else running.throw(thrown)
             except StopIteration as stop:
                 return stop.value
-            if self._frame.crashed:
-                self._frame.bury(handler)
-                return None
+            if not frame.lives():
+                break
+            if isinstance(awaited, Gathering):
+                awaited = awaited.around(lambda branch: Mortal(branch, frame))
+            sent = thrown = None
             try:
-                thrown = None
-                yield awaited
+                sent = yield awaited
             except BaseException as exception:  # noqa: BLE001 - whatever it is, it is meant for the handler
                 thrown = exception
+        if isinstance(awaited, Gathering):
+            awaited.discard()
+        frame.bury(running)
+        raise PlatformError("The action has died.", code="Dead")
 
 
 class ActionFrame:
@@ -125,6 +139,10 @@ class ActionFrame:
         """Return a function's handle."""
         return self._resolve(name).handle
 
+    def variables(self) -> Mapping[str, str | None]:
+        """Return the component's environment variables."""
+        return self._mounted.env
+
     def run(self, kind: FunctionKind, name: Reference | str, args: Any) -> Awaitable[Any]:
         """Call a query, mutation or action: a top-level call of its own (convex-semantics 5.2)."""
 
@@ -152,13 +170,21 @@ class ActionFrame:
         frozen = freeze(value, name)
         return self._send(lambda activity: UseExternal(activity, name, use, frozen))
 
+    def fetch(self, request: Request) -> Awaitable[Response]:
+        """Send a request to the stub network, as a step of its own."""
+        return self._send(lambda activity: SendRequest(activity, request))
+
     def sleep(self, delay_ms: float) -> Awaitable[None]:
         """Wait in virtual time."""
         return self._stage.sleep(0 if self.crashed else delay_ms)
 
-    def bury(self, handler: Coroutine[Any, Any, Any]) -> None:
-        """Keep the handler of a dead action where it stands."""
-        self._stage.bury(handler)
+    def lives(self) -> bool:
+        """Tell whether it has not died."""
+        return not self.crashed
+
+    def bury(self, running: Generator[Any, Any, Any]) -> None:
+        """Keep what a dead action ran where it stands."""
+        self._stage.bury(running)
 
     def _send(self, message: Callable[[str], Any]) -> Answer[Any]:
         stage = self._stage
@@ -169,7 +195,7 @@ class ActionFrame:
         built = outcome_of(lambda: message(activity))
         if isinstance(built, Threw):
             return Answer(stage.sleep(0), built)  # what could not be sent fails at its await, like anything else
-        receiver = stage.outside if type(built.value) is UseExternal else stage.runner()
+        receiver = stage.outside if type(built.value) in (UseExternal, SendRequest) else stage.runner()
         answer = Answer[Any](receiver.ask(built.value, block=False))
         self.crashed = bool(strikes(stage, "crash", self._activity))
         return answer

@@ -6,6 +6,7 @@ waits for (convex-semantics 2). Different clients race. How a call travels stand
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from convexsim.actors.connection import Connection
+    from convexsim.actors.kernel import Future
     from convexsim.actors.stage import Stage
     from convexsim.functions.component import Target
     from convexsim.functions.define import FunctionKind
@@ -123,6 +125,8 @@ class Client(RuntimeActor):
 class Session:
     """What a client's script calls the app with; every call is awaited for its result.
 
+    Calls that are gathered go out side by side, but for mutations: those run one at a time and in order.
+
     Args:
         calls: where the calls are kept for whoever looks at the run.
 
@@ -134,6 +138,8 @@ class Session:
         self._name = name = connection.client
         self._calls = calls
         self._count = sum(1 for call in calls if call.activity.startswith(f"{name}."))
+        self._mutates = False
+        self._waiting: deque[Future[None]] = deque()
 
     async def query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Any:
         """Run a public query."""
@@ -156,9 +162,25 @@ class Session:
         built = outcome_of(lambda: (self._resolve(call), freeze(call.args, "args")))
         if isinstance(built, Threw):
             call.outcome = built
+        elif call.kind == "mutation":
+            call.outcome = await self._in_turn(call.activity, *built.value)
         else:
             call.outcome = await self._connection.call(call.activity, *built.value)
         return call.outcome
+
+    async def _in_turn(self, activity: str, target: Target, args: Any) -> Outcome:
+        """Make one mutation after the other, in the order in which a script asks for them (convex-semantics 2)."""
+        if self._mutates:
+            turn = self._stage.future()
+            self._waiting.append(turn)
+            await turn
+        self._mutates = True
+        try:
+            return await self._connection.call(activity, target, args)
+        finally:
+            self._mutates = bool(self._waiting)  # from now on that of the next one, so that nobody gets in between
+            if self._waiting:
+                self._waiting.popleft().set()
 
     async def _new(self, kind: FunctionKind, name: Reference | str, args: dict[str, Any] | None) -> Outcome:
         self._count += 1

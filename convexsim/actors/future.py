@@ -15,6 +15,7 @@ from pykka import ActorDeadError, Future, Timeout
 from pykka._envelope import Envelope
 
 from convexsim.actors.dispatcher import Dispatcher
+from convexsim.actors.gather import Gathering
 from convexsim.errors import InternalError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from convexsim.actors.dispatcher import Receiver
 
-__all__ = ["Resume", "RunIsOver", "SteppedFuture", "Task"]
+    Running = Coroutine[Any, Any, Any] | Generator[Any, Any, Any]
+
+__all__ = ["Resume", "RunIsOver", "SteppedFuture", "Task", "close_coroutine", "foreign_await"]
 
 T = TypeVar("T")
 
@@ -168,14 +171,14 @@ class Task:
 
     Args:
         actor: whose handler it is.
-        coroutine: the handler, not yet started.
+        coroutine: the handler, or a branch of what it gathers; not yet started.
         reply_to: who is to get its result; None if nobody asked, and then its exception is the actor's failure.
 
     """
 
     __slots__ = ("activity", "actor", "coroutine", "dispatcher", "reply_to")
 
-    def __init__(self, actor: Receiver, coroutine: Coroutine[Any, Any, Any], reply_to: Future[Any] | None) -> None:
+    def __init__(self, actor: Receiver, coroutine: Running, reply_to: Future[Any] | None) -> None:
         self.actor = actor
         self.dispatcher = actor.dispatcher
         self.activity = self.dispatcher.activity
@@ -189,7 +192,7 @@ class Task:
         try:
             awaited = self.coroutine.send(None)
             if not isinstance(awaited, SteppedFuture):
-                awaited = self.coroutine.throw(_foreign_await(awaited))  # it may catch that, but not for ever
+                awaited = self._awaiting(awaited)
         except StopIteration as stop:
             if self.reply_to is not None:
                 self.reply_to.set(stop.value)
@@ -202,19 +205,31 @@ class Task:
         else:
             if not isinstance(awaited, SteppedFuture):
                 self.close()
-                raise _foreign_await(awaited)
+                raise foreign_await(awaited)
             parked[self] = None
             awaited.when_done(self._wake)
 
-    def close(self) -> None:
-        """End the handler where it stands: nothing will resume it.
+    def _awaiting(self, awaited: object) -> object:
+        """Return what the handler awaits next, having begun what it gathers, or told it about a foreign await."""
+        if not isinstance(awaited, Gathering):
+            awaited = self.coroutine.throw(foreign_await(awaited))  # it may catch that, but not for ever
+        while isinstance(awaited, Gathering):
+            awaited = self.coroutine.send(self._begin(awaited))
+        return awaited
 
-        A handler that awaits again in a `finally` is told so again; what it throws there, nobody is left to hear.
-        """
+    def _begin(self, gathering: Gathering) -> SteppedFuture[list[Any]]:
+        """Run each branch to its first await, as a task of the same actor, and return their joint future."""
+        self.dispatcher.parked[self] = None  # so that it is closed if a branch goes wrong
+        joint: SteppedFuture[list[Any]] = SteppedFuture()
+        for branch in gathering.branches(joint):
+            Task(self.actor, branch, None).advance()
+        del self.dispatcher.parked[self]
+        return joint
+
+    def close(self) -> None:
+        """End the handler where it stands: nothing will resume it."""
         self.dispatcher.parked.pop(self, None)
-        with suppress(Exception, RunIsOver):
-            for _ in range(MAX_CLOSINGS):
-                self.coroutine.throw(RunIsOver())
+        close_coroutine(self.coroutine)
 
     def abandon(self) -> None:
         """End the handler where it stands: its actor has stopped, and whoever waits for its answer hears so."""
@@ -228,6 +243,16 @@ class Task:
             self.dispatcher.enqueue(self.actor, Envelope(Resume(self)), self.activity)
 
 
+def close_coroutine(coroutine: Running) -> None:
+    """End a coroutine where it stands.
+
+    One that awaits again in a `finally` is told so again; what it throws there, nobody is left to hear.
+    """
+    with suppress(Exception, RunIsOver):
+        for _ in range(MAX_CLOSINGS):
+            coroutine.throw(RunIsOver())
+
+
 def _blocking(actor: object) -> UsageError:
     msg = f"{actor} would block: it asks a future for its value inside an actor."
     return UsageError(
@@ -238,10 +263,12 @@ def _blocking(actor: object) -> UsageError:
     )
 
 
-def _foreign_await(awaited: object) -> UsageError:
+def foreign_await(awaited: object) -> UsageError:
+    """Return the error for a handler that awaits what nothing in the simulation will ever resolve."""
     msg = f"A handler awaits {awaited!r}, which is no future of this simulation."
     return UsageError(
         msg,
         code="ForeignAwait",
-        next_step="Await the calls of ctx, or futures of ask(..., block=False); asyncio has no part in a simulation.",
+        next_step="Await the calls of ctx, gather() of convexsim for several of them, or futures of ask(..., "
+        "block=False); asyncio has no part in a simulation.",
     )

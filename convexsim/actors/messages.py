@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from convexsim.database.transaction import FinalTransaction
     from convexsim.functions.component import Mounted, Target
     from convexsim.functions.cron_rows import Cron
+    from convexsim.functions.network import Request
     from convexsim.functions.scheduled import ScheduledFunction
     from convexsim.functions.session_requests import SessionRequest
     from convexsim.functions.syscalls import ExternalVerb
@@ -35,6 +36,7 @@ __all__ = [
     "RunScheduled",
     "ScheduleFunction",
     "ScheduledDone",
+    "SendRequest",
     "SnapshotReady",
     "StartClient",
     "StartCrons",
@@ -257,5 +259,15 @@ class UseExternal:
     name: str
     use: ExternalVerb
     value: Any
+    granularity: ClassVar[int] = 3
+    phase: ClassVar[str] = "external"
+
+
+@frozen
+class SendRequest:
+    """To the outside, from an action: answer a request to the network. Its answer comes back in the same step."""
+
+    activity: str
+    request: Request
     granularity: ClassVar[int] = 3
     phase: ClassVar[str] = "external"

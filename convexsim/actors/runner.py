@@ -27,7 +27,7 @@ from convexsim.actors.retry import RESCHEDULE, RETRY, SYSTEM_ERROR, TRANSIENT_ER
 from convexsim.actors.stage import RuntimeActor, note, skew_ms, strikes
 from convexsim.actors.transact import Purpose, jittered, transact
 from convexsim.errors import PlatformError
-from convexsim.functions.context import ActionCtx
+from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.cron_rows import finish_cron, start_cron
 from convexsim.functions.environment import Answered
 from convexsim.functions.executor import drive_action

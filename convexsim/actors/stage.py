@@ -12,7 +12,7 @@ from convexsim.actors.kernel import Actor
 from convexsim.trace.event import Faulted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from convexsim.actors.kernel import ActorRef, Future
     from convexsim.choices import Kind, Option
@@ -77,6 +77,10 @@ class Stage(Protocol):
         """Return the index of one option: the door to `choices.py`."""
         ...
 
+    def future(self) -> Future[None]:
+        """Return a future for somebody to resolve."""
+        ...
+
     def sleep(self, delay_ms: float) -> Future[None]:
         """Return a future that is resolved after some virtual time."""
         ...
@@ -89,7 +93,7 @@ class Stage(Protocol):
         """Send a message after some virtual time; if `idle`, only in case that the world lasts so long anyway."""
         ...
 
-    def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Keep a dead handler where it stands until the simulation is over: no `finally` of it may run before."""
         ...
 

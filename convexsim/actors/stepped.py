@@ -21,7 +21,7 @@ from convexsim.faults import FaultChoices
 from convexsim.trace.event import Stepped
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Generator, Sequence
     from types import TracebackType
 
     from convexsim.actors.clock import Timer
@@ -89,9 +89,13 @@ class SteppedStage:
         """Ask the choices."""
         return self._choices.choose(kind, options)
 
+    def future(self) -> Future[None]:
+        """Return a future for somebody to resolve."""
+        return SteppedFuture()
+
     def sleep(self, delay_ms: float) -> Future[None]:
         """Return a future that is resolved after some virtual time."""
-        future: SteppedFuture[None] = SteppedFuture()
+        future = self.future()
         self.dispatcher.clock.at(self.now + delay_ms, future.set, self.dispatcher.stepping)
         return future
 
@@ -104,10 +108,10 @@ class SteppedStage:
         clock = self.dispatcher.clock
         return clock.at(self.now + delay_ms, lambda: receiver.tell(message), self.dispatcher.stepping, idle=idle)
 
-    def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Keep a dead handler where it stands until the simulation is over."""
         assert self.dispatcher.stepping is not None, "only a handler dies"
-        self.dispatcher.bury(Task(self.dispatcher.stepping, coroutine, None))
+        self.dispatcher.bury(Task(self.dispatcher.stepping, running, None))
 
     def restart(self) -> None:
         """Let the backend's process die and start again: runner, scheduler and cron executor; the database stays.

@@ -27,21 +27,22 @@ from pykka import ActorRegistry, ThreadingActor, ThreadingFuture
 from convexsim.actors.clock import VirtualClock
 from convexsim.actors.committer import Committer
 from convexsim.actors.crons import start_crons
-from convexsim.actors.future import RunIsOver
 from convexsim.actors.guarded import CountedInbox, GuardedExternal, GuardedTrace, WatchedDatabase
 from convexsim.actors.outside import Outside
 from convexsim.actors.runner import Runner
 from convexsim.actors.scheduler import Scheduler
+from convexsim.actors.turns import Turns
 from convexsim.errors import InternalError, UsageError
 from convexsim.faults import FaultChoices
 from convexsim.trace.event import Stepped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from types import TracebackType
 
     from convexsim.actors.clock import Timer
     from convexsim.actors.kernel import ActorRef, Future
+    from convexsim.actors.turns import Handler, Wakings
     from convexsim.choices import ChoiceRecord, Kind, Option
     from convexsim.database.commit import Database
     from convexsim.functions.environment import Environment, External
@@ -75,20 +76,35 @@ class Threads:
 
 
 class ThreadFuture(ThreadingFuture[T]):
-    """Pykka's future for threads; an actor that awaits it blocks, until it is resolved or the run is over."""
+    """Pykka's future for threads; a handler awaits it until it is resolved or the run is over."""
 
-    abandoned = False
+    def __init__(self) -> None:
+        super().__init__()
+        self._callbacks: list[Callable[[], None]] = []
 
-    def wait(self) -> None:
-        """Block until the future is resolved or abandoned."""
+    def set(self, value: Any | None = None) -> None:
+        """Resolve with a value."""
+        super().set(value)
+        self._call_back()
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        """Resolve with an exception, the one being handled unless one is given."""
+        super().set_exception(exc_info)
+        self._call_back()
+
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Call back once the future is resolved, in the thread that resolves it; at once if it is."""
         with self._condition:
-            self._condition.wait_for(lambda: self.abandoned or self._result is not None or self._get_hook is not None)
+            if self._result is None and self._get_hook is None:
+                self._callbacks.append(callback)
+                return
+        callback()
 
-    def abandon(self) -> None:
-        """Let whoever waits go on without a value."""
+    def _call_back(self) -> None:
         with self._condition:
-            self.abandoned = True
-            self._condition.notify_all()
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
 
     def __await__(self) -> Generator[Any, None, T]:
         yield self
@@ -137,7 +153,7 @@ class ThreadedActor(ThreadingActor):
         try:
             if stage.begins(self, message):
                 result = super().on_receive(message)
-                return self._drive(result) if type(result) is CoroutineType else result
+                return Turns(stage, ThreadFuture).run(result) if type(result) is CoroutineType else result
         except BaseException as exception:  # noqa: BLE001 - an actor of the runtime never fails by itself
             stage.fail(exception)
         finally:
@@ -149,25 +165,6 @@ class ThreadedActor(ThreadingActor):
     def on_stop(self) -> None:
         """Count the message that stopped the actor as handled."""
         self.stage.handled()
-
-    def _drive(self, handler: CoroutineType[Any, Any, Any]) -> Any:
-        try:
-            awaited = handler.send(None)
-            while True:
-                if not isinstance(awaited, ThreadFuture):
-                    awaited = handler.throw(_foreign_await(awaited))
-                elif self.stage.waits(awaited):
-                    awaited = handler.send(None)
-                else:  # once more for each `finally` that awaits something
-                    awaited = handler.throw(RunIsOver())
-        except StopIteration as stop:
-            return stop.value
-
-
-def _foreign_await(awaited: object) -> UsageError:
-    msg = f"A handler awaits {awaited!r}, which is no future of this simulation."
-    advice = "Await the calls of ctx; asyncio has no part in a simulation."
-    return UsageError(msg, code="ForeignAwait", next_step=advice)
 
 
 @cache
@@ -213,7 +210,7 @@ class ThreadStage:
         self._in_flight = 0
         self._timers = VirtualClock(environment.platform.start_ms)
         self._timers.end = environment.end_ms
-        self._awaited: dict[ThreadFuture[Any], None] = {}
+        self._asleep: dict[Wakings, None] = {}
         self._actors: list[ThreadedActor] = []
         self._over = False
         self._ending: ThreadEnding = "quiet"
@@ -263,9 +260,13 @@ class ThreadStage:
         with self._changed:
             return self._choices.choose(kind, options)
 
+    def future(self) -> Future[None]:
+        """Return a future for somebody to resolve."""
+        return ThreadFuture()
+
     def sleep(self, delay_ms: float) -> Future[None]:
         """Return a future that is resolved after some virtual time."""
-        future: ThreadFuture[None] = ThreadFuture()
+        future = self.future()
         self._set_timer(delay_ms, future.set)
         return future
 
@@ -273,7 +274,7 @@ class ThreadStage:
         """Send a message after some virtual time."""
         return self._set_timer(delay_ms, lambda: receiver.tell(message), idle=idle)
 
-    def bury(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Never happen: on threads there are no faults."""
         raise InternalError(_NO_FAULTS)
 
@@ -322,16 +323,18 @@ class ThreadStage:
                 self.trace.add(Stepped(self.steps, self.now, message.activity, *what))
             return True
 
-    def waits(self, future: ThreadFuture[Any]) -> bool:
-        """Wait for a future on behalf of a handler; False if the run is over and the handler must not go on."""
+    def woken(self, wakings: Wakings) -> Handler | None:
+        """Return which coroutine of a handler goes on next, waiting for that; None if the run is over."""
         with self._changed:
-            if self._over:
-                return False
-            self._awaited[future] = None
-        future.wait()
+            over = self._over
+            if not over:
+                self._asleep[wakings] = None
+        if over:
+            return None
+        turn = wakings.get()
         with self._changed:
-            del self._awaited[future]
-            return not self._over
+            del self._asleep[wakings]
+            return None if self._over else turn
 
     def handled(self) -> None:
         """Count a message that was handled, to the end of its handler."""
@@ -370,8 +373,8 @@ class ThreadStage:
     def _end(self, ending: ThreadEnding = "quiet", failure: BaseException | None = None) -> None:
         if not self._over:
             self._over, self._ending, self._failure = True, ending, failure
-            for future in self._awaited:
-                future.abandon()
+            for wakings in self._asleep:
+                wakings.put(None)
             self._changed.notify_all()
 
     def _close(self) -> list[ThreadedActor]:

@@ -16,14 +16,15 @@ from convexsim.database.index import Table, make_table
 from convexsim.database.tables import FIRST_USER_TABLE
 from convexsim.errors import PlatformError, UsageError
 from convexsim.functions.crons import splayed
-from convexsim.functions.define import FunctionDefinition
+from convexsim.functions.define import FunctionDefinition, check_determinism
 from convexsim.functions.reference import HANDLE_PREFIX, Reference, make_handle, parse_handle, parts_of
 from convexsim.functions.spelling import to_camel
+from convexsim.functions.variables import checked_names, checked_variables, visible
 from convexsim.values import check_identifier, define_schema, define_table
 from convexsim.values.validators import AnyValidator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from convexsim.functions.cron_schedule import CronDefinition, CronSchedule
     from convexsim.functions.define import FunctionKind
@@ -62,9 +63,13 @@ class Component:
         modules: Mapping[str, Any],
         schema: SchemaDefinition | None,
         crons: CronSchedule | None = None,
+        env: Sequence[str] = (),
     ) -> None:
         check_identifier(name, "component name")
         self.name = name
+        self.declared = checked_names(env, name)
+        self.bound: dict[str, dict[str, str]] = {}
+        """Environment variables with their values, by the child for whom it binds them; an app's own by no name."""
         self.schema = schema if schema is not None else define_schema({}, strict_table_name_types=False)
         self.functions = _functions(modules)
         self.crons = {} if crons is None else crons.definitions
@@ -72,8 +77,15 @@ class Component:
         self._catalog: Catalog | None = None
         self._closed = False
 
-    def use(self, component: Component, *, name: str | None = None) -> None:
-        """Mount a component under this one; `name` defaults to the component's own (convex-semantics 5.1)."""
+    def use(self, component: Component, *, name: str | None = None, env: Mapping[str, str] | None = None) -> None:
+        """Mount a component under this one (convex-semantics 5.1, 5.3).
+
+        Args:
+            component: what to mount.
+            name: under which; the component's own if not given.
+            env: values for the environment variables that the component declares; it sees no others.
+
+        """
         mounted_as = to_camel(name if name is not None else component.name)
         check_identifier(mounted_as, "component name")
         if mounted_as in self.children:
@@ -82,6 +94,12 @@ class Component:
         if self._closed:
             msg = f"{self.name} has already run; {mounted_as!r} cannot be mounted any more."
             raise UsageError(msg, next_step="Call use() before the first simulation.")
+        bound = checked_variables(env, mounted_as)
+        for variable in bound:
+            if variable not in component.declared:
+                msg = f"The component {component.name} declares no environment variable {variable!r}."
+                raise UsageError(msg, next_step=did_you_mean(variable, component.declared))
+        self.bound[mounted_as] = bound
         self.children[mounted_as] = component
 
     def catalog(self) -> Catalog:
@@ -89,7 +107,7 @@ class Component:
         if self._catalog is None:
             for component in _all_below(self, ()):
                 component._closed = True  # noqa: SLF001 - its own class
-            self._catalog = Catalog({mounted.path: mounted for mounted in _mount(self, "")})
+            self._catalog = Catalog({mounted.path: mounted for mounted in _mount(self, "", self.bound.get("", {}))})
         return self._catalog
 
 
@@ -99,6 +117,7 @@ def define_component(
     schema: SchemaDefinition | None = None,
     *,
     crons: CronSchedule | None = None,
+    env: Sequence[str] = (),
 ) -> Component:
     """Define a component.
 
@@ -107,16 +126,24 @@ def define_component(
         modules: its modules by name; each a Python module, a class, or a dict of functions.
         schema: its tables (`define_schema`); without one, each table is made by its first document.
         crons: what runs again and again wherever it is mounted (`cron_schedule`).
+        env: names of the environment variables that it wants; `use` binds them (convex-semantics 5.3).
 
     """
-    return Component(name, modules, schema, crons)
+    return Component(name, modules, schema, crons, env)
 
 
 def define_app(
-    modules: Mapping[str, Any], schema: SchemaDefinition | None = None, *, crons: CronSchedule | None = None
+    modules: Mapping[str, Any],
+    schema: SchemaDefinition | None = None,
+    *,
+    crons: CronSchedule | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Component:
-    """Define the root of a world; see `define_component`."""
-    return Component("app", modules, schema, crons)
+    """Define the root of a world; see `define_component`. Here `env` gives each variable its value."""
+    variables = checked_variables(env, "the app")
+    app = Component("app", modules, schema, crons, tuple(variables))
+    app.bound[""] = variables
+    return app
 
 
 @frozen(eq=False)
@@ -130,6 +157,7 @@ class Mounted:
         is_strict: whether its functions may name no others.
         children: the names of the components mounted directly below.
         crons: by their identifiers.
+        env: the environment variables that its functions see; any other name reads as None.
 
     """
 
@@ -139,6 +167,7 @@ class Mounted:
     is_strict: bool
     children: tuple[str, ...]
     crons: Mapping[str, CronDefinition] = Factory(dict)
+    env: Mapping[str, str | None] = Factory(lambda: visible({}))
 
     @property
     def scheduled_functions(self) -> Table:
@@ -279,6 +308,7 @@ def _functions(modules: Mapping[str, Any]) -> dict[str, FunctionDefinition]:
             msg = f"The {what} {module_name!r} defines no function."
             raise UsageError(msg, next_step="Decorate its functions with @query, @mutation or @action.")
         for name, definition in found.items():
+            check_determinism(definition.handler)  # once more: by now its module is complete
             path = f"{to_camel(module_name)}:{to_camel(name)}"
             if functions.setdefault(path, definition) is not definition:
                 msg = f"Two functions are both called {path!r} in Convex's spelling."
@@ -295,7 +325,7 @@ def _all_below(component: Component, above: tuple[Component, ...]) -> Iterable[C
         yield from _all_below(child, (*above, component))
 
 
-def _mount(component: Component, path: str) -> Iterable[Mounted]:
+def _mount(component: Component, path: str, bound: Mapping[str, str]) -> Iterable[Mounted]:
     tables = {SCHEDULED_FUNCTIONS: make_table(path, SCHEDULED_FUNCTIONS, _SCHEDULED_TABLE_NUMBER)}
     crons = _crons(component, path)
     if crons:
@@ -306,10 +336,10 @@ def _mount(component: Component, path: str) -> Iterable[Mounted]:
     for number, (name, definition) in enumerate(component.schema.tables.items(), FIRST_USER_TABLE):
         table = make_table(path, name, number, definition)
         tables[name] = evolve(table, enforced=component.schema.schema_validation)
-    is_strict = component.schema.strict_table_name_types
-    yield Mounted(path, component.functions, tables, is_strict, tuple(component.children), crons)
+    is_strict, children = component.schema.strict_table_name_types, tuple(component.children)
+    yield Mounted(path, component.functions, tables, is_strict, children, crons, visible(bound))
     for name, child in component.children.items():
-        yield from _mount(child, f"{path}/{name}".lstrip("/"))
+        yield from _mount(child, f"{path}/{name}".lstrip("/"), component.bound[name])
 
 
 def _crons(component: Component, path: str) -> dict[str, CronDefinition]:

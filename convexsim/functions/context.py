@@ -1,39 +1,79 @@
-"""What a handler is given: the contexts of queries, mutations and actions (convex-semantics 6.1).
+"""What a handler is given: what all contexts share, and those of queries and mutations (convex-semantics 6.1).
 
-Owns the spelling, in Python, of everything a Convex function can ask of its platform. Knows only the protocols of
-`syscalls.py`; who answers is `perform.py` for queries and mutations, the runner actor for actions.
+Owns the spelling, in Python, of everything that a function in a transaction can ask of its platform. Knows only the
+protocols of `syscalls.py`; `perform.py` answers. An action's context stands in `action_context.py`.
 """
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from convexsim.errors import PlatformError
 from convexsim.functions.query import Query
-from convexsim.functions.syscalls import ActionSyscalls, CommonSyscalls, Selection, TransactionSyscalls
+from convexsim.functions.refusals import IN_MUTATIONS, IN_QUERIES, IN_READERS, Refusal, refuse
+from convexsim.functions.syscalls import CommonSyscalls, Selection, TransactionSyscalls
 from convexsim.values import show, thaw
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Mapping
 
     from convexsim.functions.reference import Reference
     from convexsim.values import CommitTsPlaceholder
 
-__all__ = ["ActionCtx", "MutationCtx", "QueryCtx"]
+__all__ = ["Ctx", "MutationCtx", "QueryCtx", "checked_delay"]
 
 S = TypeVar("S", bound=CommonSyscalls)
 
 _PLAIN: Final = (str, int, float, bool, type(None))  # str() of anything else may hold an address, and so differ
 
 
-class Ctx(Generic[S]):
+class Refusing:
+    """Something that says why it lacks a name, and what to do instead."""
+
+    __slots__ = ()
+    _refusals: ClassVar[Mapping[str, Refusal]] = {}
+
+    if not TYPE_CHECKING:  # a type checker is to see the names that there are, and no others
+
+        def __getattr__(self, name: str) -> Any:
+            raise refuse(self, name, self._refusals)
+
+
+class Auth:
+    """`ctx.auth`: who calls. Nobody is ever signed in: every function runs with no identity (convex-semantics 5.3)."""
+
+    __slots__ = ()
+
+    def get_user_identity(self) -> None:
+        """Return the identity of the caller: None, in every context and at once (nothing to await in an action)."""
+        return
+
+
+_AUTH: Final = Auth()
+
+
+class Ctx(Refusing, Generic[S]):
     """What the contexts of all kinds of functions have in common."""
 
     __slots__ = ("_syscalls",)
 
     def __init__(self, syscalls: S) -> None:
         self._syscalls = syscalls
+
+    @property
+    def auth(self) -> Auth:
+        """Who calls: always nobody."""
+        return _AUTH
+
+    @property
+    def env(self) -> Mapping[str, str | None]:
+        """The environment variables of the own component, read only: process.env (convex-semantics 5.3).
+
+        An app sees those of `define_app`, a component those that it declares and its installer binds; both see
+        ``CONVEX_CLOUD_URL`` and ``CONVEX_SITE_URL``. Any other name reads as None.
+        """
+        return self._syscalls.variables()
 
     def now(self) -> float:
         """Return Date.now() in ms: frozen per attempt in a transaction, live in an action (convex-semantics 1.4)."""
@@ -52,10 +92,11 @@ class Ctx(Generic[S]):
         return self._syscalls.make_handle(name)
 
 
-class DatabaseReader:
+class DatabaseReader(Refusing):
     """`ctx.db` of a query: the documents of the own component, at one snapshot."""
 
     __slots__ = ("_syscalls", "system")
+    _refusals = IN_READERS
 
     def __init__(self, syscalls: TransactionSyscalls) -> None:
         self._syscalls = syscalls
@@ -216,6 +257,7 @@ class QueryCtx(Ctx[TransactionSyscalls]):
     """The context of a query."""
 
     __slots__ = ("db",)
+    _refusals = IN_QUERIES
 
     def __init__(self, syscalls: TransactionSyscalls) -> None:
         super().__init__(syscalls)
@@ -249,6 +291,7 @@ class MutationCtx(QueryCtx):
     """The context of a mutation."""
 
     __slots__ = ("scheduler",)
+    _refusals = IN_MUTATIONS
     db: DatabaseWriter
 
     def __init__(self, syscalls: TransactionSyscalls) -> None:
@@ -281,84 +324,6 @@ class MutationCtx(QueryCtx):
     ) -> Any:
         """Run a mutation in this transaction; if it throws, only its own writes are undone (convex-semantics 5.2)."""
         return self._syscalls.run("mutation", name, args if args is not None else {}, limits=transaction_limits)
-
-
-class ActionScheduler:
-    """`ctx.scheduler` of an action: each call is a transaction of its own, sent at once."""
-
-    __slots__ = ("_syscalls",)
-
-    def __init__(self, syscalls: ActionSyscalls) -> None:
-        self._syscalls = syscalls
-
-    def run_after(self, delay_ms: float, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[str]:
-        """Schedule a function `delay_ms` from now; await it for the id of its row."""
-        return self.run_at(self._syscalls.now() + checked_delay(delay_ms), name, args)
-
-    def run_at(self, at_ms: float, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[str]:
-        """Schedule a function at a moment in ms."""
-        return self._syscalls.schedule(at_ms, name, args if args is not None else {})
-
-    def cancel(self, scheduled_id: str) -> Awaitable[None]:
-        """Cancel a scheduled function."""
-        return self._syscalls.cancel(scheduled_id)
-
-
-class ActionExternal:
-    """An outside object in an action: each use is a step of its own, so others may come in between."""
-
-    __slots__ = ("_name", "_syscalls")
-
-    def __init__(self, syscalls: ActionSyscalls, name: str) -> None:
-        self._syscalls = syscalls
-        self._name = name
-
-    def append(self, value: Any) -> Awaitable[None]:
-        """Add an entry."""
-        return self._syscalls.external(self._name, "append", value)
-
-    def take(self, default: Any = None) -> Awaitable[Any]:
-        """Take the next entry of its plan, or `default`."""
-        return self._syscalls.external(self._name, "take", default)
-
-
-class ActionCtx(Ctx[ActionSyscalls]):
-    """The context of an action: no database, but calls, each of which is sent at once and awaited for its result."""
-
-    __slots__ = ("scheduler",)
-
-    def __init__(self, syscalls: ActionSyscalls) -> None:
-        super().__init__(syscalls)
-        self.scheduler = ActionScheduler(syscalls)
-
-    def run_query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[Any]:
-        """Run a query at the newest snapshot."""
-        return self._syscalls.run("query", name, args if args is not None else {})
-
-    def run_mutation(self, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[Any]:
-        """Run a mutation as a transaction of its own, retried on conflicts (convex-semantics 2)."""
-        return self._syscalls.run("mutation", name, args if args is not None else {})
-
-    def run_action(self, name: Reference | str, args: dict[str, Any] | None = None) -> Awaitable[Any]:
-        """Run another action."""
-        return self._syscalls.run("action", name, args if args is not None else {})
-
-    def external(self, name: str) -> ActionExternal:
-        """Return one of the scenario's outside objects."""
-        return ActionExternal(self._syscalls, name)
-
-    def sleep(self, delay_ms: float) -> Awaitable[None]:
-        """Wait in virtual time."""
-        return self._syscalls.sleep(checked_delay(delay_ms))
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "db":
-            raise PlatformError(
-                "An action has no ctx.db.",
-                code="NoDatabaseInActions",
-                next_step="Use ctx.run_query or ctx.run_mutation.",
-            )
-        raise AttributeError(name)
 
 
 def named_document(verb: str, named: tuple[Any, ...], needed: int) -> tuple[str | None, tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dis
 import inspect
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, overload
 
 from attrs import frozen
@@ -32,6 +32,7 @@ __all__ = [
     "FunctionDefinition",
     "FunctionKind",
     "action",
+    "check_determinism",
     "foreign_function",
     "internal_action",
     "internal_mutation",
@@ -49,8 +50,9 @@ _NONDETERMINISTIC: Final = {
     "random": "ctx.random()",
     "secrets": "ctx.random()",
     "uuid": "ctx.random()",
-    "asyncio": "`await` on the calls of ctx",
-    "threading": "several clients or scheduled functions",
+    "asyncio": "`await` on the calls of ctx, and gather of convexsim,",
+    **dict.fromkeys(("threading", "multiprocessing", "concurrent"), "several clients or scheduled functions"),
+    **dict.fromkeys(("socket", "requests", "httpx", "aiohttp"), "ctx.fetch() in an action"),
 }
 
 
@@ -121,7 +123,7 @@ def _decorator(kind: FunctionKind, visibility: Visibility) -> _Decorator:
     ) -> Any:
         def define(handler: Callable[..., Any]) -> FunctionDefinition:
             _check_colour(kind, handler)
-            _check_determinism(handler)
+            check_determinism(handler)
             validator = None if args is None else as_object(args)
             parameters = _parameters(handler, validator)
             required = () if parameters is None else _required(handler)
@@ -167,17 +169,26 @@ def _check_colour(kind: FunctionKind, handler: Callable[..., Any]) -> None:
         raise UsageError(msg, code="HandlerColour")
 
 
-def _check_determinism(handler: Callable[..., Any]) -> None:
-    """Refuse a handler that uses a module whose answers differ from run to run.
+def check_determinism(handler: Callable[..., Any]) -> None:
+    """Refuse a handler that uses a module whose answers differ from run to run, itself or in a helper.
 
-    It looks at the handler's own code only: what a helper does that it calls, the replay of a run brings to light.
+    Helpers are the functions of its own module that it names, and those that they name; the ones further down a module
+    are known only when an app is made of it. What other modules do, the replay of a run brings to light.
     """
     scope = getattr(handler, "__globals__", {})
-    for name in _globals_and_imports(handler.__code__) if hasattr(handler, "__code__") else ():
-        top = _origin(scope[name]) if name in scope else name.partition(".")[0]
-        if top in _NONDETERMINISTIC:
-            msg = f"The handler {handler.__name__} uses `{name}` of the module {top}: a run must be its choices alone."
-            raise UsageError(msg, code="NondeterministicHandler", next_step=f"Use {_NONDETERMINISTIC[top]} instead.")
+    looked_at = [handler] if isinstance(handler, FunctionType) else []
+    for function in looked_at:  # which grows meanwhile
+        for name in _globals_and_imports(function.__code__):
+            thing = scope.get(name)
+            if isinstance(thing, FunctionType) and thing.__globals__ is scope:
+                looked_at += [thing] if thing not in looked_at else []
+                continue
+            top = _origin(thing) if name in scope else name.partition(".")[0]
+            if top in _NONDETERMINISTIC:
+                helper = "" if function is handler else f", in {function.__name__},"
+                msg = f"The handler {handler.__name__}{helper} uses `{name}` of the module {top}."
+                advice = f"A run must be its choices alone: use {_NONDETERMINISTIC[top]} instead."
+                raise UsageError(msg, code="NondeterministicHandler", next_step=advice)
 
 
 def _globals_and_imports(code: CodeType) -> Iterator[str]:
@@ -190,12 +201,12 @@ def _globals_and_imports(code: CodeType) -> Iterator[str]:
 
 
 def _origin(thing: object) -> str:
-    """Return the top module that a thing is, or comes from; methods of a generator's instance come from its class."""
+    """Return the top module that a thing is, or comes from; a method without a module comes from its owner's."""
     if isinstance(thing, ModuleType):
         module = thing.__name__
     else:
         owner = getattr(thing, "__self__", None)
-        module = getattr(thing, "__module__", None) or getattr(type(owner), "__module__", None) or ""
+        module = getattr(thing, "__module__", None) or getattr(owner, "__module__", None) or ""
     return str(module).partition(".")[0].lstrip("_")
 
 

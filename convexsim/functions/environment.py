@@ -16,6 +16,7 @@ from convexsim.database.limits import Limits
 from convexsim.errors import UsageError
 from convexsim.faults import Faults, Struck
 from convexsim.functions.component import did_you_mean
+from convexsim.functions.network import Network
 from convexsim.values import freeze, thaw
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Environment:
 
     Attributes:
         externals: the outside objects by name, as the scenario declared them.
+        network: what actions reach with `ctx.fetch`.
         stamps: by table key, the newest creation time given out for it, to losing transactions too.
         answers: every call of a function that came back, in order.
         end_ms: the moment at which the world ends, if it has not come to rest before.
@@ -120,6 +122,7 @@ class Environment:
     catalog: Catalog
     platform: Platform
     externals: dict[str, External] = Factory(dict)
+    network: Network = Factory(Network)
     stamps: dict[str, float] = Factory(dict)
     answers: list[Answered] = Factory(list)
     end_ms: float = inf

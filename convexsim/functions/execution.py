@@ -47,6 +47,7 @@ class Execution:
         "effects",
         "environment",
         "ids",
+        "misuses",
         "now",
         "parent",
         "scheduled",
@@ -68,6 +69,8 @@ class Execution:
         self.parent = parent
         self.ids = IdStream(self.seed)
         self.effects: list[Effect] = []
+        self.misuses: list[Exception] = []
+        """Errors about the simulator itself, for nobody to swallow: they end the run, not the function."""
         self.scheduled = 0
         self._last_stamp = -inf
 

@@ -15,22 +15,26 @@ from attrs import frozen
 
 from convexsim.errors import PlatformError
 from convexsim.functions.outcome import Outcome, Returned, Threw, outcome_of, outcome_of_awaitable
+from convexsim.functions.refusals import IN_MUTATIONS
 from convexsim.functions.syscalls import Selection
 from convexsim.values import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping
 
+    from convexsim.functions import network
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
-    from convexsim.functions.syscalls import ActionSyscalls, ExternalVerb, TransactionSyscalls
+    from convexsim.functions.syscalls import ActionSyscalls, CommonSyscalls, ExternalVerb, TransactionSyscalls
 
 __all__ = [
     "Cancel",
     "Executor",
+    "Fetch",
     "ForeignHandler",
     "Get",
     "GetCommitTs",
+    "GetEnvironmentVariable",
     "GetTransactionMetrics",
     "Insert",
     "MakeHandle",
@@ -172,12 +176,26 @@ class MakeHandle:
 
 
 @frozen
+class GetEnvironmentVariable:
+    """Ask for an environment variable; answered with its value, or with None."""
+
+    name: str
+
+
+@frozen
 class UseExternalObject:
     """Use one of the scenario's outside objects."""
 
     name: str
     use: ExternalVerb
     value: Any
+
+
+@frozen
+class Fetch:
+    """Send a request to the network, from an action; answered with its `network.Response`."""
+
+    request: network.Request
 
 
 Request = (
@@ -196,7 +214,9 @@ Request = (
     | Cancel
     | RunFunction
     | MakeHandle
+    | GetEnvironmentVariable
     | UseExternalObject
+    | Fetch
 )
 
 
@@ -276,8 +296,10 @@ def _answer(request: Request, syscalls: TransactionSyscalls, streams: list[Itera
             return syscalls.paginate(request.selection, request.options)
         case Insert() | Patch() | Replace() | Remove():
             return _write(request, syscalls)
-        case MakeHandle():
-            return syscalls.make_handle(request.name)
+        case MakeHandle() | GetEnvironmentVariable():
+            return _look_up(request, syscalls)
+        case Fetch():
+            raise IN_MUTATIONS["fetch"].error()
         case RunFunction():
             what = (request.kind, request.name, request.args)
             return syscalls.run(*what, stale=request.stale, limits=request.limits)
@@ -299,8 +321,10 @@ def _write(request: Insert | Patch | Replace | Remove, syscalls: TransactionSysc
 
 
 def _send(request: Request, syscalls: ActionSyscalls) -> Awaitable[Any]:
-    if isinstance(request, MakeHandle):
-        return _at_once(syscalls.make_handle(request.name))
+    if isinstance(request, MakeHandle | GetEnvironmentVariable):
+        return _at_once(_look_up(request, syscalls))
+    if isinstance(request, Fetch):
+        return syscalls.fetch(request.request)
     if isinstance(request, RunFunction) and (request.stale or request.limits is not None):
         msg = "An action asked for a stale snapshot, or for transaction limits; it has no transaction."
         raise PlatformError(msg, code="InvalidArgument", next_step="Ask for RunFunction without them.")
@@ -309,6 +333,13 @@ def _send(request: Request, syscalls: ActionSyscalls) -> Awaitable[Any]:
         return sent
     msg = f"An action asked for {type(request).__name__}; it has no database."
     raise PlatformError(msg, code="NoDatabaseInActions", next_step="Ask for RunFunction.")
+
+
+def _look_up(request: MakeHandle | GetEnvironmentVariable, syscalls: CommonSyscalls) -> str | None:
+    """Answer what every function is told at once."""
+    if isinstance(request, MakeHandle):
+        return syscalls.make_handle(request.name)
+    return syscalls.variables()[request.name]
 
 
 def _call(

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from convexsim.errors import ConvexError, ConvexSimError, FunctionError, InternalError, PlatformError, UsageError
-from convexsim.values import UNDEFINED, freeze, resolve, thaw
+from convexsim.errors import (
+    ConvexError,
+    ConvexSimError,
+    FunctionError,
+    InternalError,
+    NetworkError,
+    PlatformError,
+    UsageError,
+)
+from convexsim.values import UNDEFINED, dumps, freeze, resolve, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,6 +45,8 @@ class Failure:
         """Return it as the exception that the caller gets."""
         if self.code == "ConvexError":
             return ConvexError(thaw(self.data))
+        if self.code == NetworkError.code:
+            return NetworkError(self.message)
         return FunctionError(self.message, code=self.code)
 
 
@@ -47,7 +57,7 @@ def failure_of(exception: Exception) -> Failure:
             data = None if exception.data is UNDEFINED else freeze(exception.data, "data")
         except PlatformError as refused:
             return Failure(refused.code, f"A ConvexError carries what is no Convex value. {refused}")
-        return Failure("ConvexError", str(exception), data)
+        return Failure("ConvexError", data if isinstance(data, str) else dumps(data), data)
     if isinstance(exception, ConvexSimError):
         return Failure(exception.code, str(exception))
     name = type(exception).__name__

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from convexsim.errors import PlatformError
+from convexsim.errors import InternalError, PlatformError, UsageError
 from convexsim.functions.context import MutationCtx, QueryCtx
 from convexsim.functions.documents import Documents
 from convexsim.functions.execution import Execution
@@ -39,8 +39,16 @@ _CTX: Final = {"query": QueryCtx, "mutation": MutationCtx}
 
 
 def perform(execution: Execution, target: Target, args: Any) -> Outcome:
-    """Run one top-level query or mutation on its transaction; a throw is an outcome, never an exception."""
-    return outcome_of(lambda: _whole_call(execution, target, args))
+    """Run one top-level query or mutation on its transaction; a throw is an outcome, never an exception.
+
+    Raises:
+        UsageError: the simulator was misused in it, at whatever depth, even if a handler has caught that.
+
+    """
+    outcome = outcome_of(lambda: _whole_call(execution, target, args))
+    if execution.misuses:
+        raise execution.misuses[0]
+    return outcome
 
 
 def _whole_call(execution: Execution, target: Target, args: Any) -> Any:
@@ -166,6 +174,10 @@ class Frame(Documents):
         """Return a function's handle."""
         return self._execution.environment.catalog.resolve(self._mounted, name).handle
 
+    def variables(self) -> Mapping[str, str | None]:
+        """Return the component's environment variables; they never change, so nothing is read."""
+        return self._mounted.env
+
     def schedule(self, at_ms: float, name: Reference | str, args: Any) -> str:
         """Insert the row of a scheduled function; its target must exist, its arguments are checked when it runs."""
         self.only_in_mutations("schedule a function")
@@ -215,8 +227,10 @@ class Frame(Documents):
         savepoint = transaction.savepoint()
         try:
             outcome = outcome_of(lambda: _frozen_result(target, _run(frame, target, frozen), platform))
-        except BaseException:
+        except BaseException as exception:
             transaction.rollback(savepoint)
+            if isinstance(exception, UsageError | InternalError):
+                execution.misuses.append(exception)
             raise
         finally:
             usage.limits = outer
@@ -227,7 +241,12 @@ class Frame(Documents):
 
     def external(self, name: str, use: ExternalVerb, value: Any) -> Any:
         """Use an outside object, whatever becomes of the transaction."""
-        given, result = self._execution.environment.external(name).use(use, value)
+        try:
+            declared = self._execution.environment.external(name)
+        except UsageError as misuse:
+            self._execution.misuses.append(misuse)
+            raise
+        given, result = declared.use(use, value)
         self._execution.effects.append(ExternalUse(name, use, given))
         return result
 
@@ -235,5 +254,5 @@ class Frame(Documents):
         """Return an execution beside this one: same log, with reads and limits of its own."""
         own = self._execution
         beside = Execution(own.environment, own.transaction.snapshot, (own.activity, own.attempt), own.now, own.parent)
-        beside.effects = own.effects
+        beside.effects, beside.misuses = own.effects, own.misuses
         return beside

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from convexsim.database.range import Bound
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.filter import Expression
+    from convexsim.functions.network import Request, Response
     from convexsim.functions.reference import Reference
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Canceled",
     "Effect",
     "ExternalUse",
+    "Fetched",
     "Logged",
     "Scheduled",
     "Selection",
@@ -68,6 +70,10 @@ class CommonSyscalls(Protocol):
 
     def make_handle(self, name: Reference | str) -> str:
         """Return the handle of a function that the caller can name."""
+        ...
+
+    def variables(self) -> Mapping[str, str | None]:
+        """Return the environment variables that the caller's component sees."""
         ...
 
 
@@ -161,6 +167,10 @@ class ActionSyscalls(CommonSyscalls, Protocol):
         """Use an outside object."""
         ...
 
+    def fetch(self, request: Request) -> Awaitable[Response]:
+        """Send a request to the stub network."""
+        ...
+
     def sleep(self, delay_ms: float) -> Awaitable[None]:
         """Wait in virtual time."""
         ...
@@ -217,5 +227,23 @@ class ExternalUse:
     value: Any
 
 
-Effect = Logged | Scheduled | Canceled | ExternalUse
+@frozen
+class Fetched:
+    """An action sent a request to the network.
+
+    Attributes:
+        body: of the request.
+        status: of the response; None if there was none.
+        answer: the body of the response, or what went wrong.
+
+    """
+
+    method: str
+    url: str
+    body: Any
+    status: int | None
+    answer: Any
+
+
+Effect = Logged | Scheduled | Canceled | ExternalUse | Fetched
 """What a handler did besides reading and writing documents, for the trace."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convexsim.choices import root_of
 from convexsim.functions.component import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Returned
-from convexsim.functions.syscalls import Canceled, ExternalUse, Logged, Scheduled
+from convexsim.functions.syscalls import Canceled, ExternalUse, Fetched, Logged, Scheduled
 from convexsim.trace import event
 from convexsim.trace.names import Names, short_activity, shorten
 from convexsim.values import UNDEFINED, equal, show
@@ -97,6 +97,7 @@ class _Teller:
             Scheduled: self._scheduled,
             Canceled: self._canceled,
             ExternalUse: self._used,
+            Fetched: self._fetched,
             event.Committed: self._committed,
             event.Conflicted: self._conflicted,
             event.Aborted: self._aborted,
@@ -223,6 +224,14 @@ class _Teller:
     def _used(self, effect: ExternalUse) -> list[str]:
         verb = "appends to" if effect.use == "append" else "takes from"
         return [self._with_value(f"{verb} {effect.name}: ", effect.value)]
+
+    def _fetched(self, effect: Fetched) -> list[str]:
+        sends = f"sends {effect.method} {effect.url}"
+        sent = sends if effect.body is None else self._with_value(f"{sends} ", effect.body)
+        if effect.status is None:
+            return [sent, *self._message(f"{_GAP}gets no response: ", effect.answer)]
+        head = f"{_GAP}gets {effect.status}"
+        return [sent, head if effect.answer is None else self._with_value(f"{head} ", effect.answer)]
 
     # Layout
 

@@ -493,11 +493,10 @@ def out_of_python(ctx: MutationCtx) -> None:
 
 @action
 async def foreign(ctx: ActionCtx) -> None:
-    await _asyncio_sleep()
+    await UNSEEN["asyncio"](0)
 
 
-async def _asyncio_sleep() -> None:
-    await asyncio.sleep(0)
+UNSEEN = {"asyncio": asyncio.sleep}  # nobody can see from a handler's code what it takes out of here
 
 
 async def _fails(session: Session) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import secrets
+import socket
+import threading
 import time
+from concurrent import futures
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -77,6 +84,84 @@ def test_handlers_that_would_differ_from_run_to_run_are_refused() -> None:
         mutation(lambda _: time.time())
     with pytest.raises(UsageError, match=r"ctx\.random\(\)"):
         query(lambda _: [random.random() for _ in range(3)])  # noqa: S311 - to be refused
+
+
+def above(n: int) -> float:
+    return n + time.monotonic()
+
+
+def recursive(n: int) -> float:
+    return recursive(n - 1) if n else harmless() + below()
+
+
+def harmless() -> float:
+    return max(0, 1)
+
+
+def uses_above(ctx: Any) -> float:
+    return above(1)
+
+
+def uses_below(ctx: Any) -> float:
+    return recursive(3)
+
+
+def uses_neither(ctx: Any) -> float:
+    return harmless()
+
+
+def names_a_copy(ctx: Any) -> Any:
+    return module(nothing)  # of another module, which is its own affair
+
+
+def below() -> float:
+    return datetime.now(tz=UTC).timestamp() + len(uuid4().hex)
+
+
+@pytest.mark.parametrize(
+    ("handler", "said"),
+    [
+        (uses_above, r"The handler uses_above, in above, uses `time` of the module time\. .* use ctx\.now\(\)"),
+        (uses_below, r"The handler uses_below, in below, uses `datetime` of the module datetime"),
+    ],
+)
+def test_so_are_those_whose_helpers_would(handler: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as raised:
+        mutation(handler)
+    assert raised.value.code == "NondeterministicHandler"
+    assert mutation(uses_neither)(None) == 1
+    assert mutation(names_a_copy).handler is names_a_copy
+
+
+def test_helpers_further_down_are_known_when_an_app_is_made() -> None:
+    scope: dict[str, Any] = {"mutation": mutation, "time": time}
+    exec("go = mutation(lambda ctx: helper())", scope)  # noqa: S102 - a module that is not yet complete
+    exec("def helper(): return time.time()", scope)  # noqa: S102
+    with pytest.raises(UsageError, match="in helper, uses `time`"):
+        define_app({"m": {"go": scope["go"]}})
+
+
+@pytest.mark.parametrize(
+    ("thing", "instead"),
+    [
+        (time.monotonic, "ctx.now()"),
+        (datetime.now, "ctx.now()"),
+        (random.random, "ctx.random()"),
+        (secrets.token_hex, "ctx.random()"),
+        (uuid4, "ctx.random()"),
+        (asyncio.sleep, "gather of convexsim"),
+        (asyncio, "gather of convexsim"),
+        (threading.Thread, "several clients"),
+        (futures.ThreadPoolExecutor, "several clients"),
+        (socket.create_connection, "ctx.fetch()"),
+    ],
+)
+def test_each_of_them_is_told_what_to_use_instead(thing: Any, instead: str) -> None:
+    scope: dict[str, Any] = {"thing": thing}
+    exec("def handler(ctx): return thing", scope)  # noqa: S102 - so that each gets a handler that names it
+    with pytest.raises(UsageError) as raised:
+        query(scope["handler"])
+    assert instead in raised.value.next_step
 
 
 @pytest.mark.parametrize(

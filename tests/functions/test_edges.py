@@ -337,35 +337,6 @@ def test_a_function_is_called_as_what_it_is(caller: str, name: str, kind: str) -
     assert code(via(caller, name, kind)) == "InvalidFunctionKind"
 
 
-def test_each_context_offers_what_its_kind_may_do_and_no_more() -> None:
-    for caller, kind in (("Query", "mutation"), ("Query", "action"), ("Mutation", "action")):
-        ended = via(f"m:callFrom{caller}", "m:mPublic", kind)
-        assert code(ended) == "Error"
-        assert f"run_{kind}" in str(ended.error)
-
-
-def test_a_query_cannot_write_or_schedule() -> None:
-    for attempt in ("insert", "patch", "replace", "delete", "scheduler"):
-
-        @query
-        def go(ctx: Any, attempt: str = attempt) -> Any:
-            return ctx.scheduler if attempt == "scheduler" else getattr(ctx.db, attempt)("items", {"n": 1})
-
-        app = define_app({"m": {"go": go, "wrap": mutation(lambda ctx: ctx.run_query("m:go"))}}, SCHEMA)
-        result = run(app, lambda world: [world.client("a").query("m:go"), world.client("b").mutation("m:wrap")])
-        assert [attempt in str(ended.error) for ended in result.calls] == [True, True]
-        assert result.view.documents("items") == []
-
-
-def test_an_action_has_no_database() -> None:
-    @action
-    async def go(ctx: ActionCtx) -> Any:
-        return ctx.db.query("items")
-
-    result = run(define_app({"m": {"go": go}}, SCHEMA), lambda world: world.client("a").action("m:go"))
-    assert code(result.calls[0]) == "NoDatabaseInActions"
-
-
 # Arguments and results.
 
 WRONG_ARGS: list[Any] = [{}, {"n": "1"}, {"n": None}, {"n": 1, "m": 1}, [1], "n"]

@@ -108,7 +108,15 @@ def twice_program(args: dict[str, Any], now: float) -> Program:
         x.RunFunction("mutation", handle, args),
         x.UseExternalObject("ledger", "append", args["name"]),
     )
-    return list(results)
+    (key,) = yield (x.GetEnvironmentVariable("KEY"),)
+    return [*results, key]
+
+
+def missing_program(args: dict[str, Any], now: float) -> Program:
+    assert now >= 0
+    found = yield from _find(args["name"])
+    known, unknown = yield (x.GetEnvironmentVariable("KEY"), x.GetEnvironmentVariable("OTHER"))
+    return [found, known, unknown]
 
 
 BUMP = Reference(None, ("subject", "bump"))
@@ -141,11 +149,12 @@ class PythonTwin:
             ctx.run_mutation(handle, {"name": name}),
             ctx.external("ledger").append(name),
         ]
-        return [await answer for answer in sent]
+        return [*[await answer for answer in sent], ctx.env["KEY"]]
 
     @query(args={"name": v.string()})
     def missing(ctx: Any, name: str) -> Any:  # noqa: N805
-        return ctx.db.query("counters").with_index(BY_NAME, lambda q: q.eq("name", name)).unique()
+        found = ctx.db.query("counters").with_index(BY_NAME, lambda q: q.eq("name", name)).unique()
+        return [found, ctx.env["KEY"], ctx.env["OTHER"]]
 
 
 class Helpers:
@@ -163,7 +172,7 @@ class Helpers:
 TOYS = {
     "bump": toy("mutation", bump_program),
     "twice": toy("action", twice_program),
-    "missing": toy("query", lambda args, _now: _find(args["name"])),
+    "missing": toy("query", missing_program),
 }
 
 
@@ -176,7 +185,7 @@ def scenario_of(subject: Any) -> Scenario:
             "notes": define_table({"text": v.string()}),
         }
     )
-    app = define_app({"subject": subject, "py": Helpers}, schema)
+    app = define_app({"subject": subject, "py": Helpers}, schema, env={"KEY": "value"})
 
     @scenario(app=app)
     def twins(world: World) -> None:
@@ -197,7 +206,9 @@ def test_a_foreign_executor_and_python_handlers_give_the_same_runs() -> None:
         assert events[0] == events[1]
         assert [call.error for call in runs[0].calls] == [None, None, None]
         assert [row["value"] for row in runs[0].view.documents("counters")] == [3]
+        assert runs[0].calls[0].result[-1] == "value"
         assert runs[0].calls[1].result == "no True"
+        assert runs[0].calls[2].result == [None, "value", None]
         assert runs[0].view.external("ledger") == ["hits"]
         assert sorted(row["text"] for row in runs[0].view.documents("notes")) == ["kept"] * 3
         seen.add(tuple(runs[0].indexes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from convexsim import (
     Component,
     Run,
     Simulation,
+    UsageError,
     World,
+    action,
     api,
     define_app,
     define_schema,
@@ -24,7 +27,9 @@ from convexsim import (
 from convexsim.functions import executor as x
 from convexsim.functions.define import foreign_function
 from convexsim.functions.outcome import Returned, Threw
+from convexsim.functions.spelling import to_camel
 from convexsim.trace.event import json_lines
+from tests.support import module
 
 
 def call(app: Component, kind: str, *names: str) -> Run:
@@ -81,24 +86,84 @@ def test_a_query_cannot_write_whatever_runs_its_handler(request_: x.Request) -> 
     assert run.view.scheduled_functions() == []
 
 
-def test_a_nested_call_that_fails_by_misuse_leaves_no_writes_even_if_the_misuse_is_swallowed() -> None:
-    @mutation
-    def child(ctx: Any) -> None:
-        ctx.db.insert("notes", {"text": "half done"})
-        ctx.external("undeclared").append(1)
+@mutation
+def misuse(ctx: Any) -> None:
+    ctx.db.insert("notes", {"text": "half done"})
+    ctx.external("undeclared").append(1)
 
-    @mutation
-    def parent(ctx: Any) -> str:
-        try:
-            ctx.run_mutation(api.m.child)
-        except Exception as error:  # noqa: BLE001 - the very mistake
-            return type(error).__name__
-        return "unreachable"
 
+@mutation
+def misuse_caught(ctx: Any) -> str:
+    return swallowed(lambda: misuse.handler(ctx))
+
+
+@mutation
+def misuse_below(ctx: Any) -> str:
+    return swallowed(lambda: ctx.run_mutation("m:misuse"))
+
+
+@mutation
+def misuse_far_below(ctx: Any) -> str:
+    return swallowed(lambda: ctx.run_mutation("m:misuseBelow"))
+
+
+@mutation
+def misuse_of_validators(ctx: Any) -> None:
+    v.object(ctx)
+
+
+@mutation
+def misuse_of_validators_below(ctx: Any) -> str:
+    return swallowed(lambda: ctx.run_mutation("m:misuseOfValidators"))
+
+
+@query
+def asks_outside(ctx: Any) -> str:
+    return swallowed(lambda: ctx.external("undeclared").take())
+
+
+@mutation
+def misuse_on_a_stale_snapshot(ctx: Any) -> str:
+    return swallowed(lambda: ctx.run_query("m:asksOutside", use_stale_snapshot=True))
+
+
+@action
+async def misuse_awaited(ctx: Any) -> str:
+    try:
+        await ctx.external("undeclared").append(1)
+    except Exception as error:  # noqa: BLE001 - the very mistake
+        return type(error).__name__
+    return "unreachable"
+
+
+@action
+async def misuse_in_a_call(ctx: Any) -> str:
+    try:
+        await ctx.run_mutation("m:misuse")
+    except Exception as error:  # noqa: BLE001 - the very mistake
+        return type(error).__name__
+    return "unreachable"
+
+
+def swallowed(call: Callable[[], Any]) -> str:
+    try:
+        return f"returned {call()}"
+    except Exception as error:  # noqa: BLE001 - the very mistake
+        return type(error).__name__
+
+
+MISUSES = module(
+    misuse, misuse_caught, misuse_below, misuse_far_below, asks_outside, misuse_on_a_stale_snapshot, misuse_awaited,
+    misuse_in_a_call, misuse_of_validators_below, misuse_of_validators,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(MISUSES))
+def test_a_misuse_of_the_simulator_ends_the_run_whoever_catches_it(name: str) -> None:
+    """Rule 9 of the house: errors about the simulator are for the user, not for the function under test."""
     schema = define_schema({"notes": define_table({"text": v.string()})})
-    run = call(define_app({"m": {"child": child, "parent": parent}}, schema), "mutation", "parent")
-    assert run.calls[0].result == "UsageError"
-    assert run.view.documents("notes") == []
+    with pytest.raises(UsageError, match=r"no external object 'undeclared'|takes a dict of validators"):
+        call(define_app({"m": MISUSES}, schema), MISUSES[name].kind, to_camel(name))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from attrs import fields
 from convexsim import Int64
 from convexsim.database.commit import Conflict
 from convexsim.functions.outcome import Failure, Outcome, Returned, Threw
-from convexsim.functions.syscalls import Canceled, Effect, ExternalUse, Logged, Scheduled
+from convexsim.functions.syscalls import Canceled, Effect, ExternalUse, Fetched, Logged, Scheduled
 from convexsim.trace import event
 from convexsim.trace.event import Event, Trace, json_lines
 from convexsim.values.keys import after, encode_key, prefix_end
@@ -120,6 +120,8 @@ def test_effects_carry_their_class() -> None:
     }
     canceled = {"type": "Canceled", "id": "id", "activity": "alice.1+1", "result": "canceled"}
     assert effect(Canceled("id", "alice.1+1", "canceled")) == canceled
+    fetched = {"type": "Fetched", "method": "POST", "url": "u", "body": {"a": 1}, "status": None, "answer": "timeout"}
+    assert effect(Fetched("POST", "u", {"a": 1.0}, None, "timeout")) == fetched
     used = {"type": "ExternalUse", "name": "plan", "use": "take", "value": ["ok"]}
     assert effect(ExternalUse("plan", "take", ["ok"])) == used
 

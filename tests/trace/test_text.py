@@ -36,7 +36,7 @@ from convexsim import (
 from convexsim.choices import Choices, ListedChoices, RandomChoices
 from convexsim.database.commit import Conflict
 from convexsim.functions.outcome import Returned
-from convexsim.functions.syscalls import Canceled, ExternalUse, Logged, Scheduled
+from convexsim.functions.syscalls import Canceled, ExternalUse, Fetched, Logged, Scheduled
 from convexsim.trace import event
 from convexsim.trace.event import Event, Trace
 from convexsim.trace.names import one_line, short_activity, shorten
@@ -525,6 +525,21 @@ def test_externals_and_waits() -> None:
     assert words(did(ExternalUse("plan", "take", None))) == ["takes from plan: null"]
     assert words(event.Waited(1, 0, "a.1", 0)) == ["tries again at once"]
     assert words(event.Waited(1, 0, "a.1", 12.5)) == ["waits 12.5 ms, then tries again"]
+
+
+@pytest.mark.parametrize(
+    ("fetched", "lines"),
+    [
+        (Fetched("GET", "https://x.test", None, 204, None), ["sends GET https://x.test", "  gets 204"]),
+        (Fetched("GET", "https://x.test", None, 200, "yes"), ["sends GET https://x.test", '  gets 200 "yes"']),
+        (
+            Fetched("POST", "https://x.test", {"a": 1}, None, "timeout"),
+            ["sends POST https://x.test {a: 1}", "  gets no response: timeout"],
+        ),
+    ],
+)
+def test_requests_and_their_answers(fetched: Fetched, lines: list[str]) -> None:
+    assert words(did(fetched)) == lines
 
 
 @pytest.mark.parametrize(
