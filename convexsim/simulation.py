@@ -24,7 +24,7 @@ from convexsim.choices import ChoiceRecord, FirstChoices
 from convexsim.errors import UsageError
 from convexsim.faults import Faults
 from convexsim.functions.environment import Environment, External, Platform
-from convexsim.invariants import View, Violation, as_invariant, judge
+from convexsim.invariants import View, Violation, as_invariant, history_for, judge
 from convexsim.trace.event import Broken, Trace
 
 if TYPE_CHECKING:
@@ -300,7 +300,9 @@ class Simulation:
             msg = f"The app of {self.scenario.name} has crons, so it never comes to rest."
             raise UsageError(msg, next_step="Say how long its world lasts: @scenario(..., until_ms=3_600_000).")
         end_ms = inf if until_ms is None else platform.start_ms + until_ms
-        return Environment(catalog, platform, world.externals, end_ms=end_ms, faults=self.scenario.faults)
+        environment = Environment(catalog, platform, world.externals, end_ms=end_ms, faults=self.scenario.faults)
+        environment.history = history_for(self.scenario.invariants)
+        return environment
 
     def _step(self, stage: SteppedStage, world: World, monitor: _Monitor) -> Ending:
         _start_clients(stage, world)

@@ -19,6 +19,7 @@ from convexsim.functions.component import did_you_mean
 from convexsim.values import freeze, thaw
 
 if TYPE_CHECKING:
+    from convexsim.database.history import Attempt
     from convexsim.functions.component import Catalog
     from convexsim.functions.outcome import Outcome
     from convexsim.functions.syscalls import ExternalVerb
@@ -114,6 +115,7 @@ class Environment:
         end_ms: the moment at which the world ends, if it has not come to rest before.
         faults: what may go wrong.
         struck: what has gone wrong, in order.
+        history: what every attempt saw and wrote, in the order in which they were over; None if nobody will ask for it.
 
     """
 
@@ -125,6 +127,7 @@ class Environment:
     end_ms: float = inf
     faults: Faults = Factory(Faults)
     struck: list[Struck] = Factory(list)
+    history: list[Attempt] | None = None
 
     def external(self, name: str) -> External:
         """Return the outside object of that name.
