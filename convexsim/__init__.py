@@ -38,7 +38,7 @@ from convexsim.functions.define import (
 from convexsim.functions.environment import External, Platform
 from convexsim.functions.network import Request, Response
 from convexsim.functions.reference import Reference, api, components, internal
-from convexsim.invariants import Invariant, View, Violation, always, eventually, sometimes
+from convexsim.invariants import Invariant, View, Violation, always, eventually, serializable, sometimes
 from convexsim.simulation import Run, Scenario, Session, Simulation, World, scenario
 from convexsim.trace.text import story
 from convexsim.values import (
@@ -113,6 +113,7 @@ __all__ = [
     "query",
     "replay",
     "scenario",
+    "serializable",
     "sometimes",
     "story",
     "v",

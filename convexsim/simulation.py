@@ -25,7 +25,7 @@ from convexsim.errors import UsageError
 from convexsim.faults import Faults
 from convexsim.functions.environment import Environment, External, Platform
 from convexsim.functions.network import Network
-from convexsim.invariants import View, Violation, as_invariant, judge
+from convexsim.invariants import View, Violation, as_invariant, history_for, judge
 from convexsim.trace.event import Broken, Trace
 
 if TYPE_CHECKING:
@@ -302,7 +302,10 @@ class Simulation:
             msg = f"The app of {given.name} has crons, so it never comes to rest."
             raise UsageError(msg, next_step="Say how long its world lasts: @scenario(..., until_ms=3_600_000).")
         end_ms = inf if given.until_ms is None else given.platform.start_ms + given.until_ms
-        return Environment(catalog, given.platform, world.externals, world.network, end_ms=end_ms, faults=given.faults)
+        faults, history = given.faults, history_for(given.invariants)
+        environment = Environment(catalog, given.platform, world.externals, world.network, end_ms=end_ms, faults=faults)
+        environment.history = history
+        return environment
 
     def _step(self, stage: SteppedStage, world: World, monitor: _Monitor) -> Ending:
         _start_clients(stage, world)
