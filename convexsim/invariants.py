@@ -1,7 +1,7 @@
 """Invariants: what must hold, when it is asked, and against what.
 
 Owns the three kinds (`always` at every commit, `eventually` when nothing is left, `sometimes` in at least one run),
-the view of a world that they look through, and the ready one, `serializable`. Knows no exploration: `simulation.py`
+the view of a world that they look through, and the ready one, `serializable`. Knows no exploration: `simulation/run.py`
 asks at the right moments.
 
 An invariant is a function of a `View`. It holds unless it returns False or raises AssertionError; its docstring is the
