@@ -59,6 +59,11 @@ def test_no_two_examples_share_a_name(page: str) -> None:
     assert sorted(set(names)) == sorted(names)
 
 
+def test_its_prose_is_narrow() -> None:
+    prose = re.sub(r"```.*?```", "", RUNTIME.text, flags=re.DOTALL)
+    assert [line for line in prose.splitlines() if len(line) > WIDTH] == []
+
+
 @pytest.mark.parametrize("example", RUNTIME.examples)
 def test_examples_are_short_and_narrow(example: str) -> None:
     lines = RUNTIME.examples[example].splitlines()
@@ -214,8 +219,12 @@ OF_EXPLORATION: Final = {
 
 
 def code_in(text: str) -> str:
-    """Return what is set as code: the blocks and the words between backticks, one after the other."""
-    return "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL) + re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text))
+    """Return what is set as code: the blocks, without the words in their strings, and what stands between backticks."""
+    programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return "\n".join(
+        [re.sub(r"""\"[^\"\n]*\"|'[^'\n]*'""", "", program) for program in programs]
+        + re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)
+    )
 
 
 def is_told(spelled: str, code: str) -> bool:
@@ -260,6 +269,14 @@ def test_what_is_no_longer_named_is_missed(told: str, lost: str) -> None:
     forgetful = Page("a.md", RUNTIME.text.replace(told, "·"))
     assert lost in {*missing(forgetful)}
     assert lost not in {*missing(RUNTIME)}
+
+
+def test_a_word_in_a_string_names_nothing() -> None:
+    code = code_in("Some prose, `in.line` and\n```python\ncall('a word', f\"{another} word\").end\n```\n")
+    assert [is_told(word, code) for word in ("in.line", "call", ".end", "a word", "another", "prose")] == [
+        *[True] * 3,
+        *[False] * 3,
+    ]
 
 
 def test_a_part_has_the_names_that_it_inherits_and_not_those_told_elsewhere() -> None:
