@@ -78,7 +78,7 @@ class Simulation:
             raise UsageError(
                 msg, next_step="Run it stepped, or without faults: scenario.variant(name, faults=Faults())."
             )
-        self._record = ChoiceRecord(self.choices if self.choices is not None else FirstChoices())
+        self._record = ChoiceRecord(_checked_choices(self.choices) if self.choices is not None else FirstChoices())
         self._trace = Trace() if self.trace else None
 
     def run(self) -> Run:
@@ -141,3 +141,11 @@ def _start_clients(stage: SteppedStage | ThreadStage, world: World) -> None:
         connection = connect(stage, client.name, client.kind)
         ref = stage.start(Client, connection, client.entries, world.calls)
         ref.tell(StartClient(client.name))
+
+
+def _checked_choices(choices: Choices) -> Choices:
+    if not hasattr(choices, "choose") or isinstance(choices, type):
+        msg = f"{choices!r} answers no choices."
+        advice = "Pass choices such as LockstepChoices(); an explorer goes to check(scenario, explorer)."
+        raise UsageError(msg, next_step=advice)
+    return choices
