@@ -104,12 +104,19 @@ class Backoff:
 
 
 def occ_failure(what: str, conflict: Conflict) -> Failure:
-    """Return the error after the last try; it names table, document and the other writer (convex-semantics 2)."""
-    table = conflict.index.rpartition(".")[0].lstrip("/")
+    """Return the error after the last try; it names table, document and the other writer (convex-semantics 2).
+
+    Of a table of the platform's own it names nothing, as in Convex; the trace does.
+    """
+    component, _, table = conflict.index.rpartition(".")[0].rpartition("/")
+    if table.startswith("_"):
+        message = f"{what} gave up: data that it read or wrote changed during this run and during every retry."
+        return Failure(OCC_FAILURE, message)
+    where = f"{component}/{table}" if component else table
     same = conflict.write_source.startswith(f"{what} (")
     writer = f"Another call to this function, {conflict.write_source}," if same else conflict.write_source
     message = (
-        f"{what} gave up: documents of the table {table} that it read or wrote changed during this run and during "
+        f"{what} gave up: documents of the table {where} that it read or wrote changed during this run and during "
         f"every retry. {writer} changed the document {conflict.document_id}."
     )
     return Failure(OCC_FAILURE, message)
