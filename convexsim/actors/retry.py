@@ -27,6 +27,7 @@ __all__ = [
     "RetryPolicy",
     "is_transient",
     "occ_failure",
+    "timed_out",
     "too_many_writes",
 ]
 
@@ -130,6 +131,15 @@ def too_many_writes(platform: Platform) -> Failure:
         "or set another limit: Platform(write_bytes_per_second=...)."
     )
     return Failure("TooManyWrites", message)
+
+
+def timed_out(limit_ms: int) -> Threw:
+    """Return how an action ends whose time is over, in Convex's words (convex-semantics 6.3)."""
+    message = (
+        f"Function execution timed out (maximum duration: {limit_ms / 1000:g}s). Let it schedule what is left to do, "
+        "or set another limit: Platform(limits=Limits(action_ms=...))."
+    )
+    return Threw(Failure("FunctionTimeout", message))
 
 
 def is_transient(failure: Failure) -> bool:

@@ -78,6 +78,7 @@ class Limits:
         document_nesting: how deep a document nests; the document itself is level 1.
         system_rows: writes to system tables by one transaction, such as those that schedule and cancel.
         system_bytes: the size of what they write.
+        action_ms: how long an action may run, in ms of virtual time.
 
     """
 
@@ -95,6 +96,7 @@ class Limits:
     document_nesting: int = _most(16)
     system_rows: int = _most(40_000)
     system_bytes: int = _most(1 << 27)
+    action_ms: int = _most(1_800_000)
 
 
 _NO_END: Final = 1 << 62
