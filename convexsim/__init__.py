@@ -4,6 +4,7 @@ Races are searched for, replayed from a short string, shrunk and explained. This
 else; the walk begins at `actors/messages.py`, the rule that decides a conflict stands in `database/commit.py`.
 """
 
+from convexsim.actors.client import Session
 from convexsim.actors.gather import gather
 from convexsim.database.limits import Limits
 from convexsim.errors import (
@@ -38,8 +39,8 @@ from convexsim.functions.define import (
 from convexsim.functions.environment import External, Platform
 from convexsim.functions.network import Request, Response
 from convexsim.functions.reference import Reference, api, components, internal
-from convexsim.invariants import Invariant, View, Violation, always, eventually, sometimes
-from convexsim.simulation import Run, Scenario, Session, Simulation, World, scenario
+from convexsim.invariants import Invariant, View, Violation, always, eventually, serializable, sometimes
+from convexsim.simulation import Run, Scenario, Simulation, World, scenario
 from convexsim.trace.text import story
 from convexsim.values import (
     UNDEFINED,
@@ -113,6 +114,7 @@ __all__ = [
     "query",
     "replay",
     "scenario",
+    "serializable",
     "sometimes",
     "story",
     "v",

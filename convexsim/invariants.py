@@ -1,7 +1,8 @@
 """Invariants: what must hold, when it is asked, and against what.
 
-Owns the three kinds (`always` at every commit, `eventually` when nothing is left, `sometimes` in at least one run)
-and the view of a world that they look through. Knows no exploration: `simulation.py` asks at the right moments.
+Owns the three kinds (`always` at every commit, `eventually` when nothing is left, `sometimes` in at least one run),
+the view of a world that they look through, and the ready one, `serializable`. Knows no exploration: `simulation/run.py`
+asks at the right moments.
 
 An invariant is a function of a `View`. It holds unless it returns False or raises AssertionError; its docstring is the
 sentence that a report prints.
@@ -10,7 +11,7 @@ sentence that a report prints.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attrs import evolve, frozen
 
@@ -20,19 +21,33 @@ from convexsim.errors import UsageError
 from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
 from convexsim.functions.outcome import Threw
 from convexsim.functions.scheduled import shown
+from convexsim.trace.serial_order import find_cycle, tell_cycle
 from convexsim.values import thaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from convexsim.actors.client import Call
+    from convexsim.database.history import Attempt
     from convexsim.database.index import Table
     from convexsim.database.snapshot import Snapshot
     from convexsim.faults import Struck
     from convexsim.functions.environment import Answered, Environment
     from convexsim.functions.network import Request
 
-__all__ = ["Invariant", "View", "Violation", "always", "as_invariant", "eventually", "judge", "sometimes"]
+__all__ = [
+    "HistoryInvariant",
+    "Invariant",
+    "View",
+    "Violation",
+    "always",
+    "as_invariant",
+    "eventually",
+    "history_for",
+    "judge",
+    "serializable",
+    "sometimes",
+]
 
 When = Literal["always", "eventually", "sometimes"]
 
@@ -51,6 +66,11 @@ class Invariant:
     when: When
     sentence: str
     predicate: Callable[[View], bool | None]
+
+
+@frozen(eq=False)
+class HistoryInvariant(Invariant):
+    """An invariant that looks at `View.history`: a run that is asked for one records it, no other does."""
 
 
 @frozen
@@ -130,6 +150,19 @@ class View:
         found = [answered for answered in self._environment.answers if answered.function == function]
         return [evolve(answered, args=thaw(answered.args)) for answered in found]
 
+    @property
+    def history(self) -> Sequence[Attempt]:
+        """What every attempt of every transaction saw and wrote, in the order in which they were over.
+
+        Raises:
+            UsageError: the scenario has no `HistoryInvariant` such as `serializable`, so nothing was recorded.
+
+        """
+        history = self._environment.history
+        if history is None:
+            raise UsageError("This run has no history.", next_step="List `serializable` among the invariants.")
+        return history
+
     def failed_functions(self) -> list[str]:
         """Return function and error of every scheduled function, or run of a cron, that threw."""
         return [
@@ -174,6 +207,22 @@ def sometimes(predicate: Callable[[View], bool | None]) -> Invariant:
     return _invariant(predicate, "sometimes")
 
 
+def _serializable(view: View) -> None:
+    cycle = find_cycle(view.history)
+    assert cycle is None, tell_cycle(view.history, cycle)
+
+
+serializable: Final = HistoryInvariant(
+    "serializable", "eventually", "Some serial order explains what every transaction saw.", _serializable
+)
+"""What every query, mutation and retry saw and wrote is explained by running them one after another.
+
+In that order every attempt sees what it saw (also what it did not find in a range), documents are written as they were
+committed, and each caller's calls follow one another. Judged once, when nothing is left to do, from what was handed out
+and written; read sets and verdicts play no part (`trace/serial_order.py` says exactly what is decided).
+"""
+
+
 def as_invariant(thing: object) -> Invariant:
     """Return an invariant; a bare function is one that must hold at the end."""
     if isinstance(thing, Invariant):
@@ -182,6 +231,11 @@ def as_invariant(thing: object) -> Invariant:
         return eventually(thing)
     msg = f"{thing!r} is no invariant."
     raise UsageError(msg, next_step="Pass a function of a View, decorated with @always, @eventually or @sometimes.")
+
+
+def history_for(invariants: Sequence[Invariant]) -> list[Attempt] | None:
+    """Return where a history is to be taken down, if one of the invariants looks at it."""
+    return [] if any(isinstance(invariant, HistoryInvariant) for invariant in invariants) else None
 
 
 def judge(invariant: Invariant, view: View, step: int) -> Violation | None:

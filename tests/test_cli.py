@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 import convexsim
-from convexsim import cli, simulation
+from convexsim import cli
 from convexsim.cli import main
+from convexsim.simulation import run as run_module
 
 ROOT = Path(__file__).parents[1]
 START = "import sys; from convexsim.cli import main; sys.exit(main())"
@@ -439,7 +440,7 @@ def test_a_bug_of_convexsim_is_no_violation(
     def broken(*_: Any) -> None:
         raise AssertionError("the impossible")
 
-    monkeypatch.setattr(simulation, "judge", broken)
+    monkeypatch.setattr(run_module, "judge", broken)
     assert "AssertionError: the impossible" in refused(capsys, "run", "lesson.py:racy")
     assert main(["run", "lesson.py:racy", "--traceback"]) == 2
     err = capsys.readouterr().err

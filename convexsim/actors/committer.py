@@ -19,9 +19,10 @@ from convexsim.trace import event
 
 if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
+    from convexsim.database.history import Attempt
     from convexsim.database.writes import Write
 
-__all__ = ["Committer", "written"]
+__all__ = ["Committer", "remember", "written"]
 
 
 class Committer(RuntimeActor):
@@ -55,12 +56,13 @@ class Committer(RuntimeActor):
         if isinstance(verdict, Committed):
             self._rate.record(stage.now, message.final.writes)
             self._publish(message, verdict.commit_ts)
+        remember(stage, message.seen, verdict)
         if stage.trace is not None:
             where = (stage.steps, stage.now, message.activity, message.what)
             if isinstance(verdict, Conflict):
                 stage.trace.add(event.Conflicted(*where, message.attempt, verdict))
             else:
-                rows = tuple(written(write) for write in message.final.resolved(verdict.commit_ns))
+                rows = tuple(written(write) for write in verdict.writes)
                 stage.trace.add(event.Committed(*where, verdict.commit_ts, rows))
         if isinstance(verdict, Committed) and strikes(stage, "restart", message.activity):
             stage.restart()
@@ -73,6 +75,13 @@ class Committer(RuntimeActor):
         canceled = tuple(scheduled_of(write.new) for write in rows if write.new is not None and _is(write, "canceled"))
         if pending or canceled:
             self.stage.scheduler.tell(Published(message.activity, commit_ts, pending, canceled))
+
+
+def remember(stage: Stage, seen: Attempt | None, verdict: Committed | Conflict) -> None:
+    """Add an attempt that was judged to the history, if there is one; its runner may not live to hear of it."""
+    history = stage.environment.history
+    if history is not None and seen is not None:
+        history.append(seen.committed(verdict.commit_ts, verdict.writes) if isinstance(verdict, Committed) else seen)
 
 
 def _is(write: Write, kind: str) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
-from convexsim.actors.committer import written
+from convexsim.actors.committer import remember, written
 from convexsim.actors.due_queue import DueQueue
 from convexsim.actors.messages import CronDone, Due, RunCron, StartCrons
 from convexsim.actors.stage import RuntimeActor
@@ -56,7 +56,7 @@ def start_crons(stage: Stage) -> None:
     crons = deploy_crons(execution)
     execution.transaction.close()
     final = execution.transaction.finalize()
-    stage.database.commit(final, _DEPLOY, stage.now)
+    remember(stage, execution.seen(_DEPLOY, 0), stage.database.commit(final, _DEPLOY, stage.now))
     if stage.trace is not None:
         rows = tuple(written(write) for write in final.writes)
         where = (stage.steps, stage.now, _DEPLOY, _DEPLOY)

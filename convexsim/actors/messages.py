@@ -14,6 +14,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from convexsim.actors.client import Call
+    from convexsim.database.history import Attempt
     from convexsim.database.snapshot import Snapshot
     from convexsim.database.transaction import FinalTransaction
     from convexsim.functions.component import Mounted, Target
@@ -117,12 +118,18 @@ class SnapshotReady:
 
 @frozen(eq=False)
 class Commit:
-    """To the committer: judge and publish. Answered with `Committed` or `Conflict`."""
+    """To the committer: judge and publish. Answered with `Committed` or `Conflict`.
+
+    Attributes:
+        seen: what a history is to say of the attempt; None while nobody asks for one.
+
+    """
 
     activity: str
     what: str
     attempt: int
     final: FinalTransaction
+    seen: Attempt | None = None
     granularity: ClassVar[int] = 2
     phase: ClassVar[str] = "commit"
 

@@ -60,7 +60,9 @@ async def transact(
     second no mutation runs; that is retried like a conflict.
     """
     activity, what = purpose.activity, purpose.what
+    history = stage.environment.history
     for attempt in count(1):
+        follows = 0 if history is None else len(history)
         ready: SnapshotReady = await stage.committer.ask(RequestSnapshot(activity, what, attempt), block=False)
         if ready.is_throttled and purpose.runs_handler and policy is not None:
             refused = too_many_writes(stage.environment.platform)
@@ -77,17 +79,21 @@ async def transact(
         for effect in execution.effects:
             note(stage, event.Did, activity, effect)
         if strikes(stage, "system error", activity):
+            execution.over(what, follows)
             if policy is None or not policy.outlives_system_errors:
                 return SYSTEM_ERROR
         else:
             if isinstance(outcome, Threw):
+                execution.over(what, follows)
                 note(stage, event.Aborted, activity, what, attempt)
                 return outcome
             final = execution.transaction.finalize()
             if policy is None or not final.writes:
                 assert policy is not None or not final.writes, f"the query {what} wrote"
+                execution.over(what, follows)
                 return resolved(outcome, ready.snapshot.commit_ns) if final.is_pending else outcome
-            verdict = await stage.committer.ask(Commit(activity, what, attempt, final), block=False)
+            commit = Commit(activity, what, attempt, final, execution.seen(what, follows))
+            verdict = await stage.committer.ask(commit, block=False)
             if isinstance(verdict, Committed):
                 return resolved(outcome, verdict.commit_ns) if final.is_pending else outcome
             if not policy.allows(attempt):

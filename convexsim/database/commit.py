@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from convexsim.database.index import Interval, Table
     from convexsim.database.reads import ReadSet
     from convexsim.database.transaction import FinalTransaction
+    from convexsim.database.writes import Write
 
 __all__ = ["Committed", "Conflict", "Database", "find_conflict"]
 
@@ -38,11 +39,13 @@ class Committed:
     Attributes:
         commit_ts: the timestamp of the commit; that of its own begin for a transaction without writes.
         commit_ns: the same as functions see it, as a moment in ns.
+        writes: what was published, with that moment where its writer did not know it yet.
 
     """
 
     commit_ts: int
     commit_ns: int = field(default=0, eq=False)
+    writes: tuple[Write, ...] = field(default=(), eq=False, repr=False)
 
 
 @frozen
@@ -111,4 +114,4 @@ class Database:
         else:
             self.snapshot = newest.after(writes, final.components, commit_ns)
         self.log.append(LogEntry(ts, write_source, keys_written(writes)))
-        return Committed(ts, commit_ns)
+        return Committed(ts, commit_ns, writes)

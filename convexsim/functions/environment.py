@@ -20,6 +20,7 @@ from convexsim.functions.network import Network
 from convexsim.values import freeze, thaw
 
 if TYPE_CHECKING:
+    from convexsim.database.history import Attempt
     from convexsim.functions.component import Catalog
     from convexsim.functions.outcome import Outcome
     from convexsim.functions.syscalls import ExternalVerb
@@ -116,6 +117,7 @@ class Environment:
         end_ms: the moment at which the world ends, if it has not come to rest before.
         faults: what may go wrong.
         struck: what has gone wrong, in order.
+        history: what every attempt saw and wrote, in the order in which they were over; None if nobody will ask for it.
 
     """
 
@@ -128,6 +130,7 @@ class Environment:
     end_ms: float = inf
     faults: Faults = Factory(Faults)
     struck: list[Struck] = Factory(list)
+    history: list[Attempt] | None = None
 
     def external(self, name: str) -> External:
         """Return the outside object of that name.

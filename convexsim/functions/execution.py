@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf, nextafter
 from typing import TYPE_CHECKING, Any, Final
 
+from convexsim.database.history import ObservedTransaction
 from convexsim.database.index import make_table
 from convexsim.database.tables import TABLES
 from convexsim.database.transaction import Transaction
@@ -17,6 +18,7 @@ from convexsim.values import nesting_of
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
+    from convexsim.database.history import Attempt
     from convexsim.database.index import Document, Table
     from convexsim.database.snapshot import Snapshot
     from convexsim.functions.environment import Environment
@@ -63,7 +65,8 @@ class Execution:
         parent: ScheduledFunction | None,
     ) -> None:
         self.environment = environment
-        self.transaction = Transaction(snapshot, environment.platform.limits)
+        new_transaction = Transaction if environment.history is None else ObservedTransaction
+        self.transaction = new_transaction(snapshot, environment.platform.limits)
         self.activity, self.attempt = invocation
         self.now = now
         self.parent = parent
@@ -78,6 +81,19 @@ class Execution:
     def seed(self) -> str:
         """What the attempt's ids and random numbers derive from."""
         return f"{self.activity}#{self.attempt}"
+
+    def seen(self, what: str, follows: int) -> Attempt | None:
+        """Return what a history says of the attempt until it commits; None if there is no history."""
+        transaction = self.transaction
+        if not isinstance(transaction, ObservedTransaction):
+            return None
+        return transaction.attempt((self.activity, what, self.attempt), follows)
+
+    def over(self, what: str, follows: int) -> None:
+        """End an attempt that will not be judged."""
+        seen = self.seen(what, follows)
+        if seen is not None and self.environment.history is not None:
+            self.environment.history.append(seen)
 
     def insert(self, table: Table, fields: dict[str, Any]) -> Document:
         """Write a new document of these frozen fields; its id and creation time are made here."""

@@ -21,6 +21,7 @@ from convexsim.database.transaction import Transaction
 from convexsim.errors import PlatformError
 from convexsim.values import UNDEFINED, Int64, define_table, encode, encode_id, freeze, lookup_field, prefix_end, v
 from tests.values.strategies import PROPERTY
+from tests.values.strategies import values as any_values
 from tests.values.test_keys import compare
 
 TABLE = make_table(
@@ -112,6 +113,23 @@ def test_a_range_selects_what_a_filter_would_in_the_order_of_the_fields(
     assert [row.id for row in rows if interval[0] <= row.keys[index.position] < interval[1]] == [
         row.id for row in rows if row.id in expected
     ]
+
+
+anything = any_values().map(freeze) | st.just(UNDEFINED)
+
+
+@given(st.lists(st.tuples(stamps, st.fixed_dictionaries({"a": anything, "b": anything | values})), max_size=12))
+@PROPERTY
+def test_every_index_is_in_the_order_of_its_fields_whatever_their_types(
+    contents: list[tuple[float, dict[str, Any]]],
+) -> None:
+    rows = [document(number, stamp, fields) for number, (stamp, fields) in enumerate(contents)]
+    transaction = Transaction(Database([TABLE]).snapshot)
+    for row in reversed(rows):
+        transaction.insert(row)
+    for index in INDEXES:
+        expected = [row.id for row in in_order(index, rows)]
+        assert [row.id for row in transaction.scan(TABLE, index, b"", prefix_end(b""))] == expected
 
 
 def bounds(*said: tuple[Comparison, str, Any]) -> list[Bound]:

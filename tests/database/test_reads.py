@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import portion  # type: ignore[import-untyped] # it ships no types
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,33 @@ def test_merging_leaves_the_fewest_intervals_in_order_and_apart(added: list[Inte
     assert merged == sorted(merged)
     assert all(first[1] < second[0] for first, second in pairwise(merged))
     assert len(merged) == runs(expected)
+
+
+# Not from a small universe: any bytes with which a key may begin (test_keys.py: never 0xff), and bounds made from them
+# as scans and lookups make theirs.
+any_bytes = st.binary(max_size=3).filter(lambda key: not key.startswith(b"\xff"))
+any_interval = st.one_of(
+    st.tuples(any_bytes, any_bytes),
+    any_bytes.map(lambda key: (key, after(key))),
+    st.tuples(any_bytes, any_bytes).map(lambda pair: (pair[0], prefix_end(pair[0] + pair[1]))),
+)
+
+
+@given(st.lists(any_interval, max_size=12), st.lists(any_bytes, max_size=8))
+@PROPERTY
+def test_a_read_set_is_what_the_package_portion_makes_of_the_same_intervals(
+    added: list[Interval], asked: list[bytes]
+) -> None:
+    reads, expected = ReadSet(), portion.empty()
+    for low, high in added:
+        reads.add("i", low, high)
+        expected |= portion.closedopen(low, high)
+    assert dict(reads.intervals()) == ({"i": [(each.lower, each.upper) for each in expected]} if expected else {})
+    assert len(reads) == len(expected)
+    for key in [*asked, *(bound for pair in added for bound in pair)]:
+        inside = [each for each in expected if key in each]
+        assert reads.covering("i", key) == ((inside[0].lower, inside[0].upper) if inside else None)
+    assert reads.compact() == (len(expected), 0)
 
 
 @given(st.lists(intervals, max_size=6), st.lists(intervals, max_size=6))

@@ -1,0 +1,11 @@
+"""What a user runs: worlds, scenarios, and one run of one scenario under one list of choices.
+
+Read `world.py`, `scenario.py`, `run.py` and `simulation.py`, in this order. Knows no search.
+"""
+
+from convexsim.simulation.run import Run
+from convexsim.simulation.scenario import Scenario, scenario
+from convexsim.simulation.simulation import MAX_STEPS, Simulation
+from convexsim.simulation.world import ClientScript, World
+
+__all__ = ["MAX_STEPS", "ClientScript", "Run", "Scenario", "Simulation", "World", "scenario"]

@@ -1,0 +1,115 @@
+"""Runs: what came of one list of choices, and who notes what did not hold in it.
+
+Owns the moments at which invariants are asked; what they are stands in `invariants.py`, who steps in `simulation.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import define, field
+
+from convexsim.invariants import View, Violation, judge
+from convexsim.trace.event import Broken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convexsim.actors.client import Call
+    from convexsim.actors.stepped import SteppedStage
+    from convexsim.actors.threads import ThreadStage
+    from convexsim.choices import ChoiceRecord
+    from convexsim.invariants import Invariant
+    from convexsim.simulation.scenario import Scenario
+    from convexsim.simulation.world import World
+    from convexsim.trace.event import Trace
+
+__all__ = ["Ending", "Monitor", "Run"]
+
+Ending = Literal["quiet", "broken", "max_steps", "max_seconds"]
+
+
+@define(eq=False)
+class Run:
+    """What came of one list of choices.
+
+    Attributes:
+        ending: ``quiet`` (nothing is left, or the world's time is over), ``broken`` (an `always` invariant failed), or
+            which limit was reached.
+        violations: the invariants that did not hold.
+        unseen: names of the `sometimes` invariants that did not hold in this run.
+        steps: messages handled; `now` the virtual time at the end, in ms.
+        trace: its events; None if nobody asked for them.
+        view: the world at the end, for questions.
+
+    """
+
+    scenario: Scenario
+    record: ChoiceRecord
+    ending: Ending = "quiet"
+    violations: list[Violation] = field(factory=list)
+    unseen: list[str] = field(factory=list)
+    steps: int = 0
+    now: float = 0.0
+    trace: Trace | None = None
+    view: View = field(default=None)
+
+    @property
+    def indexes(self) -> tuple[int, ...]:
+        """The run as its list of choices."""
+        return self.record.indexes
+
+    @property
+    def calls(self) -> list[Call]:
+        """The clients' calls and how they ended."""
+        return self.view.calls()
+
+
+class Monitor:
+    """Asks the invariants of one run, each at its moments, and notes what did not hold."""
+
+    def __init__(self, stage: SteppedStage | ThreadStage, world: World, run: Run) -> None:
+        self._stage = stage
+        self._world = world
+        self._run = run
+        self._at_commits = [invariant for invariant in run.scenario.invariants if invariant.when == "always"]
+        self._at_end = [invariant for invariant in run.scenario.invariants if invariant.when != "always"]
+        self._judged_ts = -1
+
+    def commits_hold(self) -> bool:
+        """Ask what must hold at every commit, if there was one since the last time."""
+        ts = self._stage.database.snapshot.ts
+        if self._at_commits and ts != self._judged_ts:
+            self._judged_ts = ts
+            self._ask(self._at_commits)
+        return not self._run.violations
+
+    def close(self) -> None:
+        """Ask what must hold at the end, if the run came to one, and note how it stands."""
+        stage, run = self._stage, self._run
+        run.steps, run.now, run.view = stage.steps, stage.now, self._look()
+        if run.ending == "quiet":
+            self._ask(self._at_end)
+        elif run.ending == "max_steps":
+            run.violations.append(Violation("ends", f"The run did not end within {run.steps} steps.", run.steps))
+        elif run.ending == "max_seconds":
+            msg = "The run did not end within the real time that it was given (Threads.max_seconds)."
+            run.violations.append(Violation("ends", msg, run.steps))
+        if run.trace is not None:
+            for broken in run.violations:
+                run.trace.add(Broken(run.steps, run.now, "", broken.invariant, broken.message))
+
+    def _look(self) -> View:
+        stage = self._stage
+        return View(stage.environment, stage.database.snapshot, self._world.calls, stage.now)
+
+    def _ask(self, asked: Sequence[Invariant]) -> None:
+        view = self._look()
+        for invariant in asked:
+            broken = judge(invariant, view, self._stage.steps)
+            if broken is None:
+                continue
+            if invariant.when == "sometimes":
+                self._run.unseen.append(invariant.name)
+            else:
+                self._run.violations.append(broken)

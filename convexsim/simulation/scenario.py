@@ -1,0 +1,99 @@
+"""Scenarios: an app, a world to run it in, and what must hold there.
+
+Owns the question alone; a scenario is data that can be run as often as one likes, under any choices. Next:
+`simulation.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from attrs import field, frozen
+
+from convexsim.errors import UsageError
+from convexsim.faults import Faults
+from convexsim.functions.environment import Platform
+from convexsim.invariants import as_invariant
+from convexsim.simulation.world import checked_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convexsim.functions.component import Component
+    from convexsim.invariants import Invariant, View
+    from convexsim.simulation.world import World
+
+__all__ = ["Scenario", "scenario"]
+
+
+@frozen(eq=False)
+class Scenario:
+    """A world to be run: its app, what happens in it, and what must hold.
+
+    Attributes:
+        name: names it in replay strings and reports.
+        body: writes clients and outside objects into a fresh `World`.
+        platform: the parameters of the platform it runs on.
+        about: the first paragraph of the body's docstring.
+        until_ms: how long the world lasts, in ms of virtual time from its beginning; None until nothing is left to do.
+        faults: what may go wrong, and how often at most.
+
+    """
+
+    name: str
+    app: Component
+    body: Callable[[World], None]
+    invariants: tuple[Invariant, ...]
+    platform: Platform
+    about: str
+    until_ms: float | None = None
+    faults: Faults = field(factory=Faults)
+
+    def variant(self, name: str, *, faults: Faults | None = None, **platform: Any) -> Scenario:
+        """Return the same scenario under another name, with other faults or on a platform with other parameters."""
+        changed = attrs.evolve(self.platform, **platform)
+        planned = self.faults if faults is None else _checked_faults(faults)
+        return attrs.evolve(self, name=checked_name(name), platform=changed, faults=planned)
+
+
+def scenario(
+    *,
+    app: Component,
+    invariants: Sequence[Invariant | Callable[[View], bool | None]] = (),
+    platform: Platform | None = None,
+    faults: Faults | None = None,
+    until_ms: float | None = None,
+) -> Callable[[Callable[[World], None]], Scenario]:
+    """Make a function of a `World` a scenario.
+
+    Args:
+        app: what is deployed (`define_app`).
+        invariants: what must hold; a bare function must hold at the end.
+        platform: its parameters; all defaults if not given.
+        faults: what may go wrong, and how often at most; nothing if not given.
+        until_ms: how long the world lasts, in ms of virtual time from its beginning: reaching it is a quiet end. An
+            app with crons needs it.
+
+    """
+    settings = platform if platform is not None else Platform()
+    planned = Faults() if faults is None else _checked_faults(faults)
+    if until_ms is not None and (type(until_ms) not in (int, float) or not 0 <= until_ms < inf):
+        msg = f"A world cannot last for {until_ms!r} ms."
+        raise UsageError(msg, next_step="Give a finite number of ms, 0 or more.")
+    checked = tuple(as_invariant(thing) for thing in invariants)
+
+    def make(body: Callable[[World], None]) -> Scenario:
+        about = " ".join((inspect.getdoc(body) or "").partition("\n\n")[0].split())
+        return Scenario(checked_name(body.__name__), app, body, checked, settings, about, until_ms, planned)
+
+    return make
+
+
+def _checked_faults(faults: object) -> Faults:
+    if not isinstance(faults, Faults):
+        msg = f"{faults!r} is no plan of faults."
+        raise UsageError(msg, next_step="Write faults=Faults(crashes=1), say.")
+    return faults

@@ -1,0 +1,143 @@
+"""Simulation: builds the actors of a world, repeats "list enabled steps, choose, step" until quiet, and returns a run.
+
+Knows no search: `explore/` decides which choices to try.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Final, Literal
+
+from attrs import define, field
+
+from convexsim.actors.client import Client
+from convexsim.actors.connection import connect
+from convexsim.actors.messages import StartClient
+from convexsim.actors.stepped import SteppedStage
+from convexsim.actors.threads import Threads, ThreadStage
+from convexsim.choices import ChoiceRecord, FirstChoices
+from convexsim.errors import UsageError
+from convexsim.functions.environment import Environment
+from convexsim.invariants import history_for
+from convexsim.simulation.run import Monitor, Run
+from convexsim.simulation.scenario import Scenario
+from convexsim.simulation.world import World
+from convexsim.trace.event import Trace
+
+if TYPE_CHECKING:
+    from convexsim.choices import Choices
+    from convexsim.simulation.run import Ending
+
+__all__ = ["MAX_STEPS", "Simulation"]
+
+MAX_STEPS: Final = 100_000
+"""Messages that a run may handle before it is stopped; reaching it is an outcome, and a violation."""
+
+
+@define(eq=False)
+class Simulation:
+    """One run of one scenario under one list of choices.
+
+    Attributes:
+        choices: who answers; the plain serial run if not given.
+        level: the granularity of choices: 1 every message, 2 begins and commits, 3 a mutation is one step.
+        trace: whether to keep the events.
+        max_steps: where to stop.
+        mode: ``stepped``, one message at a time, or ``threads``: the same actors on real threads, as a stress test
+            (`Threads` says more exactly how). No choices decide their order, so nothing replays it; events stand in the
+            order of real time. There the committer's thread judges `always`, before anybody hears of a commit.
+
+    """
+
+    scenario: Scenario
+    choices: Choices | None = None
+    level: int = field(default=2, kw_only=True)
+    trace: bool = field(default=True, kw_only=True)
+    max_steps: int = field(default=MAX_STEPS, kw_only=True)
+    mode: Literal["stepped", "threads"] | Threads = field(default="stepped", kw_only=True)
+    _record: ChoiceRecord = field(init=False)
+    _trace: Trace | None = field(init=False)
+    _ran: bool = field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not __debug__:
+            msg = "Python runs without assertions (-O or PYTHONOPTIMIZE), so no invariant that asserts could fail."
+            raise UsageError(msg, next_step="Run it without that option.")
+        given: object = self.scenario
+        if not isinstance(given, Scenario):
+            msg = f"{given!r} is no scenario."
+            raise UsageError(msg, next_step="Decorate a function of a World with @scenario(app=...).")
+        if self.level not in (1, 2, 3):
+            msg = f"The level {self.level!r} is not 1, 2 or 3."
+            raise UsageError(msg, next_step="1 chooses every message, 2 begins and commits, 3 whole mutations.")
+        if self.mode not in ("stepped", "threads") and not isinstance(self.mode, Threads):
+            msg = f"The mode {self.mode!r} is neither 'stepped' nor 'threads'."
+            raise UsageError(msg, next_step="Pass one of them, or Threads(...).")
+        if self.mode != "stepped" and self.scenario.faults:
+            msg = f"{self.scenario.name} plans for faults ({self.scenario.faults}), but on threads nothing is chosen."
+            raise UsageError(
+                msg, next_step="Run it stepped, or without faults: scenario.variant(name, faults=Faults())."
+            )
+        self._record = ChoiceRecord(self.choices if self.choices is not None else FirstChoices())
+        self._trace = Trace() if self.trace else None
+
+    def run(self) -> Run:
+        """Run to the end: until nothing is left to do, an `always` invariant breaks, or a limit is reached.
+
+        Raises:
+            UsageError: it has run before; a simulation is one run.
+
+        """
+        if self._ran:
+            raise UsageError("This simulation has already run.", next_step="Make another Simulation for another run.")
+        self._ran = True
+        world = World()
+        self.scenario.body(world)
+        environment = self._environment(world)
+        run = Run(self.scenario, self._record, trace=self._trace)
+        if self.mode == "stepped":
+            with SteppedStage(environment, self._record, self.level, self._trace) as stepped:
+                monitor = Monitor(stepped, world, run)
+                run.ending = self._step(stepped, world, monitor)
+        else:
+            settings = Threads() if self.mode == "threads" else self.mode
+            with ThreadStage(environment, self._record, self._trace, settings, self.max_steps) as threads:
+                monitor = Monitor(threads, world, run)
+                run.ending = self._let_run(threads, world, monitor)
+        monitor.close()
+        return run
+
+    def _environment(self, world: World) -> Environment:
+        given, catalog = self.scenario, self.scenario.app.catalog()
+        if given.until_ms is None and catalog.has_crons:
+            msg = f"The app of {given.name} has crons, so it never comes to rest."
+            raise UsageError(msg, next_step="Say how long its world lasts: @scenario(..., until_ms=3_600_000).")
+        end_ms = inf if given.until_ms is None else given.platform.start_ms + given.until_ms
+        faults, history = given.faults, history_for(given.invariants)
+        environment = Environment(catalog, given.platform, world.externals, world.network, end_ms=end_ms, faults=faults)
+        environment.history = history
+        return environment
+
+    def _step(self, stage: SteppedStage, world: World, monitor: Monitor) -> Ending:
+        _start_clients(stage, world)
+        dispatcher = stage.dispatcher
+        while monitor.commits_hold():
+            if dispatcher.steps >= self.max_steps:
+                return "max_steps"
+            if not dispatcher.step():
+                return "quiet"
+        return "broken"
+
+    def _let_run(self, stage: ThreadStage, world: World, monitor: Monitor) -> Ending:
+        if not monitor.commits_hold():
+            return "broken"
+        stage.on_commit = monitor.commits_hold
+        _start_clients(stage, world)
+        return stage.play()
+
+
+def _start_clients(stage: SteppedStage | ThreadStage, world: World) -> None:
+    for client in world.clients.values():
+        connection = connect(stage, client.name, client.kind)
+        ref = stage.start(Client, connection, client.entries, world.calls)
+        ref.tell(StartClient(client.name))
