@@ -204,6 +204,24 @@ def test_the_error_after_the_last_attempt_names_table_document_and_the_other_wri
         assert "b.4" not in message  # it is the conflict of the last attempt
 
 
+def test_of_a_system_table_the_error_names_nothing() -> None:
+    @mutation
+    def plan(ctx: MutationCtx, name: str) -> int:
+        planned = ctx.db.system.query("_scheduled_functions").collect()
+        ctx.scheduler.run_after(1_000, api.m.nothing)
+        return len(planned)
+
+    app = app_of(None, plan)
+    ended = run(app, world_of(("a", "mutation", api.m.plan, 1), ("b", "mutation", api.m.plan, 5)), duel("a.1", 5))
+    lost = [conflict.conflict.index for conflict in events_of(ended, Conflicted)]
+    assert lost == ["/_scheduled_functions.by_creation_time"] * 5
+    (outcome,) = [call.outcome for call in ended.calls if isinstance(call.outcome, Threw)]
+    assert outcome.failure.code == "OptimisticConcurrencyControlFailure"
+    assert outcome.failure.message == (
+        "m:plan gave up: data that it read or wrote changed during this run and during every retry."
+    )
+
+
 class Offers:
     """Choices that keep the waits they were offered and take one of them; steps come as planned."""
 

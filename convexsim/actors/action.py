@@ -8,9 +8,10 @@ Knows the runner only as somebody to send to.
 
 from __future__ import annotations
 
-from math import floor
+from math import floor, inf
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from convexsim.actors.future import RunIsOver
 from convexsim.actors.gather import Gathering
 from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, SendRequest, UseExternal
 from convexsim.actors.stage import note, strikes
@@ -60,7 +61,7 @@ class Answer(Generic[T]):
 
 
 class Mortal:
-    """What an action awaits, its handler first of all, that may die: it stands still for ever where it waits.
+    """What an action awaits, its handler first of all, that may end before its end: there it stands still for ever.
 
     Not even `finally` runs. What a handler gathers dies with it, and whoever awaits the dead hears of it at once.
     """
@@ -75,7 +76,7 @@ class Mortal:
         frame, running = self._frame, self._awaitable.__await__()
         awaited: Any = self._awaitable
         sent = thrown = None
-        while frame.lives():
+        while frame.lives() or isinstance(thrown, RunIsOver):
             try:
                 awaited = running.send(sent) if thrown is None else running.throw(thrown)
             except StopIteration as stop:
@@ -102,18 +103,30 @@ class ActionFrame:
         ahead_ms: how far its node's clock is ahead.
 
     Attributes:
-        may_crash: whether it is still possible that it dies.
+        is_mortal: whether it is possible that it dies or that its time is over.
         crashed: whether it has died: nothing that it asks for happens any more.
 
     """
 
-    __slots__ = ("_activity", "_ahead_ms", "_calls", "_mounted", "_parent", "_stage", "_stream", "crashed", "may_crash")
+    __slots__ = (
+        "_activity",
+        "_ahead_ms",
+        "_calls",
+        "_end_ms",
+        "_mounted",
+        "_parent",
+        "_stage",
+        "_stream",
+        "crashed",
+        "is_mortal",
+    )
 
     def __init__(
         self, stage: Stage, mounted: Mounted, activity: str, parent: ScheduledFunction | None, *, ahead_ms: float = 0
     ) -> None:
-        self.may_crash = stage.faults.may("crash")
+        self.is_mortal = stage.faults.may("crash") or stage.action_ms < inf
         self.crashed = False
+        self._end_ms = stage.now + stage.action_ms
         self._ahead_ms = ahead_ms
         self._stage = stage
         self._mounted = mounted
@@ -175,12 +188,17 @@ class ActionFrame:
         return self._send(lambda activity: SendRequest(activity, request))
 
     def sleep(self, delay_ms: float) -> Awaitable[None]:
-        """Wait in virtual time."""
-        return self._stage.sleep(0 if self.crashed else delay_ms)
+        """Wait in virtual time, but not beyond the time that an action has."""
+        stage = self._stage
+        left_ms = 0 if self.crashed else self._end_ms - stage.now
+        if delay_ms < left_ms:
+            return stage.sleep(delay_ms)
+        self._end_ms = stage.now + left_ms  # as the clock will count it: floats are not exact
+        return stage.sleep(left_ms)
 
     def lives(self) -> bool:
-        """Tell whether it has not died."""
-        return not self.crashed
+        """Tell whether it has neither died nor used up its time (convex-semantics 6.3)."""
+        return not self.crashed and self._stage.now < self._end_ms
 
     def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Keep what a dead action ran where it stands."""

@@ -27,6 +27,7 @@ __all__ = [
     "RetryPolicy",
     "is_transient",
     "occ_failure",
+    "timed_out",
     "too_many_writes",
 ]
 
@@ -104,12 +105,19 @@ class Backoff:
 
 
 def occ_failure(what: str, conflict: Conflict) -> Failure:
-    """Return the error after the last try; it names table, document and the other writer (convex-semantics 2)."""
-    table = conflict.index.rpartition(".")[0].lstrip("/")
+    """Return the error after the last try; it names table, document and the other writer (convex-semantics 2).
+
+    Of a table of the platform's own it names nothing, as in Convex; the trace does.
+    """
+    component, _, table = conflict.index.rpartition(".")[0].rpartition("/")
+    if table.startswith("_"):
+        message = f"{what} gave up: data that it read or wrote changed during this run and during every retry."
+        return Failure(OCC_FAILURE, message)
+    where = f"{component}/{table}" if component else table
     same = conflict.write_source.startswith(f"{what} (")
     writer = f"Another call to this function, {conflict.write_source}," if same else conflict.write_source
     message = (
-        f"{what} gave up: documents of the table {table} that it read or wrote changed during this run and during "
+        f"{what} gave up: documents of the table {where} that it read or wrote changed during this run and during "
         f"every retry. {writer} changed the document {conflict.document_id}."
     )
     return Failure(OCC_FAILURE, message)
@@ -123,6 +131,15 @@ def too_many_writes(platform: Platform) -> Failure:
         "or set another limit: Platform(write_bytes_per_second=...)."
     )
     return Failure("TooManyWrites", message)
+
+
+def timed_out(limit_ms: int) -> Threw:
+    """Return how an action ends whose time is over, in Convex's words (convex-semantics 6.3)."""
+    message = (
+        f"Function execution timed out (maximum duration: {limit_ms / 1000:g}s). Let it schedule what is left to do, "
+        "or set another limit: Platform(limits=Limits(action_ms=...))."
+    )
+    return Threw(Failure("FunctionTimeout", message))
 
 
 def is_transient(failure: Failure) -> bool:

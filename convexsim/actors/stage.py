@@ -40,6 +40,7 @@ class Stage(Protocol):
         database: the committed state; only the committer changes it.
         trace: where events go; None while nobody looks.
         faults: who says whether something goes wrong.
+        action_ms: how long an action may run; on threads inf, because there time passes by itself.
         in_flight: the answers that clients wait for, by activity; a dead node never gives them.
         crons: the cron executor; only a world with crons has one.
 
@@ -49,6 +50,7 @@ class Stage(Protocol):
     database: Database
     trace: Trace | None
     faults: FaultChoices
+    action_ms: float
     in_flight: dict[str, Future[Any]]
     committer: ActorRef[Any]
     scheduler: ActorRef[Any]

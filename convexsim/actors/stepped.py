@@ -47,6 +47,7 @@ class SteppedStage:
         self.dispatcher.clock.now = environment.platform.start_ms
         self.dispatcher.clock.end = environment.end_ms
         self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)
+        self.action_ms: float = environment.platform.limits.action_ms
         self.in_flight: dict[str, Future[Any]] = {}
         self._choices = choices
         self._taken = 0
