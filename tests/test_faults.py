@@ -401,6 +401,20 @@ def test_a_restart_loses_what_is_not_committed_and_nothing_else() -> None:
     assert ends(world_of(Faults(restarts=1), "bump"), look) == {(1, 1), (LOST, 0), (LOST, 1)}
 
 
+def test_an_answer_that_was_on_its_way_when_the_backend_died_arrives() -> None:
+    """Where every message is a step, a client may not have seen it yet; the restart is complete all the same."""
+    outcomes = set()
+    for result in every_run(world_of(Faults(restarts=1), "bump", "total"), level=1):
+        assert [call.activity for call in result.calls if call.outcome is None] == []
+        outcomes.add((answer(result), answer(result, 1), count(result)))
+    assert outcomes == {(bumped, seen, n) for bumped in (1, LOST) for seen in (0, 1, LOST) for n in (0, 1)} - {
+        (1, 0, 0),
+        (1, 1, 0),
+        (1, LOST, 0),
+        (LOST, 1, 0),
+    }
+
+
 def test_scheduled_mutations_run_exactly_once_across_restarts() -> None:
     """convex-semantics 3.3."""
     seen = ends(world_of(Faults(restarts=2), "bumpSoon"), lambda result: (count(result), states(result)))
