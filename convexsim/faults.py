@@ -147,6 +147,10 @@ class FaultChoices:
         """Whether a fault can still strike."""
         return fault in self._left
 
+    def times(self, fault: Fault) -> int:
+        """Return how often a fault has struck."""
+        return self.plan.budget(fault) - self._left.get(fault, 0)
+
     def strikes(self, fault: Fault, activity: str, *ways: str) -> int:
         """Ask whether a fault strikes; return 0 if not, else which of its ways it takes, from 1.
 

@@ -516,20 +516,34 @@ def test_ids_of_a_run_that_was_lost_are_not_given_out_again() -> None:
     def begin(ctx: Any) -> None:
         ctx.scheduler.run_after(0, api.n.tell)
 
-    app = define_app({"n": {"tell": tell, "begin": begin}}, SCHEMA)
+    functions = {"n": {"tell": tell, "begin": begin}}
+    crons = cron_schedule()
+    crons.interval("tick", {"minutes": 1}, api.n.tell)
 
     def body(world: World) -> None:
         world.external("out")
         world.client("alice").mutation(api.n.begin)
         world.client("bob", kind="websocket").mutation(api.n.tell)
 
-    most = 0
-    for faults in (Faults(restarts=1), Faults(system_errors=1), Faults(disconnects=1)):
-        for result in every_run(Scenario("faulty", app, body, (), Platform(), "", None, faults)):
+    def alone(world: World) -> None:
+        world.external("out")
+        world.client("alice").mutation(api.n.begin)
+
+    app, with_cron = define_app(functions, SCHEMA), define_app(functions, SCHEMA, crons=crons)
+    worlds = [
+        (app, body, Faults(restarts=1), 3),
+        (app, body, Faults(system_errors=1), 3),
+        (app, body, Faults(disconnects=1), 2),  # an answer that is lost has been given: nothing runs twice
+        (app, alone, Faults(restarts=2, system_errors=1), 2),  # a restart, and another before the error is recorded
+        (with_cron, alone, Faults(restarts=1), 3),
+    ]
+    for tested, script, faults, expected in worlds:
+        most = 0
+        for result in every_run(Scenario("faulty", tested, script, (), Platform(), "", 10_000, faults)):
             told = result.view.external("out")
             assert len(set(told)) == len(told)
             most = max(most, len(told))
-    assert most == 3  # two, and one that was lost
+        assert most == expected  # with those that were lost
 
 
 def cron_app(function: Any) -> Any:
@@ -853,6 +867,7 @@ def test_the_path_of_a_run_after_a_fault() -> None:
     assert run_anew("alice.2+1") == "alice.2+1r1"
     assert run_anew("alice.2+1r1") == "alice.2+1r2"
     assert run_anew("r9.1r9") == "r9.1r10"
+    assert run_anew("alice.2+1r1", 2) == "alice.2+1r3"
     assert root_of("alice.2+1r1") == "alice.2+1r1"
     assert root_of("alice.2r3.1") == "alice"
 
