@@ -30,6 +30,7 @@ from convexsim import (
     define_schema,
     define_table,
     eventually,
+    gather,
     internal,
     internal_action,
     internal_mutation,
@@ -42,7 +43,7 @@ from convexsim import (
 )
 from convexsim.choices import ChoiceRecord, ListedChoices, RandomChoices, root_of, run_anew
 from convexsim.faults import FaultChoices, Struck
-from convexsim.trace.event import Faulted, json_lines
+from convexsim.trace.event import Ended, Faulted, json_lines
 from tests.support import Plan, run
 
 LOST = "Connection lost while the call was in flight."
@@ -282,6 +283,75 @@ def test_what_a_dead_action_would_have_done_before_its_next_await_is_not_done() 
         ((), False, False),
         ((1,), False, False),
         ((1, 2), True, False),
+    }
+
+
+def test_an_action_may_die_while_it_waits_and_is_in_progress_until_then() -> None:
+    """convex-semantics 3.3: failed at the next pick-up; whoever looks before sees it in progress."""
+
+    @internal_action
+    async def slow(ctx: Any) -> None:
+        await ctx.sleep(60_000)
+        await ctx.external("out").append("done")
+
+    @mutation
+    def begin(ctx: Any) -> None:
+        ctx.scheduler.run_after(0, internal.n.slow)
+
+    @mutation
+    def look(ctx: Any) -> None:
+        for row in ctx.db.system.query("_scheduled_functions"):
+            ctx.db.insert("log", {"what": row["state"]["kind"]})
+
+    def body(world: World) -> None:
+        world.external("out")
+        world.client("alice").mutation(api.n.begin)
+        world.client("bob").wait(30_000)
+        world.client("bob").mutation(api.n.look)
+
+    app = define_app({"n": {"slow": slow, "begin": begin, "look": look}}, SCHEMA)
+    failed = f"failed: {TRANSIENT}"
+    seen = ends(
+        Scenario("faulty", app, body, (), Platform(), "", None, Faults(crashes=1)),
+        lambda result: (logged(result), len(result.view.external("out")), states(result), result.now),
+    )
+    assert seen == {
+        ("inProgress", 1, "success", 60_000),
+        ("failed", 0, failed, 30_000),  # before its first step
+        ("inProgress", 0, failed, 60_000),  # as it waited
+        ("inProgress", 1, failed, 60_000),
+    }
+
+
+def test_an_action_whose_wait_took_no_time_is_not_asked_twice() -> None:
+    for name, asked in (("deliverNow", 2), ("bumpFromAction", 2), ("times", 2), ("careful", 4)):
+        result = Simulation(world_of(Faults(crashes=9), name)).run()
+        assert sum(taken.kind == "fault" for taken in result.record.labelled()) == asked
+
+
+def test_whoever_gathers_hears_at_once_of_a_death_in_a_helper_that_did_not_wait() -> None:
+    async def send(ctx: Any) -> None:
+        ctx.external("out").append("sent")
+
+    @action
+    async def both(ctx: Any) -> None:
+        await gather(ctx.sleep(60_000), send(ctx))
+
+    def body(world: World) -> None:
+        world.external("out")
+        world.client("alice").action(api.n.both)
+
+    app = define_app({"n": {"both": both}}, SCHEMA)
+    told = set()
+    for result in every_run(Scenario("faulty", app, body, (), Platform(), "", None, Faults(crashes=1))):
+        assert result.trace is not None
+        (ended,) = (event for event in result.trace.events if isinstance(event, Ended))
+        told.add((answer(result), len(result.view.external("out")), ended.at_ms))
+    assert told == {
+        (None, 1, 60_000),
+        (SYSTEM_ERROR, 0, 0),
+        (SYSTEM_ERROR, 1, 0),  # in the helper
+        (SYSTEM_ERROR, 1, 60_000),
     }
 
 

@@ -2,7 +2,8 @@
 
 Owns the answers to `functions.syscalls.ActionSyscalls`. Calls get the paths ``<activity>.1``, ``.2`` and so on, so that
 what they make is named by who called, not by when. And owns how an action dies (`Mortal`): after anything that it has
-sent, so that what is on its way still happens. A death between two sends could not be told from one before the next.
+sent, so that what is on its way still happens, and after any wait in which time has passed, so that others have seen it
+in progress. A death at another moment could not be told from one of these.
 Knows the runner only as somebody to send to.
 """
 
@@ -79,7 +80,9 @@ class Mortal:
             try:
                 awaited = running.send(sent) if thrown is None else running.throw(thrown)
             except StopIteration as stop:
-                return stop.value
+                if frame.lives():
+                    return stop.value
+                break
             if not frame.lives():
                 break
             if isinstance(awaited, Gathering):
@@ -89,6 +92,7 @@ class Mortal:
                 sent = yield awaited
             except BaseException as exception:  # noqa: BLE001 - whatever it is, it is meant for the handler
                 thrown = exception
+            frame.waited()
         if isinstance(awaited, Gathering):
             awaited.discard()
         frame.bury(running)
@@ -107,13 +111,25 @@ class ActionFrame:
 
     """
 
-    __slots__ = ("_activity", "_ahead_ms", "_calls", "_mounted", "_parent", "_stage", "_stream", "crashed", "may_crash")
+    __slots__ = (
+        "_activity",
+        "_ahead_ms",
+        "_asked_at",
+        "_calls",
+        "_mounted",
+        "_parent",
+        "_stage",
+        "_stream",
+        "crashed",
+        "may_crash",
+    )
 
     def __init__(
         self, stage: Stage, mounted: Mounted, activity: str, parent: ScheduledFunction | None, *, ahead_ms: float = 0
     ) -> None:
         self.may_crash = stage.faults.may("crash")
         self.crashed = False
+        self._asked_at = stage.now
         self._ahead_ms = ahead_ms
         self._stage = stage
         self._mounted = mounted
@@ -182,6 +198,11 @@ class ActionFrame:
         """Tell whether it has not died."""
         return not self.crashed
 
+    def waited(self) -> None:
+        """Ask whether it has died while it waited, unless it was asked at this moment already."""
+        if self._stage.now > self._asked_at:
+            self._may_die()
+
     def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Keep what a dead action ran where it stands."""
         self._stage.bury(running)
@@ -197,8 +218,13 @@ class ActionFrame:
             return Answer(stage.sleep(0), built)  # what could not be sent fails at its await, like anything else
         receiver = stage.outside if type(built.value) in (UseExternal, SendRequest) else stage.runner()
         answer = Answer[Any](receiver.ask(built.value, block=False))
-        self.crashed = bool(strikes(stage, "crash", self._activity))
+        self._may_die()
         return answer
+
+    def _may_die(self) -> None:
+        if not self.crashed:
+            self._asked_at = self._stage.now
+            self.crashed = bool(strikes(self._stage, "crash", self._activity))
 
     def _resolve(self, name: Reference | str) -> Target:
         return self._stage.environment.catalog.resolve(self._mounted, name)
