@@ -329,8 +329,9 @@ def test_an_action_whose_wait_took_no_time_is_not_asked_twice() -> None:
         assert sum(taken.kind == "fault" for taken in result.record.labelled()) == asked
 
 
-def test_whoever_gathers_hears_at_once_of_a_death_in_a_helper_that_did_not_wait() -> None:
+def test_whoever_gathers_hears_at_once_of_a_death_in_a_helper_that_then_returned() -> None:
     async def send(ctx: Any) -> None:
+        await ctx.sleep(10)
         ctx.external("out").append("sent")
 
     @action
@@ -350,7 +351,8 @@ def test_whoever_gathers_hears_at_once_of_a_death_in_a_helper_that_did_not_wait(
     assert told == {
         (None, 1, 60_000),
         (SYSTEM_ERROR, 0, 0),
-        (SYSTEM_ERROR, 1, 0),  # in the helper
+        (SYSTEM_ERROR, 0, 10),
+        (SYSTEM_ERROR, 1, 10),  # the helper has sent, and returned
         (SYSTEM_ERROR, 1, 60_000),
     }
 
