@@ -796,6 +796,55 @@ def test_an_actions_clock_is_live_and_stays_wrong() -> None:
     assert seen == {(0, 10), (5_000, 5_010)}
 
 
+def test_what_the_platform_records_goes_by_its_own_clock() -> None:
+    """convex-semantics 3.2: completedTime is the begin of the transaction; 4: the next run is counted from now."""
+
+    def look(result: Run) -> Any:
+        return [row["completedTime"] for row in result.view.scheduled_functions()] == [100]
+
+    assert ends(world_of(Faults(skewed=1, skews_ms=[50_000]), "stampLater"), look) == {True, False}  # if due later
+    for result in every_run(world_of(Faults(skewed=1, skews_ms=[50_000]), "bumpSoon")):
+        assert [row["completedTime"] for row in result.view.scheduled_functions()] == [result.now]
+
+    def body(world: World) -> None:
+        world.external("out")
+
+    faults = Faults(skewed=1, skews_ms=[100_000])
+    for result in every_run(Scenario("s", cron_app(internal.m.record), body, (), Platform(), "", 130_000, faults)):
+        (cron,) = result.view.documents("_cron_jobs")
+        assert [(entry["dueMs"], entry["status"]["kind"]) for entry in cron["log"]] == [
+            (due_ms, "success") for due_ms in (0, 60_000, 120_000)
+        ]
+
+
+def test_a_row_that_a_fast_clock_has_stamped_is_newer_than_those_after_it() -> None:
+    """convex-semantics 7: a creation time is the wall clock at the begin; not in the order of commits."""
+
+    @mutation
+    def put(ctx: Any, what: str) -> None:
+        ctx.db.insert("log", {"what": what})
+
+    def body(world: World) -> None:
+        for what in ("first", "second", "third"):
+            world.client("alice").mutation(api.n.put, {"what": what})
+
+    app = define_app({"n": {"put": put}}, SCHEMA)
+
+    def look(result: Run) -> Any:
+        rows = sorted(result.view.documents("log"), key=lambda row: float(row["_creationTime"]))
+        return " ".join(row["what"] for row in rows)
+
+    def seen(skew_ms: float, skewed: int) -> set[Any]:
+        faults = Faults(skewed=skewed, skews_ms=[skew_ms])
+        return ends(Scenario("s", app, body, (), Platform(start_ms=9_000), "", None, faults), look)
+
+    in_order = "first second third"
+    once = {in_order, "second third first", "first third second"}
+    assert seen(5_000, 1) == once
+    assert seen(5_000, 2) == {*once, "third first second", "second first third"}  # a fast clock, too, goes on
+    assert seen(-5_000, 1) == {in_order}  # never behind the snapshot
+
+
 def test_a_retry_may_run_on_another_node() -> None:
     """convex-semantics 1.4: each retry samples the time anew."""
     world = world_of(Faults(skewed=1, skews_ms=[5_000]), "bump", "bump")

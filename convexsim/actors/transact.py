@@ -71,9 +71,10 @@ async def transact(
                 return Threw(refused)
             await _back_off(stage, activity, policy.ceiling_ms(attempt))
             continue
-        ahead_ms = skew_ms(stage, activity) if purpose.runs_handler else 0
-        now = max(0, floor(stage.now + ahead_ms))
-        execution = Execution(stage.environment, ready.snapshot, (activity, attempt), now, purpose.parent)
+        begun = (activity, attempt), floor(stage.now)
+        execution = Execution(stage.environment, ready.snapshot, *begun, purpose.parent)
+        if purpose.runs_handler and (ahead_ms := skew_ms(stage, activity)):
+            execution.now = max(0, floor(stage.now + ahead_ms))
         outcome = body(execution)
         execution.transaction.close()
         for effect in execution.effects:
