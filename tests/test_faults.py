@@ -16,6 +16,7 @@ from convexsim import (
     Faults,
     FunctionError,
     Platform,
+    PlatformError,
     RandomWalk,
     Run,
     Scenario,
@@ -673,6 +674,8 @@ def test_a_websocket_client_outlives_the_end_of_its_retries() -> None:
 
         result = run(APP, body, losing)
         assert (result.calls[0].error is not None, count(result)) == (is_told, bumps)
+        assert result.trace is not None
+        assert '"type":"GaveUp"' in json_lines(result.trace)
 
 
 def test_mutations_of_a_websocket_client_run_in_order_and_its_actions_beside_them() -> None:
@@ -743,6 +746,25 @@ def test_every_mutation_that_is_answered_lets_the_waits_begin_anew() -> None:
 
     result = Simulation(Scenario("s", APP, body, (), Platform(), "", None, Faults(disconnects=3)), FirstTries()).run()
     assert (result.now, count(result)) == (3 * 500, 3)
+
+
+@pytest.mark.parametrize(
+    "thrown",
+    [ValueError("Too many writes per second."), PlatformError("x", code="OptimisticConcurrencyControlFailure")],
+)
+def test_a_mutation_that_throws_what_looks_like_a_conflict_has_simply_thrown(thrown: Exception) -> None:
+    """convex-semantics 2: what a handler throws is never retried, not by a client either."""
+
+    @mutation
+    def pretend(ctx: Any) -> None:
+        raise thrown
+
+    def body(world: World) -> None:
+        world.client("alice", kind="websocket").mutation(api.n.pretend)
+
+    result = run(define_app({"n": {"pretend": pretend}}, SCHEMA), body, "alice.1 begin")
+    assert str(thrown) in str(result.calls[0].error)
+    assert result.now == 0
 
 
 def test_an_action_that_throws_a_conflicts_error_has_simply_thrown() -> None:
