@@ -6,6 +6,8 @@ that the specification gives: too few ends mean a fault that cannot strike, too 
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -328,6 +330,50 @@ def test_an_action_whose_wait_took_no_time_is_not_asked_twice() -> None:
     for name, asked in (("deliverNow", 2), ("bumpFromAction", 2), ("times", 2), ("careful", 4)):
         result = Simulation(world_of(Faults(crashes=9), name)).run()
         assert sum(taken.kind == "fault" for taken in result.record.labelled()) == asked
+
+
+def test_nobody_dies_any_more_once_the_run_is_over() -> None:
+    """What still waits then is closed, the dead with the living; that is no part of the run, and no choice."""
+    ended: list[str] = []
+    ignored: list[Any] = []
+
+    async def send(ctx: Any, text: str, delay_ms: float) -> None:
+        try:
+            await ctx.sleep(delay_ms)
+            await ctx.external("out").append(text)
+            await ctx.sleep(60_000)
+        finally:
+            ended.append(text)
+            await ctx.external("out").append(f"{text}, at last")
+
+    @action
+    async def both(ctx: Any) -> None:
+        await gather(send(ctx, "late", 90_000), send(ctx, "early", 10))
+
+    def body(world: World) -> None:
+        world.external("out")
+        world.client("alice").action(api.n.both)
+        world.client("bob").wait(3_000)
+        world.client("bob").query(api.m.total)
+
+    app = define_app({"m": M, "n": {"both": both}}, SCHEMA)
+    found = set()
+    before, sys.unraisablehook = sys.unraisablehook, ignored.append
+    try:
+        for result in every_run(Scenario("faulty", app, body, (), Platform(), "", 5_000, Faults(crashes=1))):
+            assert result.view.faults == [] or result.now >= 10
+            found.add((tuple(result.view.external("out")), len(result.view.faults), tuple(sorted(ended))))
+            ended.clear()
+            gc.collect()
+    finally:
+        sys.unraisablehook = before
+    assert found == {
+        ((), 1, ()),  # before its first step
+        ((), 1, ("early", "late")),  # as it waited
+        (("early",), 1, ("early", "late")),
+        (("early",), 0, ("early", "late")),
+    }
+    assert ignored == []
 
 
 def test_whoever_gathers_hears_at_once_of_a_death_in_a_helper_that_then_returned() -> None:

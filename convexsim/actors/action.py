@@ -12,6 +12,7 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from convexsim.actors.future import close_coroutine
 from convexsim.actors.gather import Gathering
 from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, SendRequest, UseExternal
 from convexsim.actors.stage import note, strikes
@@ -90,8 +91,11 @@ class Mortal:
             sent = thrown = None
             try:
                 sent = yield awaited
-            except BaseException as exception:  # noqa: BLE001 - whatever it is, it is meant for the handler
+            except Exception as exception:  # noqa: BLE001 - whatever it is, it is meant for the handler
                 thrown = exception
+            except BaseException:
+                close_coroutine(running)
+                raise  # the run is over, for the dead as well
             frame.waited()
         if isinstance(awaited, Gathering):
             awaited.discard()
