@@ -28,8 +28,10 @@ from convexsim import (
     action,
     api,
     check,
+    components,
     cron_schedule,
     define_app,
+    define_component,
     define_schema,
     define_table,
     eventually,
@@ -46,8 +48,8 @@ from convexsim import (
 )
 from convexsim.choices import ChoiceRecord, ListedChoices, RandomChoices, root_of, run_anew
 from convexsim.faults import FaultChoices, Struck
-from convexsim.trace.event import Ended, Faulted, json_lines
-from tests.support import Plan, run
+from convexsim.trace.event import Called, Ended, Faulted, json_lines
+from tests.support import Plan, events_of, run
 
 LOST = "Connection lost while the call was in flight."
 SYSTEM_ERROR = "Your request couldn't be completed. Try again later."
@@ -324,6 +326,8 @@ def test_an_action_may_die_while_it_waits_and_is_in_progress_until_then() -> Non
         ("inProgress", 0, failed, 60_000),  # as it waited
         ("inProgress", 1, failed, 60_000),
     }
+    serial = Simulation(Scenario("faulty", app, body, (), Platform(), "", None, Faults(crashes=9))).run()
+    assert sum(taken.kind == "fault" for taken in serial.record.labelled()) == 3  # nor twice at one moment
 
 
 def test_an_action_whose_wait_took_no_time_is_not_asked_twice() -> None:
@@ -463,6 +467,11 @@ def test_the_back_off_of_a_scheduled_function_doubles_from_500_ms() -> None:
 def test_an_action_that_could_not_be_started_is_started_later() -> None:
     """convex-semantics 3.3: an error committing pending to inProgress reschedules; the action has not run."""
     look = lambda result: (logged(result), tuple(result.view.external("out")), states(result))  # noqa: E731
+    runs = set()
+    for result in every_run(world_of(Faults(system_errors=1), "send")):
+        assert result.trace is not None
+        runs.add(" ".join(event.activity for event in events_of(result, Called) if event.kind == "action"))
+    assert runs == {"", "client1.1+1", "client1.1+1r1"}  # it went back into the queue
     assert ends(world_of(Faults(system_errors=1), "send"), look) == {
         ("", (), ""),
         ("sent recorded", ("hello",), "success"),
@@ -614,6 +623,23 @@ def test_what_waits_for_its_time_still_runs_at_it_after_a_restart() -> None:
         assert count(result) == len(rows)
 
 
+def test_finished_functions_are_forgotten_after_a_restart_too() -> None:
+    """convex-semantics 3.2: after seven days, by the scheduler that is there then."""
+    week_ms = 7 * 86_400_000
+
+    def body(world: World) -> None:
+        world.client("alice").mutation(api.m.bump_soon)
+        for _ in range(2):
+            world.client("alice").wait(week_ms)
+            world.client("alice").query(api.m.total)
+
+    restarts = 0
+    for result in every_run(Scenario("faulty", APP, body, (), Platform(), "", None, Faults(restarts=1))):
+        assert result.view.scheduled_functions() == []
+        restarts += len(result.view.faults)
+    assert restarts > 3
+
+
 def test_both_sends_of_a_lost_mutation_never_both_happen() -> None:
     """convex-semantics 1.3 and 2: two websocket clients' increments are two, whatever is lost on the way."""
     for faults in (Faults(restarts=1), Faults(disconnects=2), Faults(system_errors=1)):
@@ -703,6 +729,38 @@ def test_an_action_of_a_cron_runs_at_most_once_and_the_cron_goes_on(faults: Faul
     assert delivered == {(2, 0), (2, 1), (1, 1)}
 
 
+def test_components_wake_up_after_a_restart_with_what_they_had_scheduled() -> None:
+    """convex-semantics 5.1: each component has a queue and crons of its own."""
+    schema = define_schema({"log": define_table(v.any())})
+
+    @internal_mutation
+    def note(ctx: Any) -> None:
+        ctx.db.insert("log", {"at": ctx.now()})
+
+    @mutation
+    def soon(ctx: Any) -> None:
+        ctx.scheduler.run_after(500, internal.c.note)
+
+    @mutation
+    def begin(ctx: Any) -> None:
+        ctx.run_mutation(components.child.c.soon)
+
+    crons = cron_schedule()
+    crons.interval("tick", {"seconds": 1}, internal.c.note)
+    app = define_app({"n": {"begin": begin}})
+    app.use(define_component("child", {"c": {"note": note, "soon": soon}}, schema, crons=crons))
+
+    def body(world: World) -> None:
+        world.client("alice").mutation(api.n.begin)
+
+    noted = set()
+    for result in every_run(Scenario("faulty", app, body, (), Platform(), "", 1_500, Faults(restarts=1))):
+        rows = result.view.documents("_scheduled_functions", component="child")
+        assert [row["state"]["kind"] for row in rows] == ["success"] * len(rows)
+        noted.add(tuple(sorted(row["at"] for row in result.view.documents("log", component="child"))))
+    assert noted == {(0, 500, 1_000), (0, 1_000)}  # the second: the backend died before anything was scheduled
+
+
 # -------------------------------------------------------------------------------------------------- websocket clients
 
 
@@ -765,6 +823,24 @@ def test_when_its_socket_closes_an_action_in_flight_is_reported_lost() -> None:
         assert result.view.external("out") == ["begun", "tidied up"]
         seen.add((answer(result), len(result.view.faults)))
     assert seen == {(None, 0), (None, 1), (LOST, 1)}  # without a fault, after its answer, or before it
+
+
+def test_a_connection_that_is_lost_takes_every_call_on_it_along() -> None:
+    """convex-semantics 2: all calls of a websocket client share its socket."""
+
+    def body(world: World) -> None:
+        world.external("out")
+        alice = world.client("alice", kind="websocket")
+        alice.action(api.m.tidy)
+        alice.mutation(api.m.bump)
+        alice.mutation(api.m.bump)
+
+    seen = set()
+    for result in every_run(Scenario("socket", APP, body, (), Platform(), "", None, Faults(disconnects=1))):
+        assert (answer(result, 1), answer(result, 2)) == (1, 2)
+        seen.add((answer(result), tuple(fault.activity for fault in result.view.faults)))
+    assert (LOST, ("alice.3",)) in seen
+    assert {(None, ()), (None, ("alice.3",)), (LOST, ("alice.1",))} <= seen  # if it was back before, or not yet sent
 
 
 def test_the_waits_of_a_reconnecting_client_double_from_one_second_give_or_take_half() -> None:
