@@ -2,7 +2,8 @@
 
 Owns the answers to `functions.syscalls.ActionSyscalls`. Calls get the paths ``<activity>.1``, ``.2`` and so on, so that
 what they make is named by who called, not by when. And owns how an action dies (`Mortal`): after anything that it has
-sent, so that what is on its way still happens. A death between two sends could not be told from one before the next.
+sent, so that what is on its way still happens, and after any wait in which time has passed, so that others have seen it
+in progress. A death at another moment could not be told from one of these.
 Knows the runner only as somebody to send to.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from math import floor, inf
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from convexsim.actors.future import RunIsOver
+from convexsim.actors.future import close_coroutine
 from convexsim.actors.gather import Gathering
 from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, SendRequest, UseExternal
 from convexsim.actors.stage import note, strikes
@@ -76,11 +77,13 @@ class Mortal:
         frame, running = self._frame, self._awaitable.__await__()
         awaited: Any = self._awaitable
         sent = thrown = None
-        while frame.lives() or isinstance(thrown, RunIsOver):
+        while frame.lives():
             try:
                 awaited = running.send(sent) if thrown is None else running.throw(thrown)
             except StopIteration as stop:
-                return stop.value
+                if frame.lives():
+                    return stop.value
+                break
             if not frame.lives():
                 break
             if isinstance(awaited, Gathering):
@@ -88,8 +91,12 @@ class Mortal:
             sent = thrown = None
             try:
                 sent = yield awaited
-            except BaseException as exception:  # noqa: BLE001 - whatever it is, it is meant for the handler
+            except Exception as exception:  # noqa: BLE001 - whatever it is, it is meant for the handler
                 thrown = exception
+            except BaseException:
+                close_coroutine(running)
+                raise  # the run is over, for the dead as well
+            frame.waited()
         if isinstance(awaited, Gathering):
             awaited.discard()
         frame.bury(running)
@@ -111,6 +118,7 @@ class ActionFrame:
     __slots__ = (
         "_activity",
         "_ahead_ms",
+        "_asked_at",
         "_calls",
         "_end_ms",
         "_mounted",
@@ -127,6 +135,7 @@ class ActionFrame:
         self.is_mortal = stage.faults.may("crash") or stage.action_ms < inf
         self.crashed = False
         self._end_ms = stage.now + stage.action_ms
+        self._asked_at = stage.now
         self._ahead_ms = ahead_ms
         self._stage = stage
         self._mounted = mounted
@@ -200,6 +209,11 @@ class ActionFrame:
         """Tell whether it has neither died nor used up its time (convex-semantics 6.3)."""
         return not self.crashed and self._stage.now < self._end_ms
 
+    def waited(self) -> None:
+        """Ask whether it has died while it waited, unless it was asked at this moment already."""
+        if self._stage.now > self._asked_at and self.lives():
+            self._may_die()
+
     def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Keep what a dead action ran where it stands."""
         self._stage.bury(running)
@@ -215,8 +229,13 @@ class ActionFrame:
             return Answer(stage.sleep(0), built)  # what could not be sent fails at its await, like anything else
         receiver = stage.outside if type(built.value) in (UseExternal, SendRequest) else stage.runner()
         answer = Answer[Any](receiver.ask(built.value, block=False))
-        self.crashed = bool(strikes(stage, "crash", self._activity))
+        self._may_die()
         return answer
+
+    def _may_die(self) -> None:
+        if not self.crashed:
+            self._asked_at = self._stage.now
+            self.crashed = bool(strikes(self._stage, "crash", self._activity))
 
     def _resolve(self, name: Reference | str) -> Target:
         return self._stage.environment.catalog.resolve(self._mounted, name)

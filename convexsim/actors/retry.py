@@ -25,7 +25,6 @@ __all__ = [
     "TRANSIENT_ERROR",
     "Backoff",
     "RetryPolicy",
-    "is_transient",
     "occ_failure",
     "timed_out",
     "too_many_writes",
@@ -78,7 +77,6 @@ RESCHEDULE: Final = RetryPolicy(None, 500, 7_200_000)
 
 OCC_FAILURE: Final = "OptimisticConcurrencyControlFailure"
 """The code of the error after the last try."""
-_TOO_FAST: Final = "Too many writes per second."
 
 SYSTEM_ERROR: Final = Threw(Failure("InternalServerError", "Your request couldn't be completed. Try again later."))
 """What callers are told of a transient error of the platform; nothing of the transaction was kept."""
@@ -126,9 +124,9 @@ def occ_failure(what: str, conflict: Conflict) -> Failure:
 def too_many_writes(platform: Platform) -> Failure:
     """Return what a mutation is told while the world writes too fast (convex-semantics 2)."""
     message = (
-        f"{_TOO_FAST} This deployment is limited to {platform.write_bytes_per_second} bytes written per second. In a "
-        "world no time passes unless somebody waits, so all that is written at one moment counts together. Write less, "
-        "or set another limit: Platform(write_bytes_per_second=...)."
+        f"Too many writes per second. This deployment is limited to {platform.write_bytes_per_second} bytes written "
+        "per second. In a world no time passes unless somebody waits, so all that is written at one moment counts "
+        "together. Write less, or set another limit: Platform(write_bytes_per_second=...)."
     )
     return Failure("TooManyWrites", message)
 
@@ -140,8 +138,3 @@ def timed_out(limit_ms: int) -> Threw:
         "or set another limit: Platform(limits=Limits(action_ms=...))."
     )
     return Threw(Failure("FunctionTimeout", message))
-
-
-def is_transient(failure: Failure) -> bool:
-    """Tell whether a mutation failed by no fault of its own, after its last try: the same call may succeed later."""
-    return failure.code == OCC_FAILURE or failure.message.startswith(_TOO_FAST)
