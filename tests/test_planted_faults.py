@@ -190,7 +190,7 @@ def planted(app: Any, body: Callable[[World], None], invariant: Invariant, fault
 
 PLANTED = [
     (watch_a_job, Faults(crashes=1), "alice.1+1 FAULT dies here"),
-    (claim_a_job, Faults(skewed=1, skews_ms=[40_000]), "bob.1 FAULT runs by a clock +40000 ms ahead"),
+    (claim_a_job, Faults(skewed=1, skews_ms=[40_000]), "bob.1 FAULT runs by a clock 40,000 ms ahead"),
     (buy, Faults(disconnects=1), "alice.1 FAULT"),
     (buy, Faults(crashes=1), "alice.1 FAULT"),
     (buy, Faults(restarts=1), "alice.1.1 FAULT"),

@@ -34,6 +34,7 @@ from convexsim import (
     scenario,
     v,
 )
+from convexsim.actors.outside import Outside
 from convexsim.actors.retry import RETRY
 from convexsim.choices import Choices, FirstChoices, RandomChoices
 from convexsim.functions.outcome import Returned, Threw
@@ -569,3 +570,45 @@ def test_what_a_handler_does_after_the_end_of_a_run_is_not_in_its_trace() -> Non
     assert ended.trace is not None
     assert not any(isinstance(happened, Did) for happened in ended.trace.events)
     assert any(isinstance(happened, Called) for happened in ended.trace.events)
+
+
+def test_what_must_always_hold_is_asked_when_the_outside_was_used_too() -> None:
+    @action
+    async def charge_twice(ctx: ActionCtx) -> None:
+        await ctx.external("bank").append(100)
+        await ctx.external("bank").append(100)
+        await ctx.external("bank").take()
+
+    @always
+    def charged_once(view: View) -> bool:
+        """Nobody is charged twice."""
+        return len(view.external("bank")) < 2
+
+    @scenario(app=app_of(None, charge_twice), invariants=[charged_once])
+    def charging(world: World) -> None:
+        world.external("bank")
+        world.client("alice").action(api.m.charge_twice)
+
+    result = Simulation(charging).run()
+    assert result.ending == "broken"
+    assert result.view.external("bank") == [100, 100]
+    assert len(list(events_of(result, Did))) == 2  # it was not asked only in the end
+
+
+def test_an_exception_of_ours_ends_the_run_even_if_whoever_asked_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise AssertionError("the impossible")
+
+    monkeypatch.setattr(Outside, "on_receive", broken)
+
+    @action
+    async def ask_and_go(ctx: ActionCtx) -> None:
+        ctx.external("bank").append(100)
+
+    @scenario(app=app_of(None, ask_and_go))
+    def asking(world: World) -> None:
+        world.external("bank")
+        world.client("alice").action(api.m.ask_and_go)
+
+    with pytest.raises(AssertionError, match="the impossible"):
+        Simulation(asking).run()

@@ -121,7 +121,7 @@ class Simulation:
     def _step(self, stage: SteppedStage, world: World, monitor: Monitor) -> Ending:
         _start_clients(stage, world)
         dispatcher = stage.dispatcher
-        while monitor.commits_hold():
+        while monitor.always_holds():
             if dispatcher.steps >= self.max_steps:
                 return "max_steps"
             if not dispatcher.step():
@@ -129,9 +129,9 @@ class Simulation:
         return "broken"
 
     def _let_run(self, stage: ThreadStage, world: World, monitor: Monitor) -> Ending:
-        if not monitor.commits_hold():
+        if not monitor.always_holds():
             return "broken"
-        stage.on_commit = monitor.commits_hold
+        stage.on_commit = monitor.always_holds
         _start_clients(stage, world)
         return stage.play()
 

@@ -135,6 +135,8 @@ class _Teller:
         failure = ended.outcome.failure
         if failure.code == "ConvexError":
             return [self._with_value("throws ConvexError ", failure.data)]
+        if failure.code == "ConnectionLost":  # the client's word; the call itself may go on
+            return self._message("is told: ", failure.message)
         named = failure.message.startswith(failure.code)
         return self._message("throws " if named else f"throws {failure.code}: ", failure.message)
 
