@@ -76,10 +76,13 @@ class Monitor:
         self._at_end = [invariant for invariant in run.scenario.invariants if invariant.when != "always"]
         self._judged = (-1, -1)
 
+    @property
+    def asks_always(self) -> bool:
+        """Whether anything must always hold."""
+        return bool(self._always)
+
     def always_holds(self) -> bool:
         """Ask what must always hold, if there was a commit, or a use of the outside, since the last time."""
-        if not self._always:
-            return True
         stage = self._stage
         moment = (stage.database.snapshot.ts, stage.environment.uses)
         if moment != self._judged:

@@ -120,8 +120,8 @@ class Simulation:
 
     def _step(self, stage: SteppedStage, world: World, monitor: Monitor) -> Ending:
         _start_clients(stage, world)
-        dispatcher = stage.dispatcher
-        while monitor.always_holds():
+        dispatcher, asks = stage.dispatcher, monitor.asks_always
+        while not asks or monitor.always_holds():
             if dispatcher.steps >= self.max_steps:
                 return "max_steps"
             if not dispatcher.step():
