@@ -168,4 +168,4 @@ def test_one_client_may_serve_two_places_that_give_its_callback_different_handle
 def test_a_client_has_no_room_for_state() -> None:
     client = VERSIONS["1.0.5"].client(components.batch_processor)
     with pytest.raises(AttributeError):
-        client.handle = "function://;m:processBatch"  # type: ignore[attr-defined]
+        client.handle = "function://;m:processBatch"  # type: ignore[union-attr]

@@ -6,7 +6,8 @@ import pytest
 
 from tests.components.recorded_scenarios import Recorded, recorded, replayed
 
-SCENARIOS = {version: list(recorded(version)) for version in ("1.0.5",)}
+SCENARIOS = {version: list(recorded(version)) for version in ("1.0.3", "1.0.4", "1.0.5", "1.0.7", "1.0.9")}
+DELIVERIES = {"1.0.3": 490, "1.0.4": 468, "1.0.5": 380, "1.0.7": 323, "1.0.9": 375}
 
 
 @pytest.mark.parametrize(
@@ -20,11 +21,12 @@ def test_the_recorded_answers_come_back(version: str, scenario: Recorded) -> Non
         assert result == expected, f"operation {number}: {op}"
 
 
-def test_the_record_is_worth_comparing_with() -> None:
-    found = SCENARIOS["1.0.5"]
+@pytest.mark.parametrize(("version", "expected"), DELIVERIES.items())
+def test_the_record_is_worth_comparing_with(version: str, expected: int) -> None:
+    found = SCENARIOS[version]
     deliveries = sum(len(scenario.plan) for scenario in found)
     failed = sum(isinstance(entry, dict) for scenario in found for entry in scenario.plan)
     errors = sum("error" in result for scenario in found for result in scenario.results)
-    assert (len(found), deliveries) == (80, 380)
+    assert (len(found), deliveries) == (80, expected)
     assert failed > 50
     assert errors > 50
