@@ -91,7 +91,11 @@ class Driver(AbstractContextManager["Driver"]):
 
     def lib(self, name: str, **args: Any) -> Any:
         """Call a function of the component, public or internal."""
-        return self.outcome(getattr(api.lib, name), args, COMPONENT).unwrap()
+        return self.call(f"lib:{name}", **args)
+
+    def call(self, path: str, **args: Any) -> Any:
+        """Call a function of the component, public or internal, by its path."""
+        return self.outcome(path, args, COMPONENT).unwrap()
 
     def write(self, handler: Any, **args: Any) -> Any:
         """Run a plain function of a MutationCtx as a mutation inside the component: to set a stage."""
