@@ -62,6 +62,14 @@ def test_a_batch_that_began_without_a_timer_gets_one_only_as_long_as_it_is_empty
         assert driver.pending() == []
 
 
+def test_a_batch_that_is_still_empty_keeps_the_timer_it_has() -> None:
+    with world(version=VERSION) as driver:
+        add(driver)
+        driver.advance(10)
+        add(driver, 1)
+        assert driver.pending() == [(TIMER, 1_000)]
+
+
 def test_the_timer_stays_where_the_config_changes() -> None:
     with world(version=VERSION) as driver:
         add(driver, 1)

@@ -69,6 +69,14 @@ def test_a_batch_gets_a_timer_only_as_long_as_it_is_empty() -> None:
         assert driver.pending() == []
 
 
+def test_a_batch_that_is_still_empty_keeps_the_timer_it_has() -> None:
+    with world(version=VERSION) as driver:
+        add(driver)
+        driver.advance(10)
+        add(driver, 1)
+        assert driver.pending() == [(TIMER, 1_000)]
+
+
 def test_at_the_callers_threshold_it_flushes_to_the_callers_handle_and_keeps_the_old_config() -> None:
     with world(version=VERSION) as driver:
         add(driver, 1, own=config(9))

@@ -69,6 +69,14 @@ def test_what_counts_is_the_counter_and_not_the_rows() -> None:
         assert driver.lib("getAllBatchesForBaseId", baseBatchId="a")[0]["itemCount"] == 2
 
 
+def test_a_batch_that_is_still_empty_keeps_the_timer_it_has() -> None:
+    with world(version=VERSION) as driver:
+        add(driver)
+        driver.advance(10)
+        add(driver, 1)
+        assert driver.pending() == [(TIMER, 1_000)]
+
+
 def test_at_the_threshold_the_flush_begins_now() -> None:
     with world(version=VERSION) as driver:
         add(driver, 1, own=config(9))
@@ -100,6 +108,7 @@ def test_a_flush_that_is_asked_for_begins_now_and_is_no_update() -> None:
         batch = batch_named(driver, "a::0")
         assert (batch["flushStartedAt"], batch["lastUpdatedAt"], "scheduledFlushId" in batch) == (10, 0, False)
         args = {"batchDocId": batch["_id"], "processBatchHandle": HANDLE}
+        assert [state for _, state, *_ in driver.scheduled()] == ["canceled", "pending"]
         assert driver.scheduled()[1] == ("lib.js:executeFlush", "pending", 10, args)
 
 
@@ -213,7 +222,8 @@ def test_a_failure_keeps_rows_and_counter_and_starts_the_next_timer(own: dict[st
     with world(({"fail": "no"},), VERSION) as driver:
         driver.advance(20)
         batch = put(driver, "a::0", [1], "flushing", flushStartedAt=20, config=own)
-        driver.lib("executeFlush", batchDocId=batch, processBatchHandle=HANDLE)
+        result = driver.lib("executeFlush", batchDocId=batch, processBatchHandle=HANDLE)
+        assert result == {"success": False, "errorMessage": "no", "durationMs": 0}
         left = batch_named(driver, "a::0")
         assert (left["status"], left["itemCount"], left["lastUpdatedAt"]) == ("accumulating", 1, 0)
         assert "flushStartedAt" not in left
