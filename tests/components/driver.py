@@ -91,9 +91,9 @@ class Driver(AbstractContextManager["Driver"]):
 
     def lib(self, name: str, **args: Any) -> Any:
         """Call a function of the component, public or internal."""
-        return self.call(f"lib:{name}", **args)
+        return self.ask(f"lib:{name}", **args)
 
-    def call(self, path: str, **args: Any) -> Any:
+    def ask(self, path: str, **args: Any) -> Any:
         """Call a function of the component, public or internal, by its path."""
         return self.outcome(path, args, COMPONENT).unwrap()
 

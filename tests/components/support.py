@@ -76,7 +76,7 @@ def put_readme_batch(driver: Driver, batch_id: str, items: list[Any], **fields: 
 def error_of(driver: Driver, path: str, **args: Any) -> str:
     """Call a function of the component, which must throw, and return the message."""
     with pytest.raises(FunctionError) as caught:
-        driver.call(path, **args)
+        driver.ask(path, **args)
     return caught.value.message
 
 

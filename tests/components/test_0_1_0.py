@@ -16,7 +16,7 @@ VERSION = "0.1.0"
 
 def add(driver: Driver, *items: Any, config: dict[str, Any] | None = None) -> Any:
     config = readme_config() if config is None else config
-    return driver.call("public:addItems", batchId="a", items=list(items), config=config)
+    return driver.ask("public:addItems", batchId="a", items=list(items), config=config)
 
 
 def the_batch(driver: Driver) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_a_batch_that_was_flushed_takes_no_more_items(status: str) -> None:
 
 def test_ids_are_taken_as_they_are() -> None:
     with world(version=VERSION) as driver:
-        result = driver.call("public:addItems", batchId="a::0", items=[], config=readme_config())
+        result = driver.ask("public:addItems", batchId="a::0", items=[], config=readme_config())
         assert result["batchId"] == the_batch(driver)["batchId"] == "a::0"
 
 
@@ -98,7 +98,7 @@ def test_ids_are_taken_as_they_are() -> None:
 def test_flush_takes_the_batch_to_flushing_at_once() -> None:
     with world(version=VERSION) as driver:
         add(driver, 1, 2)
-        result = driver.call("public:flushBatch", batchId="a")
+        result = driver.ask("public:flushBatch", batchId="a")
         assert result == {"batchId": "a", "itemCount": 2, "flushed": True, "status": "flushing"}
         assert the_batch(driver)["status"] == "flushing"
         args = {"batchDocId": the_batch(driver)["_id"], "items": [1, 2], "onFlushHandle": HANDLE}
@@ -109,7 +109,7 @@ def test_flush_of_an_empty_batch_even_without_a_handle() -> None:
     with world(version=VERSION) as driver:
         put_readme_batch(driver, "a", [], config=readme_config(handle=None))
         expected = {"batchId": "a", "itemCount": 0, "flushed": False, "reason": "Batch is empty"}
-        assert driver.call("public:flushBatch", batchId="a") == expected
+        assert driver.ask("public:flushBatch", batchId="a") == expected
         assert the_batch(driver)["status"] == "accumulating"
 
 
@@ -128,9 +128,9 @@ def test_what_flush_refuses() -> None:
 
 def test_status_is_the_batch_without_its_items_whatever_its_status() -> None:
     with world(version=VERSION) as driver:
-        assert driver.call("public:getBatchStatus", batchId="a") is None
+        assert driver.ask("public:getBatchStatus", batchId="a") is None
         put_readme_batch(driver, "a", [1, 2], status="completed", createdAt=3, lastUpdatedAt=4)
-        assert driver.call("public:getBatchStatus", batchId="a") == {
+        assert driver.ask("public:getBatchStatus", batchId="a") == {
             "batchId": "a",
             "itemCount": 2,
             "status": "completed",
@@ -143,7 +143,7 @@ def test_status_is_the_batch_without_its_items_whatever_its_status() -> None:
 def test_history_is_newest_first() -> None:
     with world(version=VERSION) as driver:
         put_history(driver, "a", 3)
-        found = driver.call("public:getFlushHistory", batchId="a", limit=2)
+        found = driver.ask("public:getFlushHistory", batchId="a", limit=2)
         assert [row["itemCount"] for row in found] == [3, 2]
 
 
@@ -160,9 +160,9 @@ def test_what_delete_takes(status: str, items: list[Any], reason: str | None) ->
     with world(version=VERSION) as driver:
         put_readme_batch(driver, "a", items, status=status)
         expected = {"deleted": True} if reason is None else {"deleted": False, "reason": reason}
-        assert driver.call("public:deleteBatch", batchId="a") == expected
+        assert driver.ask("public:deleteBatch", batchId="a") == expected
         assert len(driver.rows("batches")) == (reason is not None)
-        assert driver.call("public:deleteBatch", batchId="z") == {"deleted": False, "reason": "Batch not found"}
+        assert driver.ask("public:deleteBatch", batchId="z") == {"deleted": False, "reason": "Batch not found"}
 
 
 # ------------------------------------------------------------------------------- triggerIntervalFlushes and its parts
@@ -178,7 +178,7 @@ def test_due_is_what_has_items_and_a_handle_and_had_no_add_for_an_interval() -> 
         put_readme_batch(driver, "unheard", [1], config=readme_config(handle=None))
         put_readme_batch(driver, "blank", [1], config=readme_config(handle=""))
         put_readme_batch(driver, "flushing", [1], status="flushing")
-        assert driver.call("internal:checkFlushTimers") == [
+        assert driver.ask("internal:checkFlushTimers") == [
             {"batchDocId": due, "batchId": "due"},
             {"batchDocId": always, "batchId": "always"},
         ]
@@ -190,9 +190,9 @@ def test_every_add_puts_the_flush_off() -> None:
         driver.advance(900)
         add(driver, 2)
         driver.advance(900)
-        assert driver.call("public:triggerIntervalFlushes") == []
+        assert driver.ask("public:triggerIntervalFlushes") == []
         driver.advance(100)
-        assert driver.call("public:triggerIntervalFlushes") == [{"batchId": "a", "flushed": True}]
+        assert driver.ask("public:triggerIntervalFlushes") == [{"batchId": "a", "flushed": True}]
         assert [entry["items"] for entry in driver.deliveries] == [[1, 2]]
 
 
@@ -201,7 +201,7 @@ def test_it_delivers_one_batch_after_the_other_and_calls_a_failure_flushed_too()
         for name in ("a", "b"):
             put_readme_batch(driver, name, [name], config=readme_config(3, 0))
         expected = [{"batchId": "a", "flushed": True}, {"batchId": "b", "flushed": True}]
-        assert driver.call("public:triggerIntervalFlushes") == expected
+        assert driver.ask("public:triggerIntervalFlushes") == expected
         assert [(entry["items"], entry["plan"]) for entry in driver.deliveries] == [
             (["a"], {"fail": "no"}),
             (["b"], "ok"),
@@ -221,7 +221,7 @@ def test_what_somebody_else_has_flushed_meanwhile_is_not_flushed() -> None:
         for name in ("a", "b"):
             put_readme_batch(driver, name, [name], config=readme_config(3, 0))
         expected = [{"batchId": "a", "flushed": True}, {"batchId": "b", "flushed": False}]
-        assert driver.call("public:triggerIntervalFlushes") == expected
+        assert driver.ask("public:triggerIntervalFlushes") == expected
 
 
 def test_a_batch_that_loses_its_handle_meanwhile_is_left_flushing() -> None:
@@ -238,7 +238,7 @@ def test_a_batch_that_loses_its_handle_meanwhile_is_left_flushing() -> None:
         for name in ("a", "b"):
             put_readme_batch(driver, name, [name], config=readme_config(3, 0))
         expected = [{"batchId": "a", "flushed": True}, {"batchId": "b", "flushed": False}]
-        assert driver.call("public:triggerIntervalFlushes") == expected
+        assert driver.ask("public:triggerIntervalFlushes") == expected
         assert [row["status"] for row in driver.rows("batches")] == ["completed", "flushing"]
 
 
@@ -246,18 +246,18 @@ def test_marking_returns_items_and_handle_and_patches_the_status_only() -> None:
     with world(version=VERSION) as driver:
         driver.advance(5)
         batch = put_readme_batch(driver, "a", [1])
-        assert driver.call("internal:markBatchFlushing", batchDocId=batch) == {"items": [1], "onFlushHandle": HANDLE}
+        assert driver.ask("internal:markBatchFlushing", batchDocId=batch) == {"items": [1], "onFlushHandle": HANDLE}
         assert (the_batch(driver)["status"], the_batch(driver)["lastUpdatedAt"]) == ("flushing", 0)
-        assert driver.call("internal:markBatchFlushing", batchDocId=batch) is None
+        assert driver.ask("internal:markBatchFlushing", batchDocId=batch) is None
 
 
 def test_nothing_to_mark() -> None:
     with world(version=VERSION) as driver:
         batch = put_readme_batch(driver, "a", [])
-        assert driver.call("internal:markBatchFlushing", batchDocId=batch) is None
+        assert driver.ask("internal:markBatchFlushing", batchDocId=batch) is None
         assert the_batch(driver)["status"] == "accumulating"
-        driver.call("public:deleteBatch", batchId="a")
-        assert driver.call("internal:markBatchFlushing", batchDocId=batch) is None
+        driver.ask("public:deleteBatch", batchId="a")
+        assert driver.ask("internal:markBatchFlushing", batchDocId=batch) is None
 
 
 # --------------------------------------------------------------------------------- getBatch, executeFlush, recording
@@ -266,8 +266,8 @@ def test_nothing_to_mark() -> None:
 def test_get_batch_finds_the_exact_name() -> None:
     with world(version=VERSION) as driver:
         batch = put_readme_batch(driver, "a", [])
-        assert driver.call("internal:getBatch", batchId="a")["_id"] == batch
-        assert driver.call("internal:getBatch", batchId="b") is None
+        assert driver.ask("internal:getBatch", batchId="a")["_id"] == batch
+        assert driver.ask("internal:getBatch", batchId="b") is None
 
 
 def test_an_acked_delivery_completes_the_batch_for_ever() -> None:
@@ -286,7 +286,7 @@ def test_a_failed_delivery_keeps_the_items_due_as_before() -> None:
     with world(({"fail": "no"},), VERSION) as driver:
         batch = put_readme_batch(driver, "a", [1], status="flushing", lastUpdatedAt=3)
         driver.advance(20)
-        result = driver.call("internal:executeFlush", batchDocId=batch, items=[1], onFlushHandle=HANDLE)
+        result = driver.ask("internal:executeFlush", batchDocId=batch, items=[1], onFlushHandle=HANDLE)
         assert result == {"success": False, "errorMessage": "no", "durationMs": 0}
         left = the_batch(driver)
         assert (left["status"], left["items"], left["lastUpdatedAt"]) == ("accumulating", [1], 3)
@@ -298,8 +298,8 @@ def test_a_failed_delivery_keeps_the_items_due_as_before() -> None:
 def test_recording_for_a_batch_that_is_gone_does_nothing() -> None:
     with world(version=VERSION) as driver:
         batch = put_readme_batch(driver, "a", [])
-        driver.call("public:deleteBatch", batchId="a")
-        result = driver.call("internal:executeFlush", batchDocId=batch, items=[1], onFlushHandle=HANDLE)
+        driver.ask("public:deleteBatch", batchId="a")
+        result = driver.ask("internal:executeFlush", batchDocId=batch, items=[1], onFlushHandle=HANDLE)
         assert result == {"success": True, "durationMs": 0}
         assert driver.rows("flushHistory") == []
 
@@ -307,7 +307,7 @@ def test_recording_for_a_batch_that_is_gone_does_nothing() -> None:
 def test_recording_does_not_ask_whether_the_batch_is_flushing() -> None:
     with world(version=VERSION) as driver:
         batch = put_readme_batch(driver, "a", [1])
-        driver.call("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=2, success=True)
+        driver.ask("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=2, success=True)
         assert (the_batch(driver)["status"], the_batch(driver)["items"]) == ("completed", [])
 
 
@@ -315,7 +315,7 @@ def test_deleting_and_adding_again_is_the_way_to_use_an_id_twice() -> None:
     with world(version=VERSION) as driver:
         add(driver, 1, 2, 3)
         driver.advance()
-        assert driver.call("public:deleteBatch", batchId="a") == {"deleted": True}
+        assert driver.ask("public:deleteBatch", batchId="a") == {"deleted": True}
         assert add(driver, 4)["itemCount"] == 1
         assert len(driver.rows("flushHistory")) == 1
 

@@ -15,7 +15,7 @@ TIMER = "scheduledIntervalFlush"
 
 def add(driver: Driver, *items: Any, config: dict[str, Any] | None = None) -> Any:
     config = readme_config() if config is None else config
-    return driver.call("public:addItems", batchId="a", items=list(items), config=config)
+    return driver.ask("public:addItems", batchId="a", items=list(items), config=config)
 
 
 def the_batch(driver: Driver) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def test_an_add_at_the_threshold_cancels_it() -> None:
 def test_flush_cancels_it() -> None:
     with world(version=VERSION) as driver:
         add(driver, 1)
-        result = driver.call("public:flushBatch", batchId="a")
+        result = driver.ask("public:flushBatch", batchId="a")
         assert result == {"batchId": "a", "itemCount": 1, "flushed": True, "status": "flushing"}
         assert states(driver) == [(TIMER, "canceled"), ("executeFlush", "pending")]
         assert "scheduledFlushId" not in the_batch(driver)
@@ -108,7 +108,7 @@ def test_flush_cancels_it() -> None:
 def test_flush_of_an_empty_batch_does_not() -> None:
     with world(version=VERSION) as driver:
         add(driver)
-        assert driver.call("public:flushBatch", batchId="a")["reason"] == "Batch is empty"
+        assert driver.ask("public:flushBatch", batchId="a")["reason"] == "Batch is empty"
         assert driver.pending() == [(TIMER, 1_000)]
 
 
@@ -125,16 +125,16 @@ def test_what_flush_refuses() -> None:
 def test_delete_cancels_it() -> None:
     with world(version=VERSION) as driver:
         add(driver)
-        assert driver.call("public:deleteBatch", batchId="a") == {"deleted": True}
+        assert driver.ask("public:deleteBatch", batchId="a") == {"deleted": True}
         assert states(driver) == [(TIMER, "canceled")]
 
 
 def test_delete_refuses_what_0_1_0_refuses() -> None:
     with world(version=VERSION) as driver:
-        assert driver.call("public:deleteBatch", batchId="a") == {"deleted": False, "reason": "Batch not found"}
+        assert driver.ask("public:deleteBatch", batchId="a") == {"deleted": False, "reason": "Batch not found"}
         add(driver, 1)
         expected = {"deleted": False, "reason": "Cannot delete batch with pending items"}
-        assert driver.call("public:deleteBatch", batchId="a") == expected
+        assert driver.ask("public:deleteBatch", batchId="a") == expected
         assert driver.pending() == [(TIMER, 1_000)]
 
 
@@ -142,7 +142,7 @@ def test_marking_forgets_it_without_canceling_it() -> None:
     with world(version=VERSION) as driver:
         add(driver, 1)
         batch = the_batch(driver)["_id"]
-        assert driver.call("internal:markBatchFlushing", batchDocId=batch) == {"items": [1], "onFlushHandle": HANDLE}
+        assert driver.ask("internal:markBatchFlushing", batchDocId=batch) == {"items": [1], "onFlushHandle": HANDLE}
         assert the_batch(driver)["status"] == "flushing"
         assert "scheduledFlushId" not in the_batch(driver)
         assert driver.pending() == [(TIMER, 1_000)]
@@ -173,7 +173,7 @@ def test_a_timer_delivers_in_its_own_action() -> None:
 def test_what_a_timer_answers(plan: Any, expected: dict[str, Any]) -> None:
     with world((plan,), VERSION) as driver:
         batch = put_readme_batch(driver, "a", [1])
-        assert driver.call(f"internal:{TIMER}", batchDocId=batch) == expected
+        assert driver.ask(f"internal:{TIMER}", batchDocId=batch) == expected
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_timer_that_is_not_ready(items: list[Any], fields: dict[str, Any], lef
     with world(version=VERSION) as driver:
         batch = put_readme_batch(driver, "a", items, **fields)
         expected = {"flushed": False, "reason": "Batch not ready for flush"}
-        assert driver.call(f"internal:{TIMER}", batchDocId=batch) == expected
+        assert driver.ask(f"internal:{TIMER}", batchDocId=batch) == expected
         assert the_batch(driver)["status"] == left
         assert driver.deliveries == []
 
@@ -199,7 +199,7 @@ def test_a_success_clears_what_is_left_of_a_timer() -> None:
     with world(version=VERSION) as driver:
         add(driver, 1)
         batch = the_batch(driver)["_id"]
-        driver.call("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=0, success=True)
+        driver.ask("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=0, success=True)
         assert "scheduledFlushId" not in the_batch(driver)
         assert (the_batch(driver)["status"], the_batch(driver)["itemCount"]) == ("completed", 0)
         assert driver.pending() == [(TIMER, 1_000)]
@@ -217,7 +217,7 @@ def test_a_failure_starts_the_next_timer(config: dict[str, Any], pending: list[A
     with world(version=VERSION) as driver:
         driver.advance(20)
         batch = put_readme_batch(driver, "a", [1], status="flushing", config=config)
-        driver.call("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=0, success=False)
+        driver.ask("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=0, success=False)
         assert driver.pending() == pending
         left = the_batch(driver)
         assert (left["status"], left["items"], left["lastUpdatedAt"]) == ("accumulating", [1], 0)
@@ -229,15 +229,15 @@ def test_a_failure_without_a_timer_clears_the_old_ones_id() -> None:
         add(driver, 1)
         add(driver, 2, config=readme_config(3, 0))
         batch = the_batch(driver)["_id"]
-        driver.call("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=0, success=False)
+        driver.ask("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=0, success=False)
         assert "scheduledFlushId" not in the_batch(driver)
 
 
 def test_recording_for_a_batch_that_is_gone_does_nothing() -> None:
     with world(version=VERSION) as driver:
         batch = put_readme_batch(driver, "a", [])
-        driver.call("public:deleteBatch", batchId="a")
-        driver.call("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=0, success=False)
+        driver.ask("public:deleteBatch", batchId="a")
+        driver.ask("internal:recordFlushResult", batchDocId=batch, itemCount=1, durationMs=0, success=False)
         assert driver.rows("flushHistory") == []
         assert driver.scheduled() == []
 
@@ -247,9 +247,9 @@ def test_the_cron_still_goes_by_the_last_add() -> None:
         put_readme_batch(driver, "a", [1])
         driver.advance(1_000)
         add(driver, 2)
-        assert driver.call("public:triggerIntervalFlushes") == []
+        assert driver.ask("public:triggerIntervalFlushes") == []
         driver.advance(1_000)
-        assert driver.call("public:triggerIntervalFlushes") == [{"batchId": "a", "flushed": True}]
+        assert driver.ask("public:triggerIntervalFlushes") == [{"batchId": "a", "flushed": True}]
 
 
 def test_the_cron_leaves_a_timer_running_which_then_finds_nothing() -> None:
@@ -257,7 +257,7 @@ def test_the_cron_leaves_a_timer_running_which_then_finds_nothing() -> None:
         add(driver, 1)
         add(driver, 2, config=readme_config(3, 100))
         driver.advance(100)
-        assert driver.call("public:triggerIntervalFlushes") == [{"batchId": "a", "flushed": True}]
+        assert driver.ask("public:triggerIntervalFlushes") == [{"batchId": "a", "flushed": True}]
         assert driver.pending() == [(TIMER, 1_000)]
         driver.advance(1_000)
         assert states(driver) == [(TIMER, "success")]

@@ -105,7 +105,7 @@ def test_nothing_is_said_of_the_items(version: str) -> None:
     items = [None, 1, "x", {"y": [True]}]
     path, own = ("public:addItems", readme_config(9)) if version in OLD else ("lib:addItems", config(9))
     with world(version=version) as driver:
-        result = driver.call(path, batchId="", items=items, config=own)
+        result = driver.ask(path, batchId="", items=items, config=own)
         assert result == {"batchId": "", "itemCount": 4, "flushed": False, "status": "accumulating"}
         holders = driver.rows("batches") if version in (*OLD, "1.0.3") else driver.rows("batchItems")
         assert holders[0]["items"] == items
