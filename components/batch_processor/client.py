@@ -1,8 +1,8 @@
 """The client: the class by which an app's functions speak to the component.
 
-Owns the spelling of the calls and the translation of a config; all rules are the component's. A call is made through
-the caller's ctx, and its result is passed on as it comes: a value in a query or mutation, in an action something to
-await.
+Owns the spelling of the accumulator's calls and the translation of its config; all rules are the component's. A call is
+made through the caller's ctx, and its result is passed on as it comes: a value in a query or mutation, in an action
+something to await. The iterator's calls stand in `iterator_client.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from components.batch_processor.iterator_client import IteratorClient
 from convexsim import UNDEFINED, ActionCtx, MutationCtx, QueryCtx, Reference, UsageError
 
 __all__ = ["BatchConfig", "BatchProcessor"]
@@ -54,8 +55,8 @@ class BatchConfig:
         return cls(**{_FIELDS[name]: value for name, value in config.items()})
 
 
-class BatchProcessor:
-    """The client of 1.0.3 to 1.0.7 (component-versions 7 and 8); the iterator's methods are still to come.
+class BatchProcessor(IteratorClient):
+    """The client of 1.0.3 to 1.0.7 (component-versions 7 and 8); the iterator's methods stand in `IteratorClient`.
 
     It keeps no state. The original makes the callback's handle on first use and keeps it in a private field. A handle
     is only a string, but it depends on where it is made, and here an instance may serve several apps and outlives every
@@ -68,10 +69,10 @@ class BatchProcessor:
 
     """
 
-    __slots__ = ("_component", "_config")
+    __slots__ = ("_config",)
 
     def __init__(self, component: Reference, config: BatchConfig | Mapping[str, Any] | None = None) -> None:
-        self._component = component
+        super().__init__(component)
         self._config = None if config is None else BatchConfig.of(config)
 
     def add_items(self, ctx: MutationCtx | ActionCtx, batch_id: str, items: list[Any]) -> Any:

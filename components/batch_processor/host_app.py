@@ -1,7 +1,8 @@
-"""The smallest app that mounts the component: one public function for each call of its client, and a callback.
+"""The smallest app that mounts the component: one public function for each call of its client, and the callbacks.
 
-Owns the app that scenarios and tests run; its names are those of the recorded conformance scenarios, so that the same
-operations drive the Python component and the original.
+Owns the app that scenarios and tests run, and its accumulator half; its names are those of the recorded conformance
+scenarios, so that the same operations drive the Python component and the original. Next: `host_callbacks.py` and
+`host_iterator.py`.
 """
 
 from __future__ import annotations
@@ -10,52 +11,26 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from components.batch_processor.client import BatchConfig, BatchProcessor
+from components.batch_processor.host_callbacks import CALLBACKS, HOST_SCHEMA
+from components.batch_processor.host_iterator import iterator_calls
 from components.batch_processor.versions import component, version_of
 from convexsim import (
-    ActionCtx,
     Component,
     FunctionDefinition,
     MutationCtx,
     QueryCtx,
-    UsageError,
     components,
     define_app,
     internal,
-    internal_action,
     mutation,
     query,
     v,
 )
 
-__all__ = ["DEFAULT_CONFIG", "DELIVERIES", "PLAN", "driver", "host_app"]
+__all__ = ["DEFAULT_CONFIG", "driver", "host_app"]
 
 DEFAULT_CONFIG: Final[Mapping[str, Any]] = {"maxBatchSize": 3, "flushIntervalMs": 1_000}
 """What the app is configured with unless told otherwise; small, so that few calls reach the threshold."""
-
-PLAN: Final = "processBatch"
-"""The outside object that says how the callback's calls end, in order: ``"ok"`` or ``{"fail": message}``."""
-
-DELIVERIES: Final = "deliveries"
-"""The outside object to which the callback appends one entry a call, as `process_batch` says."""
-
-
-@internal_action(args={"items": v.array(v.any())})
-async def process_batch(ctx: ActionCtx, items: list[Any]) -> None:
-    """Take delivery of a batch's items, and end as the plan says; without a plan, well.
-
-    One entry a call, ``{"call": "processBatch", "t": <ms>, "items": [...], "plan": "ok" or {"fail": message}}``, is
-    made before the call ends. So an entry is an attempted delivery, and it is acked exactly if its plan is ``"ok"``:
-    the world outside has accepted the items, whether or not anybody lives to hear of it. A call that dies before it
-    makes its entry has delivered nothing.
-    """
-    plan = await ctx.external(PLAN).take("ok")
-    message = plan.get("fail") if isinstance(plan, dict) else None
-    if plan != "ok" and not isinstance(message, str):
-        msg = f"The plan {PLAN!r} has the entry {plan!r}."
-        raise UsageError(msg, next_step='An entry is "ok" or {"fail": "a message"}.')
-    await ctx.external(DELIVERIES).append({"call": "processBatch", "t": ctx.now(), "items": items, "plan": plan})
-    if message is not None:
-        raise RuntimeError(message)
 
 
 def driver(version: str, config: BatchConfig | Mapping[str, Any] = DEFAULT_CONFIG) -> dict[str, FunctionDefinition]:
@@ -69,6 +44,13 @@ def driver(version: str, config: BatchConfig | Mapping[str, Any] = DEFAULT_CONFI
     @mutation(args={"batchId": v.string(), "items": v.array(v.any()), "config": v.optional(v.any())})
     def add_items(ctx: MutationCtx, batch_id: str, items: list[Any], config: dict[str, Any] | None = None) -> Any:
         return client(config).add_items(ctx, batch_id, items)
+
+    @mutation(args={"adds": v.array(v.any()), "fail": v.optional(v.string())})
+    def add_many(ctx: MutationCtx, adds: list[dict[str, Any]], fail: str | None = None) -> list[Any]:
+        results = [client(add.get("config")).add_items(ctx, add["batchId"], add["items"]) for add in adds]
+        if fail is not None:
+            raise RuntimeError(fail)
+        return results
 
     @mutation(args={"batchId": v.string()})
     def flush(ctx: MutationCtx, batch_id: str) -> Any:
@@ -92,21 +74,25 @@ def driver(version: str, config: BatchConfig | Mapping[str, Any] = DEFAULT_CONFI
 
     return {
         "addItems": add_items,
+        "addMany": add_many,
         "flush": flush,
         "getBatchStatus": get_batch_status,
         "getFlushHistory": get_flush_history,
         "getAllBatchesForBaseId": get_all_batches_for_base_id,
         "deleteBatch": delete_batch,
-        "processBatch": process_batch,
+        **iterator_calls(usual),
+        **CALLBACKS,
     }
 
 
 def host_app(version: str = "1.0.5", config: BatchConfig | Mapping[str, Any] = DEFAULT_CONFIG) -> Component:
     """Return an app with the component mounted as ``batchProcessor`` and one module, ``driver``.
 
-    Its public functions are ``addItems{batchId, items, config?}`` (a config for this call only), ``flush``,
-    ``getBatchStatus``, ``getAllBatchesForBaseId`` and ``deleteBatch{batchId}``, ``getFlushHistory{batchId, limit?}``. A
-    world that runs it declares the outside objects `PLAN` and `DELIVERIES` with ``world.external``.
+    Its public functions are ``addItems{batchId, items, config?}`` (a config for this call only),
+    ``addMany{adds: [{batchId, items, config?}], fail?}`` (several in one mutation, which then throws `fail`),
+    ``flush``, ``getBatchStatus``, ``getAllBatchesForBaseId`` and ``deleteBatch{batchId}``,
+    ``getFlushHistory{batchId, limit?}``, and those of `iterator_calls`. A world that runs it declares the outside
+    objects that the callbacks use, as `host_callbacks.py` says: `DELIVERIES`, and of `PLANS` those that it needs.
 
     Args:
         version: of the component.
@@ -116,7 +102,7 @@ def host_app(version: str = "1.0.5", config: BatchConfig | Mapping[str, Any] = D
         UsageError: there is no such version, or the config is none.
 
     """
-    app = define_app({"driver": driver(version, config)})
+    app = define_app({"driver": driver(version, config)}, HOST_SCHEMA)
     app.use(component(version), name="batchProcessor")
     return app
 

@@ -2,7 +2,8 @@
 
 Owns the table of versions and how one of them becomes a component that an app can use. A row names every function and
 where it lives, so reading it needs no other row; a function that several versions share stands in the file of the one
-that brought it. Source: component-versions 1, the matrix.
+that brought it, and the iterator's, which no version has changed, come together. Source: component-versions 1, the
+matrix.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from attrs import frozen
 from components.batch_processor import schema
 from components.batch_processor.accumulator import v0_1_0, v1_0_4, v1_0_5
 from components.batch_processor.client import BatchProcessor
+from components.batch_processor.iterator import ITERATOR
 from convexsim import Component, FunctionDefinition, SchemaDefinition, UsageError, define_component
 
 __all__ = ["VERSIONS", "Version", "component", "version_of"]
@@ -52,12 +54,13 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "executeFlush": v1_0_4.execute_flush,
             "recordFlushResult": v1_0_5.record_flush_result,
             "scheduledIntervalFlush": v1_0_5.scheduled_interval_flush,
+            **ITERATOR,
         },
         schema=schema.SCHEMA_1_0_5,
         client=BatchProcessor,
     ),
 }
-"""Every version there is, oldest first. The iterator's functions are not written yet; its table is there."""
+"""Every version there is, oldest first."""
 
 
 def version_of(label: str) -> Version:

@@ -5,9 +5,28 @@ from __future__ import annotations
 import pytest
 
 from components.batch_processor import VERSIONS, component, host_app
+from components.batch_processor.iterator import ITERATOR
 from convexsim import UsageError
 
 PUBLIC = {"addItems", "flushBatch", "getBatchStatus", "getAllBatchesForBaseId", "getFlushHistory", "deleteBatch"}
+ITERATOR_PUBLIC = {
+    "startIteratorJob",
+    "pauseIteratorJob",
+    "resumeIteratorJob",
+    "cancelIteratorJob",
+    "getIteratorJobStatus",
+    "listIteratorJobs",
+    "deleteIteratorJob",
+}
+ITERATOR_INTERNAL = {
+    "getIteratorJob",
+    "getIteratorJobById",
+    "processNextBatch",
+    "updateJobProgress",
+    "markJobCompleted",
+    "markJobFailed",
+    "incrementRetryCount",
+}
 INTERNAL = {
     "getBatch",
     "collectBatchItems",
@@ -20,9 +39,21 @@ INTERNAL = {
 
 
 def test_the_accumulator_of_1_0_5_has_these_functions_and_no_others() -> None:
-    functions = VERSIONS["1.0.5"].functions
-    assert {name for name, definition in functions.items() if definition.is_public} == PUBLIC
-    assert {name for name, definition in functions.items() if not definition.is_public} == INTERNAL
+    functions = VERSIONS["1.0.5"].functions.items() - ITERATOR.items()
+    assert {name for name, definition in functions if definition.is_public} == PUBLIC
+    assert {name for name, definition in functions if not definition.is_public} == INTERNAL
+
+
+def test_the_iterator_has_these_functions_and_no_others() -> None:
+    assert {name for name, definition in ITERATOR.items() if definition.is_public} == ITERATOR_PUBLIC
+    assert {name for name, definition in ITERATOR.items() if not definition.is_public} == ITERATOR_INTERNAL
+
+
+@pytest.mark.parametrize("label", VERSIONS)
+def test_every_version_has_the_same_iterator(label: str) -> None:
+    version = VERSIONS[label]
+    assert ITERATOR.items() <= version.functions.items()
+    assert version.schema.tables["iteratorJobs"] is VERSIONS["1.0.5"].schema.tables["iteratorJobs"]
 
 
 def test_the_schema_of_1_0_5() -> None:
