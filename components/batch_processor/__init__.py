@@ -6,7 +6,7 @@ where its README said otherwise (component-versions). Read `versions.py`, then `
 """
 
 from components.batch_processor.client import BatchConfig, BatchProcessor
-from components.batch_processor.host_app import host_app
+from components.batch_processor.host_app import host_app, script_app
 from components.batch_processor.host_callbacks import DELIVERIES, PLAN, PLANS
 from components.batch_processor.iterator_client import (
     GetNextBatchResult,
@@ -32,4 +32,5 @@ __all__ = [
     "Version",
     "component",
     "host_app",
+    "script_app",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from components.batch_processor.client import BatchConfig, BatchProcessor
-from components.batch_processor.host_callbacks import CALLBACKS, HOST_SCHEMA
+from components.batch_processor.host_callbacks import CALLBACKS, DELIVERIES, HOST_SCHEMA, PLANS
 from components.batch_processor.host_iterator import iterator_calls
 from components.batch_processor.versions import component, version_of
 from convexsim import (
@@ -19,6 +19,7 @@ from convexsim import (
     FunctionDefinition,
     MutationCtx,
     QueryCtx,
+    ScriptApp,
     components,
     define_app,
     internal,
@@ -27,7 +28,7 @@ from convexsim import (
     v,
 )
 
-__all__ = ["DEFAULT_CONFIG", "driver", "host_app"]
+__all__ = ["DEFAULT_CONFIG", "driver", "host_app", "script_app"]
 
 DEFAULT_CONFIG: Final[Mapping[str, Any]] = {"maxBatchSize": 3, "flushIntervalMs": 1_000}
 """What the app is configured with unless told otherwise; small, so that few calls reach the threshold."""
@@ -105,6 +106,17 @@ def host_app(version: str = "1.0.5", config: BatchConfig | Mapping[str, Any] = D
     app = define_app({"driver": driver(version, config)}, HOST_SCHEMA)
     app.use(component(version), name="batchProcessor")
     return app
+
+
+def script_app(version: str) -> ScriptApp:
+    """Return what `convexsim script` runs: the app, and how to speak to it.
+
+    Raises:
+        UsageError: there is no such version.
+
+    """
+    ids = ("batchDocId", "scheduledFlushId")
+    return ScriptApp(host_app(version), "driver", "batchProcessor", PLANS, DELIVERIES, hidden=ids)
 
 
 def _with_callback(config: BatchConfig | Mapping[str, Any]) -> BatchConfig | Mapping[str, Any]:
