@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from components.batch_processor.iterator_client import GetNextBatchResult
 from convexsim import (
-    UNDEFINED,
     ActionCtx,
     FunctionDefinition,
     MutationCtx,
@@ -69,14 +69,16 @@ async def always_fail(ctx: ActionCtx, items: list[Any]) -> None:
 
 
 @internal_query(args={"cursor": v.optional(v.string()), "batchSize": v.number()})
-def get_next_batch(ctx: QueryCtx, batch_size: int, cursor: str | None = None) -> dict[str, Any]:
+def get_next_batch(ctx: QueryCtx, batch_size: int, cursor: str | None = None) -> GetNextBatchResult[float]:
     """Return the next page of `rows` in the order of k: the values of k alone, the last of which is the cursor."""
     _note(ctx, "getNextBatch", {"cursor": cursor, "batchSize": batch_size})
     rows = ctx.db.query("rows").with_index("by_k", lambda q: q if cursor is None else q.gt("k", int(cursor)))
     found = [row["k"] for row in rows.take(batch_size + 1)]
-    items = found[:batch_size]
-    after = str(items[-1]) if items else cursor
-    return {"items": items, "cursor": UNDEFINED if after is None else after, "done": len(found) <= batch_size}
+    page: GetNextBatchResult[float] = {"items": found[:batch_size], "done": len(found) <= batch_size}
+    after = str(page["items"][-1]) if page["items"] else cursor
+    if after is not None:
+        page["cursor"] = after
+    return page
 
 
 @internal_mutation(args={"jobId": v.string(), "processedCount": v.number()})

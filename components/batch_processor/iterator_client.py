@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Generic, NotRequired, Self, TypedDict, TypeVar
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from convexsim import ActionCtx, MutationCtx, QueryCtx, Reference, UsageError
 
@@ -51,7 +51,13 @@ class OnCompleteArgs(TypedDict):
 
 
 class _Config:
-    """What both generations of a job's config have in common: they may be given as data, in data's spelling."""
+    """What both generations of a job's config have in common: they may be given as data.
+
+    Attributes:
+        SPELLING: the fields as data spells them, and as Python does; those that a job needs come first.
+        NEEDED: how many these are.
+
+    """
 
     SPELLING: ClassVar[Mapping[str, str]]
     NEEDED: ClassVar[int] = 3
@@ -75,8 +81,8 @@ class _Config:
 
     def as_data(self) -> dict[str, Any]:
         """Return it in data's spelling, without what is not given."""
-        given = asdict(self, recurse=False)  # type: ignore[arg-type] # both generations are attrs classes
-        return {name: given[own] for name, own in self.SPELLING.items() if given[own] is not None}
+        given = {name: getattr(self, own) for name, own in self.SPELLING.items()}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @frozen
@@ -93,7 +99,7 @@ class IteratorConfig(_Config):
 
     """
 
-    SPELLING = {  # noqa: RUF012 - read by name in `_Config`, never changed
+    SPELLING: ClassVar[Mapping[str, str]] = {
         "batchSize": "batch_size",
         "getNextBatch": "get_next_batch",
         "processBatch": "process_batch",
@@ -117,7 +123,7 @@ class IteratorHandleConfig(_Config):
     The app makes them, by `ctx.create_function_handle` or as ``str(reference)`` (component-versions 4).
     """
 
-    SPELLING = {  # noqa: RUF012 - as above
+    SPELLING: ClassVar[Mapping[str, str]] = {
         "batchSize": "batch_size",
         "getNextBatchHandle": "get_next_batch_handle",
         "processBatchHandle": "process_batch_handle",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from components.batch_processor import BatchConfig, host_app
+from components.batch_processor import BatchConfig, component, host_app
 from components.batch_processor.host_app import DEFAULT_CONFIG
-from convexsim import FunctionError, UsageError
+from components.batch_processor.host_callbacks import CALLBACKS, HOST_SCHEMA
+from components.batch_processor.host_iterator import iterator_calls
+from components.batch_processor.iterator_client import IteratorHandleClient
+from convexsim import FunctionError, UsageError, components, define_app
 from tests.components.driver import Driver, without_ids
 from tests.components.support import HANDLE
 
@@ -129,6 +132,22 @@ def test_callbacks_take_from_plans_of_their_own_and_note_their_failures_too() ->
             {"call": "onComplete", "t": 0, **job, "plan": "ok"},
         ]
         assert len(driver.rows("completions", "")) == 1
+
+
+def test_it_steers_jobs_by_the_client_of_0_1_too() -> None:
+    calls = iterator_calls(IteratorHandleClient(components.batch_processor))
+    app = define_app({"driver": {**calls, **CALLBACKS}}, HOST_SCHEMA)
+    app.use(component("1.0.5"))
+    with Driver(app) as driver:
+        config = {"batchSize": 2, "processBatch": "alwaysFail", "maxRetries": 1}
+        driver.host("startIterator", jobId="j", config=config)
+        assert driver.rows("iteratorJobs")[0]["config"] == {
+            "batchSize": 2,
+            "delayBetweenBatchesMs": 100,
+            "getNextBatchHandle": "function://;driver:getNextBatch",
+            "processBatchHandle": "function://;driver:alwaysFail",
+            "maxRetries": 1,
+        }
 
 
 def test_many_adds_are_one_mutation() -> None:

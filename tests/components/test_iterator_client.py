@@ -73,6 +73,12 @@ def test_what_is_not_given_is_left_to_the_component(client: IteratorHandleClient
     assert stored_config(client, config) == {**without, "batchSize": 4, "delayBetweenBatchesMs": 100}
 
 
+def test_what_is_given_as_0_is_given() -> None:
+    config = IteratorConfig(4, *CALLBACK, delay_between_batches_ms=0, max_retries=0)
+    stored = stored_config(BatchProcessor(components.batch_processor), config)
+    assert (stored["delayBetweenBatchesMs"], stored["maxRetries"]) == (0, 0)
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.batch_processor import DELIVERIES, PLANS, host_app
+from components.batch_processor import DELIVERIES, PLANS, VERSIONS, host_app
 from convexsim import (
     Exhaustive,
     Faults,
@@ -25,7 +25,7 @@ from convexsim import (
 )
 from tests.components.iterator_support import world
 
-APP = host_app("1.0.5")
+APPS = {label: host_app(label) for label in VERSIONS}
 COMPONENT = "batchProcessor"
 
 
@@ -116,30 +116,30 @@ def left_alone(on: World) -> None:
     prepare(on, plan={"processBatch": [{"fail": "no"}]})
 
 
-def explored(body: Any, *invariants: Invariant, faults: Faults | None = None) -> Report:
-    what: Scenario = scenario(app=APP, invariants=list(invariants), faults=faults or Faults())(body)
+def explored(body: Any, *invariants: Invariant, label: str = "1.0.5", faults: Faults | None = None) -> Report:
+    what: Scenario = scenario(app=APPS[label], invariants=list(invariants), faults=faults or Faults())(body)
     return check(what, RandomWalk(runs=100, seed=1))
 
 
+@pytest.mark.parametrize("label", VERSIONS)
 @pytest.mark.parametrize("body", [resumed_during_the_delay, resumed_during_back_off])
-def test_r6_pause_and_resume_while_a_step_is_pending_make_two_chains(body: Any) -> None:
-    report = explored(body, p26_one_chain)
+def test_r6_pause_and_resume_while_a_step_is_pending_make_two_chains(body: Any, label: str) -> None:
+    report = explored(body, p26_one_chain, label=label)
     assert report.finding is not None
     assert chains(report.finding.run.view) == 2
 
 
+@pytest.mark.parametrize("label", VERSIONS)
 @pytest.mark.parametrize("body", [resumed_during_the_delay, resumed_during_back_off])
-def test_r6_two_chains_deliver_the_same_row_twice(body: Any) -> None:
-    report = explored(body, p20_no_row_twice)
+def test_r6_two_chains_deliver_the_same_row_twice(body: Any, label: str) -> None:
+    report = explored(body, p20_no_row_twice, label=label)
     assert report.finding is not None
     assert "were delivered more than once" in report.finding.violations[0].message
 
 
 def test_a_job_that_is_left_alone_delivers_every_row_once_by_one_chain() -> None:
-    report = check(
-        scenario(app=APP, invariants=[p20_no_row_twice, p21_every_row, p26_one_chain, p31_no_orphan])(left_alone),
-        Exhaustive(),
-    )
+    whole = [p20_no_row_twice, p21_every_row, p26_one_chain, p31_no_orphan]
+    report = check(scenario(app=APPS["1.0.5"], invariants=whole)(left_alone), Exhaustive())
     assert report.holds
     assert report.exhausted
 
