@@ -1,7 +1,7 @@
 """A world driven by hand, serially: one call at a time, and time passes only when it is told to.
 
-Owns that order. Calls run on the real runtime actors with the simplest choices everywhere; what is scheduled runs only
-during `advance`, as in the scenarios of `script.py`, which comes next.
+Owns that order. Calls run on the real runtime actors with the simplest choices everywhere, so that whoever runs goes on
+to the end; what is scheduled runs only during `advance`, as in the scenarios of `script.py`, which comes next.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from convexsim.actors.clock import VirtualClock
 from convexsim.actors.messages import Invoke
 from convexsim.actors.stepped import SteppedStage
-from convexsim.choices import ChoiceRecord, root_of
+from convexsim.choices import ChoiceRecord, FirstChoices
 from convexsim.errors import UsageError
 from convexsim.functions.environment import Environment, External, Platform
 from convexsim.functions.outcome import Outcome
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from convexsim.choices import Kind, Option
     from convexsim.functions.component import Component, Target
     from convexsim.functions.reference import Reference
 
@@ -45,14 +44,6 @@ class _HeldClock(VirtualClock):
         return deadline is not None and deadline <= self.limit and super().advance()
 
 
-class _CallsFirst:
-    """What has been called from outside goes on before anything that was scheduled begins."""
-
-    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
-        roots = [root_of(option.activity) for option in options] if kind == "step" else []
-        return roots.index(_CALLER) if _CALLER in roots else 0
-
-
 class SerialWorld(AbstractContextManager["SerialWorld"]):
     """A world of one app, which does what it is told and nothing else; use it as a context manager.
 
@@ -66,7 +57,7 @@ class SerialWorld(AbstractContextManager["SerialWorld"]):
         platform = platform if platform is not None else Platform()
         externals = {name: External(name, tuple(plan)) for name, plan in plans.items()}
         self._environment = Environment(app.catalog(), platform, externals)
-        self._stage = SteppedStage(self._environment, ChoiceRecord(_CallsFirst()), _LEVEL, None)
+        self._stage = SteppedStage(self._environment, ChoiceRecord(FirstChoices()), _LEVEL, None)
         self._clock = self._stage.dispatcher.clock = _HeldClock(platform.start_ms)
         self._numbers = count(1)
 
