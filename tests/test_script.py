@@ -35,7 +35,8 @@ def script_app(version):
     if version != "1":
         raise UsageError(f"The toy has no version {version!r}.", next_step="There is: 1.")
     schema = define_schema({"bumps": define_table({"by": v.number()})})
-    return ScriptApp(define_app({"m": {"bump": bump}}, schema), module="m", component="", plans=(), log="heard")
+    app = define_app({"m": {"bump": bump}}, schema)
+    return ScriptApp(app, module="m", component="", plans=(), log="heard", absent=["later"])
 """
 
 
@@ -158,10 +159,15 @@ def test_version_runs_all_lines_with_another_version(capsys: pytest.CaptureFixtu
 
 def test_any_module_may_offer_a_component(capsys: pytest.CaptureFixture[str]) -> None:
     Path("toy_component.py").write_text(TOY, encoding="utf-8")
-    write({"version": "1", "ops": [{"op": "bump", "by": 2.0}, {"op": "log"}, {"op": "dump", "tables": ["bumps"]}]})
+    write(
+        {
+            "version": "1",
+            "ops": [{"op": "bump", "by": 2.0}, {"op": "log"}, {"op": "dump", "tables": ["bumps", "later"]}],
+        }
+    )
     assert script(component="toy_component") == 0
     out, err = capsys.readouterr()
-    assert json.loads(out)["results"] == [{"ok": 1}, {"ok": [2]}, {"ok": {"bumps": [{"by": 2}]}}]
+    assert json.loads(out)["results"] == [{"ok": 1}, {"ok": [2]}, {"ok": {"bumps": [{"by": 2}], "later": []}}]
     assert err == "bumping\n"  # it would be no JSON
     write({"version": "2", "ops": []})
     assert refused(capsys, component="toy_component") == "ops.jsonl:1: The toy has no version '2'. There is: 1."

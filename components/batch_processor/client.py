@@ -72,7 +72,7 @@ class BatchProcessor(IteratorClient):
     __slots__ = ("_config",)
 
     def __init__(self, component: Reference, config: BatchConfig | Mapping[str, Any] | None = None) -> None:
-        super().__init__(component)
+        super().__init__(component.lib)
         self._config = None if config is None else BatchConfig.of(config)
 
     def add_items(self, ctx: MutationCtx | ActionCtx, batch_id: str, items: list[Any]) -> Any:
@@ -86,28 +86,28 @@ class BatchProcessor(IteratorClient):
             msg = "BatchProcessor config with processBatch is required to use addItems. Pass config to the constructor."
             raise RuntimeError(msg)
         args = {"batchId": batch_id, "items": items, "config": self._internal_config(ctx, self._config)}
-        return ctx.run_mutation(self._component.lib.add_items, args)
+        return ctx.run_mutation(self._functions.add_items, args)
 
     def flush(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
         """Ask for a flush below the threshold."""
-        return ctx.run_mutation(self._component.lib.flush_batch, {"batchId": batch_id})
+        return ctx.run_mutation(self._functions.flush_batch, {"batchId": batch_id})
 
     def get_batch_status(self, ctx: QueryCtx | ActionCtx, batch_id: str) -> Any:
         """Return the batches of an id that accumulate or are being flushed, or None."""
-        return ctx.run_query(self._component.lib.get_batch_status, {"batchId": batch_id})
+        return ctx.run_query(self._functions.get_batch_status, {"batchId": batch_id})
 
     def get_flush_history(self, ctx: QueryCtx | ActionCtx, batch_id: str, limit: int | None = None) -> Any:
         """Return finished flushes, newest first."""
         args = {"batchId": batch_id, "limit": UNDEFINED if limit is None else limit}
-        return ctx.run_query(self._component.lib.get_flush_history, args)
+        return ctx.run_query(self._functions.get_flush_history, args)
 
     def get_all_batches_for_base_id(self, ctx: QueryCtx | ActionCtx, base_batch_id: str) -> Any:
         """Return every batch of an id, completed ones too."""
-        return ctx.run_query(self._component.lib.get_all_batches_for_base_id, {"baseBatchId": base_batch_id})
+        return ctx.run_query(self._functions.get_all_batches_for_base_id, {"baseBatchId": base_batch_id})
 
     def delete_batch(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
         """Delete a batch by its full name, ``<id>::<sequence>``."""
-        return ctx.run_mutation(self._component.lib.delete_batch, {"batchId": batch_id})
+        return ctx.run_mutation(self._functions.delete_batch, {"batchId": batch_id})
 
     def _internal_config(self, ctx: MutationCtx | ActionCtx, config: BatchConfig) -> dict[str, Any]:
         """Return the config as the component takes it: with a handle in the place of the callback."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from components.batch_processor.client import BatchConfig, BatchProcessor
 from components.batch_processor.host_callbacks import CALLBACKS, DELIVERIES, HOST_SCHEMA, PLANS
 from components.batch_processor.host_iterator import iterator_calls
-from components.batch_processor.versions import component, version_of
+from components.batch_processor.versions import VERSIONS, component, version_of
 from convexsim import (
     Component,
     FunctionDefinition,
@@ -115,8 +115,11 @@ def script_app(version: str) -> ScriptApp:
         UsageError: there is no such version.
 
     """
+    own = version_of(version).schema.tables
+    others = {table: None for other in VERSIONS.values() for table in other.schema.tables if table not in own}
+    app = host_app(version)
     ids = ("batchDocId", "scheduledFlushId")
-    return ScriptApp(host_app(version), "driver", "batchProcessor", PLANS, DELIVERIES, hidden=ids)
+    return ScriptApp(app, "driver", "batchProcessor", PLANS, DELIVERIES, absent=tuple(others), hidden=ids)
 
 
 def _with_callback(config: BatchConfig | Mapping[str, Any]) -> BatchConfig | Mapping[str, Any]:

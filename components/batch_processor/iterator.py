@@ -1,10 +1,10 @@
 """The table iterator: carries a job through a table page by page, with a delay, retries, pause, resume and cancel.
 
-Owns its Convex functions, `ITERATOR`: no version has changed one of them, so each row of `versions.py` takes them whole
-(component-versions 1, the matrix). The app brings the callbacks: a query that gives a page, an action that processes
-it, a mutation for the end. A chain of `process_next_batch` drives a job: each schedules the next. Nothing ties a job to
-its chain, so nothing stops two chains from driving one job (properties.md, R6). Source of every rule:
-component-versions 2. Next: `iterator_client.py`.
+Owns its Convex functions, which no version has changed; only the modules in which they stand were renamed once, so a
+row of `versions.py` takes them whole (component-versions 1, the matrix). The app brings the callbacks: a query that
+gives a page, an action that processes it, a mutation for the end. A chain of `process_next_batch` drives a job: each
+schedules the next. Nothing ties a job to its chain, so nothing stops two chains from driving one job (properties.md,
+R6). Source of every rule: component-versions 2. Next: `iterator_client.py`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from convexsim import (
     FunctionDefinition,
     MutationCtx,
     QueryCtx,
+    Reference,
     internal,
     internal_action,
     internal_mutation,
@@ -28,7 +29,7 @@ from convexsim import (
     v,
 )
 
-__all__ = ["ITERATOR"]
+__all__ = ["ITERATOR_0_1_0", "ITERATOR_1_0_3"]
 
 DEFAULT_DELAY_MS: Final = 100
 DEFAULT_MAX_RETRIES: Final = 5
@@ -37,28 +38,9 @@ FIRST_BACKOFF_MS: Final = 1_000
 LONGEST_BACKOFF_MS: Final = 30_000
 
 Row = dict[str, Any]
+Module = Mapping[str, FunctionDefinition]
 
 # ------------------------------------------------------------------------------------------------ public functions
-
-
-@mutation(args={"jobId": v.string(), "config": ITERATOR_CONFIG})
-def start_iterator_job(ctx: MutationCtx, job_id: str, config: Row) -> Row:
-    """Begin a job at the start of its table; an id is used once, until its job is deleted."""
-    if _find_job(ctx, job_id) is not None:
-        msg = f"Job {job_id} already exists"
-        raise RuntimeError(msg)
-    now = ctx.now()
-    job = {
-        "jobId": job_id,
-        "processedCount": 0,
-        "status": "running",
-        "config": {"delayBetweenBatchesMs": DEFAULT_DELAY_MS, **config},
-        "retryCount": 0,
-        "createdAt": now,
-        "lastRunAt": now,
-    }
-    _start_chain(ctx, ctx.db.insert("iteratorJobs", job))
-    return {"jobId": job_id, "status": "running"}
 
 
 @mutation(args={"jobId": v.string()})
@@ -70,18 +52,6 @@ def pause_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
         raise RuntimeError(msg)
     ctx.db.patch(job["_id"], {"status": "paused"})
     return {"jobId": job_id, "status": "paused"}
-
-
-@mutation(args={"jobId": v.string()})
-def resume_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
-    """Let a paused job run again: by a new chain, whether or not the old one has come to its end."""
-    job = _read_job(ctx, job_id)
-    if job["status"] != "paused":
-        msg = f"Job {job_id} is not paused (current: {job['status']})"
-        raise RuntimeError(msg)
-    ctx.db.patch(job["_id"], {"status": "running", "retryCount": 0})
-    _start_chain(ctx, job["_id"])
-    return {"jobId": job_id, "status": "running"}
 
 
 @mutation(args={"jobId": v.string()})
@@ -141,59 +111,6 @@ def get_iterator_job_by_id(ctx: QueryCtx, job_doc_id: str) -> Row | None:
     return ctx.db.get(job_doc_id)
 
 
-@internal_action(args={"jobDocId": v.id("iteratorJobs")})
-async def process_next_batch(ctx: ActionCtx, job_doc_id: str) -> Row:
-    """Take one page of a job, process it, write down how far the job has come and schedule the next page.
-
-    Whether the job runs is asked once, at the beginning: what was paused, cancelled or deleted meanwhile is processed
-    to its end and written down all the same. Whatever goes wrong from then on is a failed attempt at this page: the
-    callbacks, also the one for the end, writing down, scheduling.
-    """
-    job = await ctx.run_query(internal.lib.get_iterator_job_by_id, {"jobDocId": job_doc_id})
-    if job is None or job["status"] != "running":
-        return {"processed": False, "reason": "Job not found or not running"}
-    try:
-        return await _take_page(ctx, job)
-    except Exception as error:  # noqa: BLE001 - a page that is no page is a failed attempt too, as in the original
-        return await _try_again(ctx, job, str(error))
-
-
-async def _take_page(ctx: ActionCtx, job: Row) -> Row:
-    """Process the next page; counts go on from `job` as it was read, and each write is a transaction of its own."""
-    config = job["config"]
-    wanted = {"cursor": job.get("cursor") or UNDEFINED, "batchSize": config["batchSize"]}
-    page = await ctx.run_query(config["getNextBatchHandle"], wanted)
-    if page["items"]:
-        await ctx.run_action(config["processBatchHandle"], {"items": page["items"]})
-    count = job["processedCount"] + len(page["items"])
-    progress = {"jobDocId": job["_id"], "processedCount": count}
-    if page["done"]:
-        await ctx.run_mutation(internal.lib.mark_job_completed, progress)
-        if config.get("onCompleteHandle"):
-            await ctx.run_mutation(config["onCompleteHandle"], {"jobId": job["jobId"], "processedCount": count})
-    else:
-        cursor = page.get("cursor", UNDEFINED)
-        await ctx.run_mutation(internal.lib.update_job_progress, {**progress, "cursor": cursor})
-        await _schedule_next(ctx, job, config["delayBetweenBatchesMs"])
-    return {"processed": True, "done": bool(page["done"]), "processedCount": count}
-
-
-async def _try_again(ctx: ActionCtx, job: Row, error: str) -> Row:
-    """Schedule another attempt after a while that doubles each time, or give the job up; nobody catches what throws."""
-    retries = job["retryCount"] + 1
-    noted = {"jobDocId": job["_id"], "errorMessage": error, "retryCount": retries}
-    if retries >= job["config"].get("maxRetries", DEFAULT_MAX_RETRIES):
-        await ctx.run_mutation(internal.lib.mark_job_failed, noted)
-        return {"processed": False, "reason": "Max retries exceeded", "error": error}
-    await ctx.run_mutation(internal.lib.increment_retry_count, noted)
-    await _schedule_next(ctx, job, min(FIRST_BACKOFF_MS * 2**retries, LONGEST_BACKOFF_MS))
-    return {"processed": False, "reason": "Retrying", "error": error, "retryCount": retries}
-
-
-async def _schedule_next(ctx: ActionCtx, job: Row, delay_ms: float) -> None:
-    await ctx.scheduler.run_after(delay_ms, internal.lib.process_next_batch, {"jobDocId": job["_id"]})
-
-
 # None of the four writers below looks at the status that a job has by now; all of them throw if it is gone.
 
 
@@ -244,29 +161,126 @@ def _read_job(ctx: QueryCtx, job_id: str) -> Row:
     return job
 
 
-def _start_chain(ctx: MutationCtx, job_doc_id: str) -> None:
-    ctx.scheduler.run_after(0, internal.lib.process_next_batch, {"jobDocId": job_doc_id})
-
-
 def _picked(row: Row, *names: str) -> Row:
     """Return those of the named fields that are there."""
     return {name: row[name] for name in names if name in row}
 
 
-ITERATOR: Final[Mapping[str, FunctionDefinition]] = {
-    "startIteratorJob": start_iterator_job,
-    "pauseIteratorJob": pause_iterator_job,
-    "resumeIteratorJob": resume_iterator_job,
-    "cancelIteratorJob": cancel_iterator_job,
-    "getIteratorJobStatus": get_iterator_job_status,
-    "listIteratorJobs": list_iterator_jobs,
-    "deleteIteratorJob": delete_iterator_job,
-    "getIteratorJob": get_iterator_job,
-    "getIteratorJobById": get_iterator_job_by_id,
-    "processNextBatch": process_next_batch,
-    "updateJobProgress": update_job_progress,
-    "markJobCompleted": mark_job_completed,
-    "markJobFailed": mark_job_failed,
-    "incrementRetryCount": increment_retry_count,
-}
-"""The iterator's functions in every version, by their names as data."""
+# ----------------------------------------------------------------------------------- what drives a job: chains of steps
+
+
+def _drivers(own: Reference) -> Module:
+    """Return the functions that speak of other ones, which stand in the module `own`."""
+
+    @mutation(args={"jobId": v.string(), "config": ITERATOR_CONFIG})
+    def start_iterator_job(ctx: MutationCtx, job_id: str, config: Row) -> Row:
+        """Begin a job at the start of its table; an id is used once, until its job is deleted."""
+        if _find_job(ctx, job_id) is not None:
+            msg = f"Job {job_id} already exists"
+            raise RuntimeError(msg)
+        job = {
+            "jobId": job_id,
+            "processedCount": 0,
+            "status": "running",
+            "config": {"delayBetweenBatchesMs": DEFAULT_DELAY_MS, **config},
+            "retryCount": 0,
+            "createdAt": ctx.now(),
+            "lastRunAt": ctx.now(),
+        }
+        job_doc_id = ctx.db.insert("iteratorJobs", job)
+        ctx.scheduler.run_after(0, own.process_next_batch, {"jobDocId": job_doc_id})
+        return {"jobId": job_id, "status": "running"}
+
+    @mutation(args={"jobId": v.string()})
+    def resume_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
+        """Let a paused job run again: by a new chain, whether or not the old one has come to its end."""
+        job = _read_job(ctx, job_id)
+        if job["status"] != "paused":
+            msg = f"Job {job_id} is not paused (current: {job['status']})"
+            raise RuntimeError(msg)
+        ctx.db.patch(job["_id"], {"status": "running", "retryCount": 0})
+        ctx.scheduler.run_after(0, own.process_next_batch, {"jobDocId": job["_id"]})
+        return {"jobId": job_id, "status": "running"}
+
+    @internal_action(args={"jobDocId": v.id("iteratorJobs")})
+    async def process_next_batch(ctx: ActionCtx, job_doc_id: str) -> Row:
+        """Take one page of a job, process it, write down how far the job has come and schedule the next page.
+
+        Whether the job runs is asked once, at the beginning: what was paused, cancelled or deleted meanwhile is
+        processed to its end and written down all the same. Whatever goes wrong from then on is a failed attempt at this
+        page: the callbacks, also the one for the end, writing down, scheduling.
+        """
+        job = await ctx.run_query(own.get_iterator_job_by_id, {"jobDocId": job_doc_id})
+        if job is None or job["status"] != "running":
+            return {"processed": False, "reason": "Job not found or not running"}
+        try:
+            return await _take_page(ctx, own, job)
+        except Exception as error:  # noqa: BLE001 - a page that is no page is a failed attempt too, as in the original
+            return await _try_again(ctx, own, job, str(error))
+
+    return {
+        "startIteratorJob": start_iterator_job,
+        "resumeIteratorJob": resume_iterator_job,
+        "processNextBatch": process_next_batch,
+    }
+
+
+async def _take_page(ctx: ActionCtx, own: Reference, job: Row) -> Row:
+    """Process the next page; counts go on from `job` as it was read, and each write is a transaction of its own."""
+    config = job["config"]
+    wanted = {"cursor": job.get("cursor") or UNDEFINED, "batchSize": config["batchSize"]}
+    page = await ctx.run_query(config["getNextBatchHandle"], wanted)
+    if page["items"]:
+        await ctx.run_action(config["processBatchHandle"], {"items": page["items"]})
+    count = job["processedCount"] + len(page["items"])
+    progress = {"jobDocId": job["_id"], "processedCount": count}
+    if page["done"]:
+        await ctx.run_mutation(own.mark_job_completed, progress)
+        if config.get("onCompleteHandle"):
+            await ctx.run_mutation(config["onCompleteHandle"], {"jobId": job["jobId"], "processedCount": count})
+    else:
+        await ctx.run_mutation(own.update_job_progress, {**progress, "cursor": page.get("cursor", UNDEFINED)})
+        await ctx.scheduler.run_after(config["delayBetweenBatchesMs"], own.process_next_batch, {"jobDocId": job["_id"]})
+    return {"processed": True, "done": bool(page["done"]), "processedCount": count}
+
+
+async def _try_again(ctx: ActionCtx, own: Reference, job: Row, error: str) -> Row:
+    """Schedule another attempt after a while that doubles each time, or give the job up; nobody catches what throws."""
+    retries = job["retryCount"] + 1
+    noted = {"jobDocId": job["_id"], "errorMessage": error, "retryCount": retries}
+    if retries >= job["config"].get("maxRetries", DEFAULT_MAX_RETRIES):
+        await ctx.run_mutation(own.mark_job_failed, noted)
+        return {"processed": False, "reason": "Max retries exceeded", "error": error}
+    await ctx.run_mutation(own.increment_retry_count, noted)
+    backoff_ms = min(FIRST_BACKOFF_MS * 2**retries, LONGEST_BACKOFF_MS)
+    await ctx.scheduler.run_after(backoff_ms, own.process_next_batch, {"jobDocId": job["_id"]})
+    return {"processed": False, "reason": "Retrying", "error": error, "retryCount": retries}
+
+
+# ---------------------------------------------------------------------------------------------------- in which module
+
+
+def _iterator(public: str, own: str) -> Module:
+    """Return all functions by their paths: the public ones in one module, the internal ones in the module `own`."""
+    functions = {
+        **_drivers(getattr(internal, own)),
+        "pauseIteratorJob": pause_iterator_job,
+        "cancelIteratorJob": cancel_iterator_job,
+        "getIteratorJobStatus": get_iterator_job_status,
+        "listIteratorJobs": list_iterator_jobs,
+        "deleteIteratorJob": delete_iterator_job,
+        "getIteratorJob": get_iterator_job,
+        "getIteratorJobById": get_iterator_job_by_id,
+        "updateJobProgress": update_job_progress,
+        "markJobCompleted": mark_job_completed,
+        "markJobFailed": mark_job_failed,
+        "incrementRetryCount": increment_retry_count,
+    }
+    return {f"{public if function.is_public else own}:{name}": function for name, function in functions.items()}
+
+
+ITERATOR_0_1_0: Final = _iterator("public", "internal")
+"""The iterator of 0.1.0 and 0.2.0, by the paths of its functions."""
+
+ITERATOR_1_0_3: Final = _iterator("lib", "lib")
+"""The iterator of every version since, which keeps all functions in one module (component-versions 6)."""

@@ -147,45 +147,45 @@ class IteratorHandleClient:
     """The iterator's calls as 0.1.0 and 0.2.0 have them: everything is passed on as it is given.
 
     Args:
-        component: what the app mounted it as, like ``components.batch_processor``.
+        functions: the module with the component's public functions, like ``components.batch_processor.lib``.
 
     """
 
-    __slots__ = ("_component",)
+    __slots__ = ("_functions",)
     iterator_config: ClassVar[type[IteratorConfig | IteratorHandleConfig]] = IteratorHandleConfig
 
-    def __init__(self, component: Reference) -> None:
-        self._component = component
+    def __init__(self, functions: Reference) -> None:
+        self._functions = functions
 
     def start_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str, config: Any) -> Any:
         """Begin a job; `config` is an `iterator_config` of this client, or the same as data."""
         given = self.iterator_config.of(config).as_data()
         args = {"jobId": job_id, "config": self._with_handles(ctx, given)}
-        return ctx.run_mutation(self._component.lib.start_iterator_job, args)
+        return ctx.run_mutation(self._functions.start_iterator_job, args)
 
     def pause_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Any:
         """Pause a running job."""
-        return ctx.run_mutation(self._component.lib.pause_iterator_job, {"jobId": job_id})
+        return ctx.run_mutation(self._functions.pause_iterator_job, {"jobId": job_id})
 
     def resume_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Any:
         """Let a paused job run again."""
-        return ctx.run_mutation(self._component.lib.resume_iterator_job, {"jobId": job_id})
+        return ctx.run_mutation(self._functions.resume_iterator_job, {"jobId": job_id})
 
     def cancel_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Any:
         """End a job as failed."""
-        return ctx.run_mutation(self._component.lib.cancel_iterator_job, {"jobId": job_id})
+        return ctx.run_mutation(self._functions.cancel_iterator_job, {"jobId": job_id})
 
     def get_iterator_status(self, ctx: QueryCtx | ActionCtx, job_id: str) -> Any:
         """Return how far a job has come, or None."""
-        return ctx.run_query(self._component.lib.get_iterator_job_status, {"jobId": job_id})
+        return ctx.run_query(self._functions.get_iterator_job_status, {"jobId": job_id})
 
     def list_iterator_jobs(self, ctx: QueryCtx | ActionCtx, options: Mapping[str, Any] | None = None) -> Any:
         """Return jobs, oldest first; `options` are ``status`` and ``limit``, each of which may be left out."""
-        return ctx.run_query(self._component.lib.list_iterator_jobs, dict(options or {}))
+        return ctx.run_query(self._functions.list_iterator_jobs, dict(options or {}))
 
     def delete_iterator_job(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Any:
         """Delete a job that has ended."""
-        return ctx.run_mutation(self._component.lib.delete_iterator_job, {"jobId": job_id})
+        return ctx.run_mutation(self._functions.delete_iterator_job, {"jobId": job_id})
 
     def _with_handles(self, ctx: MutationCtx | ActionCtx, config: dict[str, Any]) -> dict[str, Any]:
         """Return a config as the component takes it."""

@@ -1,9 +1,9 @@
 """Which version of the component consists of what: one flat row a version.
 
-Owns the table of versions and how one of them becomes a component that an app can use. A row names every function and
-where it lives, so reading it needs no other row; a function that several versions share stands in the file of the one
-that brought it, and the iterator's, which no version has changed, come together. Source: component-versions 1, the
-matrix.
+Owns the table of versions and how one of them becomes a component that an app can use. A row names every function by
+its path and where it lives, so reading it needs no other row; a function that several versions share stands in the file
+of the one that brought it, and the iterator's, which no version has changed, come together. Source: component-versions
+1, the matrix.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attrs import frozen
 from components.batch_processor import schema
 from components.batch_processor.accumulator import v0_1_0, v1_0_4, v1_0_5
 from components.batch_processor.client import BatchProcessor
-from components.batch_processor.iterator import ITERATOR
+from components.batch_processor.iterator import ITERATOR_1_0_3
 from convexsim import Component, FunctionDefinition, SchemaDefinition, UsageError, define_component
 
 __all__ = ["VERSIONS", "Version", "component", "version_of"]
@@ -27,7 +27,7 @@ class Version:
     """One release.
 
     Attributes:
-        functions: of its module ``lib``, by their names as data.
+        functions: by their paths, ``module:name`` as data spells it.
         schema: its tables.
         client: the class that apps call it with.
 
@@ -41,20 +41,20 @@ class Version:
 VERSIONS: Final[Mapping[str, Version]] = {
     "1.0.5": Version(
         functions={
-            "addItems": v1_0_5.add_items,
-            "flushBatch": v1_0_5.flush_batch,
-            "getBatchStatus": v1_0_5.get_batch_status,
-            "getAllBatchesForBaseId": v1_0_5.get_all_batches_for_base_id,
-            "getFlushHistory": v0_1_0.get_flush_history,
-            "deleteBatch": v1_0_5.delete_batch,
-            "getBatch": v0_1_0.get_batch,
-            "collectBatchItems": v1_0_4.collect_batch_items,
-            "maybeFlush": v1_0_5.maybe_flush,
-            "doFlushTransition": v1_0_5.do_flush_transition,
-            "executeFlush": v1_0_4.execute_flush,
-            "recordFlushResult": v1_0_5.record_flush_result,
-            "scheduledIntervalFlush": v1_0_5.scheduled_interval_flush,
-            **ITERATOR,
+            "lib:addItems": v1_0_5.add_items,
+            "lib:flushBatch": v1_0_5.flush_batch,
+            "lib:getBatchStatus": v1_0_5.get_batch_status,
+            "lib:getAllBatchesForBaseId": v1_0_5.get_all_batches_for_base_id,
+            "lib:getFlushHistory": v0_1_0.get_flush_history,
+            "lib:deleteBatch": v1_0_5.delete_batch,
+            "lib:getBatch": v0_1_0.get_batch,
+            "lib:collectBatchItems": v1_0_4.collect_batch_items,
+            "lib:maybeFlush": v1_0_5.maybe_flush,
+            "lib:doFlushTransition": v1_0_5.do_flush_transition,
+            "lib:executeFlush": v1_0_4.execute_flush,
+            "lib:recordFlushResult": v1_0_5.record_flush_result,
+            "lib:scheduledIntervalFlush": v1_0_5.scheduled_interval_flush,
+            **ITERATOR_1_0_3,
         },
         schema=schema.SCHEMA_1_0_5,
         client=BatchProcessor,
@@ -85,4 +85,8 @@ def component(label: str) -> Component:
 
     """
     version = version_of(label)
-    return define_component("batchProcessor", {"lib": dict(version.functions)}, version.schema)
+    modules: dict[str, dict[str, FunctionDefinition]] = {}
+    for path, function in version.functions.items():
+        module, _, name = path.partition(":")
+        modules.setdefault(module, {})[name] = function
+    return define_component("batchProcessor", modules, version.schema)

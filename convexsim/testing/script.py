@@ -50,6 +50,7 @@ class ScriptApp:
         component: the path of the component in the app.
         plans: the outside objects that say how callbacks end, each named like its callback; a line's plan fills them.
         log: the outside object to which callbacks append one entry a call.
+        absent: tables that other versions have and this one has not; they are dumped as empty.
         hidden: fields that results leave out beside ``_id`` and ``_creationTime``: ids differ between platforms.
 
     """
@@ -59,6 +60,7 @@ class ScriptApp:
     component: str
     plans: Sequence[str]
     log: str
+    absent: Sequence[str] = ()
     hidden: Sequence[str] = ()
 
     @property
@@ -185,7 +187,7 @@ class _Performer:
         return entries[told:]
 
     def _rows(self, table: str) -> list[Any]:
-        rows = self._world.view.documents(table, self._offered.component)
+        rows = [] if table in self._offered.absent else self._world.view.documents(table, self._offered.component)
         return sorted((self._comparable(row) for row in rows), key=dumps)
 
     def _comparable(self, value: Any) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from components.batch_processor import BatchConfig, component, host_app
+from components.batch_processor import BatchConfig, host_app
 from components.batch_processor.host_app import DEFAULT_CONFIG
 from components.batch_processor.host_callbacks import CALLBACKS, HOST_SCHEMA
 from components.batch_processor.host_iterator import iterator_calls
+from components.batch_processor.iterator import ITERATOR_0_1_0
 from components.batch_processor.iterator_client import IteratorHandleClient
-from convexsim import FunctionError, UsageError, components, define_app
+from components.batch_processor.schema import SCHEMA_1_0_5
+from convexsim import FunctionDefinition, FunctionError, UsageError, components, define_app, define_component
 from tests.components.driver import Driver, without_ids
 from tests.components.support import HANDLE
 
@@ -134,20 +136,28 @@ def test_callbacks_take_from_plans_of_their_own_and_note_their_failures_too() ->
         assert len(driver.rows("completions", "")) == 1
 
 
-def test_it_steers_jobs_by_the_client_of_0_1_too() -> None:
-    calls = iterator_calls(IteratorHandleClient(components.batch_processor))
+def test_in_0_x_the_same_iterator_stands_in_two_modules_and_takes_handles() -> None:
+    modules: dict[str, dict[str, FunctionDefinition]] = {"public": {}, "internal": {}}
+    for path, function in ITERATOR_0_1_0.items():
+        module, _, name = path.partition(":")
+        modules[module][name] = function
+    calls = iterator_calls(IteratorHandleClient(components.batch_processor.public))
     app = define_app({"driver": {**calls, **CALLBACKS}}, HOST_SCHEMA)
-    app.use(component("1.0.5"))
-    with Driver(app) as driver:
-        config = {"batchSize": 2, "processBatch": "alwaysFail", "maxRetries": 1}
-        driver.host("startIterator", jobId="j", config=config)
+    app.use(define_component("batchProcessor", modules, SCHEMA_1_0_5))
+    with Driver(app, plan=[{"fail": "no"}]) as driver:
+        driver.host("seedRows", n=3)
+        driver.host("startIterator", jobId="j", config={"batchSize": 2, "delayBetweenBatchesMs": 10, "maxRetries": 2})
         assert driver.rows("iteratorJobs")[0]["config"] == {
             "batchSize": 2,
-            "delayBetweenBatchesMs": 100,
+            "delayBetweenBatchesMs": 10,
             "getNextBatchHandle": "function://;driver:getNextBatch",
-            "processBatchHandle": "function://;driver:alwaysFail",
-            "maxRetries": 1,
+            "processBatchHandle": "function://;driver:processBatch",
+            "maxRetries": 2,
         }
+        driver.host("pauseIterator", jobId="j")
+        driver.host("resumeIterator", jobId="j")
+        driver.advance(10_000)
+        assert driver.host("getIteratorStatus", jobId="j")["status"] == "completed"
 
 
 def test_many_adds_are_one_mutation() -> None:

@@ -58,14 +58,14 @@ def test_callbacks_reach_the_component_as_handles(config: Any) -> None:
     ],
 )
 def test_until_0_2_the_app_makes_the_handles(config: Any) -> None:
-    assert stored_config(IteratorHandleClient(components.batch_processor), config) == {**NUMBERS, **HANDLES}
+    assert stored_config(IteratorHandleClient(components.batch_processor.lib), config) == {**NUMBERS, **HANDLES}
 
 
 @pytest.mark.parametrize(
     ("client", "config"),
     [
         (BatchProcessor(components.batch_processor), IteratorConfig(4, *CALLBACK[:2])),
-        (IteratorHandleClient(components.batch_processor), IteratorHandleConfig(4, *SPELLED[:2])),
+        (IteratorHandleClient(components.batch_processor.lib), IteratorHandleConfig(4, *SPELLED[:2])),
     ],
 )
 def test_what_is_not_given_is_left_to_the_component(client: IteratorHandleClient, config: Any) -> None:
