@@ -20,6 +20,7 @@ from convexsim import (
     MutationCtx,
     QueryCtx,
     ScriptApp,
+    api,
     components,
     define_app,
     internal,
@@ -34,6 +35,15 @@ DEFAULT_CONFIG: Final[Mapping[str, Any]] = {"maxBatchSize": 3, "flushIntervalMs"
 """What the app is configured with unless told otherwise; small, so that few calls reach the threshold."""
 
 
+@mutation(args={"adds": v.array(v.any()), "fail": v.optional(v.string())})
+def add_many(ctx: MutationCtx, adds: list[dict[str, Any]], fail: str | None = None) -> list[Any]:
+    """Add several times in one mutation, and throw in the end if that is wanted."""
+    results = [ctx.run_mutation(api.driver.add_items, add) for add in adds]
+    if fail is not None:
+        raise RuntimeError(fail)
+    return results
+
+
 def driver(version: str, config: BatchConfig | Mapping[str, Any] = DEFAULT_CONFIG) -> dict[str, FunctionDefinition]:
     """Return the functions of the app's one module; see `host_app`."""
     make_client = version_of(version).client
@@ -45,13 +55,6 @@ def driver(version: str, config: BatchConfig | Mapping[str, Any] = DEFAULT_CONFI
     @mutation(args={"batchId": v.string(), "items": v.array(v.any()), "config": v.optional(v.any())})
     def add_items(ctx: MutationCtx, batch_id: str, items: list[Any], config: dict[str, Any] | None = None) -> Any:
         return client(config).add_items(ctx, batch_id, items)
-
-    @mutation(args={"adds": v.array(v.any()), "fail": v.optional(v.string())})
-    def add_many(ctx: MutationCtx, adds: list[dict[str, Any]], fail: str | None = None) -> list[Any]:
-        results = [client(add.get("config")).add_items(ctx, add["batchId"], add["items"]) for add in adds]
-        if fail is not None:
-            raise RuntimeError(fail)
-        return results
 
     @mutation(args={"batchId": v.string()})
     def flush(ctx: MutationCtx, batch_id: str) -> Any:
