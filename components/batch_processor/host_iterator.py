@@ -6,12 +6,22 @@ Owns the iterator half of the app's module; the callbacks stand in `host_callbac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from components.batch_processor.iterator_client import IteratorHandleClient
 from convexsim import FunctionDefinition, MutationCtx, QueryCtx, internal, mutation, query, v
 
 __all__ = ["iterator_calls"]
+
+_CONFIG: Final = v.object(
+    {
+        "batchSize": v.number(),
+        "delayBetweenBatchesMs": v.optional(v.number()),
+        "maxRetries": v.optional(v.number()),
+        "processBatch": v.optional(v.string()),
+        "onComplete": v.optional(v.string()),
+    }
+)
 
 
 def iterator_calls(client: IteratorHandleClient) -> dict[str, FunctionDefinition]:
@@ -29,7 +39,7 @@ def iterator_calls(client: IteratorHandleClient) -> dict[str, FunctionDefinition
             ctx.db.insert("rows", {"k": k})
         return n
 
-    @mutation(args={"jobId": v.string(), "config": v.any()})
+    @mutation(args={"jobId": v.string(), "config": _CONFIG})
     def start_iterator(ctx: MutationCtx, job_id: str, config: dict[str, Any]) -> Any:
         return client.start_iterator(ctx, job_id, _job_config(client, config))
 
@@ -49,7 +59,7 @@ def iterator_calls(client: IteratorHandleClient) -> dict[str, FunctionDefinition
     def get_iterator_status(ctx: QueryCtx, job_id: str) -> Any:
         return client.get_iterator_status(ctx, job_id)
 
-    @query(args={"options": v.optional(v.any())})
+    @query(args={"options": v.optional(v.object({"status": v.optional(v.string()), "limit": v.optional(v.number())}))})
     def list_iterator_jobs(ctx: QueryCtx, options: dict[str, Any] | None = None) -> Any:
         return client.list_iterator_jobs(ctx, options)
 

@@ -97,6 +97,19 @@ def test_its_functions_steer_a_job_to_its_end() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("startIterator", {"jobId": "j", "config": {}}),
+        ("startIterator", {"jobId": "j", "config": {"batchSize": 1, "retries": 3}}),
+        ("listIteratorJobs", {"options": {"states": "paused"}}),
+    ],
+)
+def test_a_slip_in_a_call_is_told(name: str, args: dict[str, object]) -> None:
+    with Driver(host_app()) as driver, pytest.raises(FunctionError, match="ArgumentValidationError"):
+        driver.host(name, **args)
+
+
+@pytest.mark.parametrize(
     ("cursor", "size", "page"),
     [
         (None, 2, {"items": [0, 1], "cursor": "1", "done": False}),
