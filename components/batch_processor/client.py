@@ -1,8 +1,9 @@
 """The client: the classes by which an app's functions speak to the component, one a generation.
 
-Owns the spelling of the calls and the translation of a config; all rules are the component's. A call is made through
-the caller's ctx, and its result is passed on as it comes: a value in a query or mutation, in an action something to
-await. What a generation lacks is said by `Lacking`, which knows who has it.
+Owns the spelling of the accumulator's calls and the translation of its config; all rules are the component's. A call is
+made through the caller's ctx, and its result is passed on as it comes: a value in a query or mutation, in an action
+something to await. What a generation lacks is said by `Lacking`, which knows who has it. The iterator's calls stand in
+`iterator_client.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, ClassVar, Final, NoReturn, Self, overload
 import attrs
 from attrs import frozen
 
+from components.batch_processor.iterator_client import IteratorClient, IteratorHandleClient
 from convexsim import UNDEFINED, ActionCtx, MutationCtx, QueryCtx, Reference, UsageError
 
 __all__ = [
@@ -145,10 +147,9 @@ class ThresholdConfig(_Config):
 class _Calls:
     """The calls that every generation makes in the same way, of the module with the component's public functions."""
 
-    __slots__ = ("_functions",)
+    __slots__ = ()
 
-    def __init__(self, functions: Reference) -> None:
-        self._functions = functions
+    _functions: Reference
 
     def flush(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
         """Flush a batch below the threshold, or ask for it."""
@@ -168,7 +169,7 @@ class _Calls:
         return ctx.run_mutation(self._functions.delete_batch, {"batchId": batch_id})
 
 
-class ReadmeBatchProcessor(_Calls):
+class ReadmeBatchProcessor(_Calls, IteratorHandleClient):
     """The client of the README's generation, 0.1.0 and 0.2.0 (component-versions 4): it passes everything on.
 
     Args:
@@ -204,8 +205,8 @@ class ReadmeBatchProcessor(_Calls):
         return ctx.run_action(self._functions.trigger_interval_flushes, {})
 
 
-class BatchProcessor(_Calls):
-    """The client of 1.0.3 to 1.0.7 (component-versions 7 and 8); the iterator's methods are still to come.
+class BatchProcessor(_Calls, IteratorClient):
+    """The client of 1.0.3 to 1.0.7 (component-versions 7 and 8).
 
     It keeps no state. The original makes the callback's handle on first use and keeps it in a private field. A handle
     is only a string, but it depends on where it is made, and here an instance may serve several apps and outlives every

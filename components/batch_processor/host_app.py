@@ -1,7 +1,8 @@
-"""The smallest app that mounts the component: one public function for each call of its client, and a callback.
+"""The smallest app that mounts the component: one public function for each call of its client, and the callbacks.
 
-Owns the app that scenarios and tests run; its names are those of the recorded conformance scenarios, so that the same
-operations drive the Python component and the original.
+Owns the app that scenarios and tests run, and its accumulator half; its names are those of the recorded conformance
+scenarios, so that the same operations drive the Python component and the original. Next: `host_callbacks.py` and
+`host_iterator.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from components.batch_processor.client import BatchConfig, BatchProcessor, ReadmeBatchProcessor, ThresholdConfig
-from components.batch_processor.versions import component, version_of
+from components.batch_processor.host_callbacks import CALLBACKS, DELIVERIES, HOST_SCHEMA, PLANS
+from components.batch_processor.host_iterator import iterator_calls
+from components.batch_processor.versions import VERSIONS, component, version_of
 from convexsim import (
     ActionCtx,
     Component,
     FunctionDefinition,
     MutationCtx,
     QueryCtx,
+    ScriptApp,
     UsageError,
+    api,
     components,
     cron_schedule,
     define_app,
@@ -28,16 +33,10 @@ from convexsim import (
     v,
 )
 
-__all__ = ["DEFAULT_CONFIG", "DELIVERIES", "PLAN", "driver", "host_app"]
+__all__ = ["DEFAULT_CONFIG", "driver", "host_app", "script_app"]
 
 DEFAULT_CONFIG: Final[Mapping[str, Any]] = {"maxBatchSize": 3, "flushIntervalMs": 1_000}
 """What the app is configured with unless told otherwise; small, so that few calls reach the threshold."""
-
-PLAN: Final = "processBatch"
-"""The outside object that says how the callback's calls end, in order: ``"ok"`` or ``{"fail": message}``."""
-
-DELIVERIES: Final = "deliveries"
-"""The outside object to which the callback appends one entry a call, as `process_batch` says."""
 
 Module = dict[str, FunctionDefinition]
 
@@ -45,23 +44,13 @@ _FLUSHED_BY_CRON: Final = ("0.1.0",)
 """Versions in which nothing but a cron of the app ever flushes by time (component-versions 4)."""
 
 
-@internal_action(args={"items": v.array(v.any())})
-async def process_batch(ctx: ActionCtx, items: list[Any]) -> None:
-    """Take delivery of a batch's items, and end as the plan says; without a plan, well.
-
-    One entry a call, ``{"call": "processBatch", "t": <ms>, "items": [...], "plan": "ok" or {"fail": message}}``, is
-    made before the call ends. So an entry is an attempted delivery, and it is acked exactly if its plan is ``"ok"``:
-    the world outside has accepted the items, whether or not anybody lives to hear of it. A call that dies before it
-    makes its entry has delivered nothing.
-    """
-    plan = await ctx.external(PLAN).take("ok")
-    message = plan.get("fail") if isinstance(plan, dict) else None
-    if plan != "ok" and not isinstance(message, str):
-        msg = f"The plan {PLAN!r} has the entry {plan!r}."
-        raise UsageError(msg, next_step='An entry is "ok" or {"fail": "a message"}.')
-    await ctx.external(DELIVERIES).append({"call": "processBatch", "t": ctx.now(), "items": items, "plan": plan})
-    if message is not None:
-        raise RuntimeError(message)
+@mutation(args={"adds": v.array(v.any()), "fail": v.optional(v.string())})
+def add_many(ctx: MutationCtx, adds: list[dict[str, Any]], fail: str | None = None) -> list[Any]:
+    """Add several times in one mutation, and throw in the end if that is wanted."""
+    results = [ctx.run_mutation(api.driver.add_items, add) for add in adds]
+    if fail is not None:
+        raise RuntimeError(fail)
+    return results
 
 
 def driver(version: str, config: BatchConfig | ThresholdConfig | Mapping[str, Any] = DEFAULT_CONFIG) -> Module:
@@ -101,13 +90,15 @@ def driver(version: str, config: BatchConfig | ThresholdConfig | Mapping[str, An
 
     return {
         "addItems": add_items,
+        "addMany": add_many,
         "flush": flush,
         "getBatchStatus": get_batch_status,
         "getFlushHistory": get_flush_history,
         "getAllBatchesForBaseId": get_all_batches_for_base_id,
         "deleteBatch": delete_batch,
         "checkFlushes": check_flushes,
-        "processBatch": process_batch,
+        **iterator_calls(usual),
+        **CALLBACKS,
     }
 
 
@@ -116,12 +107,14 @@ def host_app(
 ) -> Component:
     """Return an app with the component mounted as ``batchProcessor`` and one module, ``driver``.
 
-    Its public functions are ``addItems{batchId, items, config?}`` (a config for this call only), ``flush``,
-    ``getBatchStatus``, ``getAllBatchesForBaseId`` and ``deleteBatch{batchId}``, ``getFlushHistory{batchId, limit?}``.
+    Its public functions are ``addItems{batchId, items, config?}`` (a config for this call only),
+    ``addMany{adds: [{batchId, items, config?}], fail?}`` (several in one mutation, which then throws `fail`),
+    ``flush``, ``getBatchStatus``, ``getAllBatchesForBaseId`` and ``deleteBatch{batchId}``,
+    ``getFlushHistory{batchId, limit?}``, and those of `iterator_calls`.
     The internal ``checkFlushes`` is for a cron; with version 0.1.0, which never flushes by itself below the threshold,
     the app has one, every 30 s (so a scenario must say until when it runs). A function whose call the version lacks
-    raises `NotInThisVersionError`. A world that runs the app declares the outside objects `PLAN` and `DELIVERIES` with
-    ``world.external``.
+    raises `NotInThisVersionError`. A world that runs the app declares the outside objects that the callbacks use, as
+    `host_callbacks.py` says: `DELIVERIES`, and of `PLANS` those that it needs.
 
     Args:
         version: of the component.
@@ -135,9 +128,23 @@ def host_app(
     crons = cron_schedule()
     if version in _FLUSHED_BY_CRON:
         crons.interval("check-batch-flushes", {"seconds": 30}, internal.driver.check_flushes)
-    app = define_app({"driver": driver(version, config)}, crons=crons)
+    app = define_app({"driver": driver(version, config)}, HOST_SCHEMA, crons=crons)
     app.use(component(version), name="batchProcessor")
     return app
+
+
+def script_app(version: str) -> ScriptApp:
+    """Return what `convexsim script` runs: the app, and how to speak to it.
+
+    Raises:
+        UsageError: there is no such version.
+
+    """
+    own = version_of(version).schema.tables
+    others = {table: None for other in VERSIONS.values() for table in other.schema.tables if table not in own}
+    app = host_app(version)
+    ids = ("batchDocId", "scheduledFlushId")
+    return ScriptApp(app, "driver", "batchProcessor", PLANS, DELIVERIES, absent=tuple(others), hidden=ids)
 
 
 def _adding_by_client(make_client: type[BatchProcessor], usual: BatchProcessor) -> FunctionDefinition:

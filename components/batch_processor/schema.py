@@ -13,6 +13,8 @@ from convexsim import TableDefinition, define_schema, define_table, v
 
 __all__ = [
     "BATCH_CONFIG",
+    "ITERATOR_CONFIG",
+    "ITERATOR_STATUS",
     "README_CONFIG",
     "SCHEMA_0_1_0",
     "SCHEMA_0_2_0",
@@ -103,23 +105,29 @@ _BATCH_ITEMS: Final = (
 )
 """One row a call of addItems (component-versions 7a)."""
 
+ITERATOR_STATUS: Final = v.union(*map(v.literal, ("pending", "running", "paused", "completed", "failed")))
+"""How a job stands; no function ever writes ``pending`` (component-versions 2.1)."""
+
+_ITERATOR_CONFIG: Final[Mapping[str, Any]] = {
+    "batchSize": v.number(),
+    "delayBetweenBatchesMs": v.number(),
+    "getNextBatchHandle": v.string(),
+    "processBatchHandle": v.string(),
+    "onCompleteHandle": v.optional(v.string()),
+    "maxRetries": v.optional(v.number()),
+}
+
+ITERATOR_CONFIG: Final = v.object({**_ITERATOR_CONFIG, "delayBetweenBatchesMs": v.optional(v.number())})
+"""How a job is to be run, as an argument of startIteratorJob; in a job the delay is always there."""
+
 _ITERATOR_JOBS: Final = (
     define_table(
         {
             "jobId": v.string(),
             "cursor": v.optional(v.string()),
             "processedCount": v.number(),
-            "status": v.union(*map(v.literal, ("pending", "running", "paused", "completed", "failed"))),
-            "config": v.object(
-                {
-                    "batchSize": v.number(),
-                    "delayBetweenBatchesMs": v.number(),
-                    "getNextBatchHandle": v.string(),
-                    "processBatchHandle": v.string(),
-                    "onCompleteHandle": v.optional(v.string()),
-                    "maxRetries": v.optional(v.number()),
-                }
-            ),
+            "status": ITERATOR_STATUS,
+            "config": v.object(_ITERATOR_CONFIG),
             "retryCount": v.number(),
             "errorMessage": v.optional(v.string()),
             "createdAt": v.number(),

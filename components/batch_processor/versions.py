@@ -2,7 +2,8 @@
 
 Owns the table of versions and how one of them becomes a component that an app can use. A row names every function by
 its path and where it lives, so reading it needs no other row; a function that several versions share stands in the file
-of the one that brought it. Source: component-versions 1, the matrix.
+of the one that brought it, and the iterator's, which no version has changed, come together. Source:
+component-versions 1, the matrix.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from components.batch_processor.accumulator import (
     v1_0_9,
 )
 from components.batch_processor.client import BatchProcessor, ReadmeBatchProcessor, ThresholdBatchProcessor
+from components.batch_processor.iterator import ITERATOR_0_1_0, ITERATOR_1_0_3
 from convexsim import Component, FunctionDefinition, SchemaDefinition, UsageError, define_component
 
 __all__ = ["VERSIONS", "Version", "component", "version_of"]
@@ -59,6 +61,7 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "internal:markBatchFlushing": v0_1_0.mark_batch_flushing,
             "internal:executeFlush": v0_1_0.execute_flush,
             "internal:recordFlushResult": v0_1_0.record_flush_result,
+            **ITERATOR_0_1_0,
         },
         schema=schema.SCHEMA_0_1_0,
         client=ReadmeBatchProcessor,
@@ -77,6 +80,7 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "internal:executeFlush": v0_1_0.execute_flush,
             "internal:recordFlushResult": v0_2_0.record_flush_result,
             "internal:scheduledIntervalFlush": v0_2_0.scheduled_interval_flush,
+            **ITERATOR_0_1_0,
         },
         schema=schema.SCHEMA_0_2_0,
         client=ReadmeBatchProcessor,
@@ -94,6 +98,7 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "lib:executeFlush": v1_0_3.execute_flush,
             "lib:recordFlushResult": v1_0_3.record_flush_result,
             "lib:scheduledIntervalFlush": v1_0_3.scheduled_interval_flush,
+            **ITERATOR_1_0_3,
         },
         schema=schema.SCHEMA_1_0_3,
         client=BatchProcessor,
@@ -112,6 +117,7 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "lib:executeFlush": v1_0_4.execute_flush,
             "lib:recordFlushResult": v1_0_4.record_flush_result,
             "lib:scheduledIntervalFlush": v1_0_3.scheduled_interval_flush,
+            **ITERATOR_1_0_3,
         },
         schema=schema.SCHEMA_1_0_4,
         client=BatchProcessor,
@@ -131,6 +137,7 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "lib:executeFlush": v1_0_4.execute_flush,
             "lib:recordFlushResult": v1_0_5.record_flush_result,
             "lib:scheduledIntervalFlush": v1_0_5.scheduled_interval_flush,
+            **ITERATOR_1_0_3,
         },
         schema=schema.SCHEMA_1_0_5,
         client=BatchProcessor,
@@ -150,6 +157,7 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "lib:executeFlush": v1_0_4.execute_flush,
             "lib:recordFlushResult": v1_0_5.record_flush_result,
             "lib:scheduledIntervalFlush": v1_0_5.scheduled_interval_flush,
+            **ITERATOR_1_0_3,
         },
         schema=schema.SCHEMA_1_0_5,
         client=BatchProcessor,
@@ -169,6 +177,7 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "lib:executeFlush": v1_0_4.execute_flush,
             "lib:recordFlushResult": v1_0_7.record_flush_result,
             "lib:scheduledIntervalFlush": v1_0_5.scheduled_interval_flush,
+            **ITERATOR_1_0_3,
         },
         schema=schema.SCHEMA_1_0_5,
         client=BatchProcessor,
@@ -188,12 +197,13 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "lib:executeFlush": v1_0_4.execute_flush,
             "lib:recordFlushResult": v1_0_9.record_flush_result,
             "lib:scheduledIntervalFlush": v1_0_5.scheduled_interval_flush,
+            **ITERATOR_1_0_3,
         },
         schema=schema.SCHEMA_1_0_9,
         client=ThresholdBatchProcessor,
     ),
 }
-"""Every version there is, oldest first. The iterator's functions are not written yet; its table is there."""
+"""Every version there is, oldest first."""
 
 
 def version_of(label: str) -> Version:

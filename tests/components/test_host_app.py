@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from components.batch_processor import VERSIONS, BatchConfig, NotInThisVersionError, ThresholdConfig, host_app
-from convexsim import FunctionError, UsageError
-from tests.components.driver import Driver
+from components.batch_processor import (
+    VERSIONS,
+    BatchConfig,
+    NotInThisVersionError,
+    ThresholdConfig,
+    host_app,
+)
+from components.batch_processor.host_app import DEFAULT_CONFIG
+from components.batch_processor.host_callbacks import CALLBACKS, HOST_SCHEMA
+from components.batch_processor.host_iterator import iterator_calls
+from components.batch_processor.iterator import ITERATOR_0_1_0
+from components.batch_processor.iterator_client import IteratorHandleClient
+from components.batch_processor.schema import SCHEMA_1_0_5
+from convexsim import FunctionDefinition, FunctionError, UsageError, components, define_app, define_component
+from tests.components.driver import Driver, without_ids
 from tests.components.support import HANDLE, readme_config
 
 
@@ -69,6 +81,114 @@ def test_the_ledger_has_one_entry_for_each_attempt_the_failed_ones_too() -> None
 def test_a_plan_that_says_nothing_stops_the_run(entry: object) -> None:
     with Driver(host_app(), plan=(entry,)) as driver, pytest.raises(UsageError, match="plan 'processBatch'"):
         driver.outcome("driver:processBatch", {"items": []}).unwrap()
+
+
+# ------------------------------------------------------------------------------------------------------- the iterator
+
+
+def test_its_functions_steer_a_job_to_its_end() -> None:
+    with Driver(host_app()) as driver:
+        assert driver.host("seedRows", n=3) == 3
+        config = {"batchSize": 2, "delayBetweenBatchesMs": 10, "onComplete": "onComplete"}
+        assert driver.host("startIterator", jobId="j", config=config) == {"jobId": "j", "status": "running"}
+        assert driver.host("pauseIterator", jobId="j")["status"] == "paused"
+        assert driver.host("listIteratorJobs", options={"status": "running"}) == []
+        assert driver.host("resumeIterator", jobId="j")["status"] == "running"
+        assert len(driver.host("listIteratorJobs")) == 1
+        driver.advance(10)
+        assert driver.host("getIteratorStatus", jobId="j")["processedCount"] == 3
+        assert driver.host("cancelIterator", jobId="j")["reason"] == "Job already finished"
+        assert driver.host("deleteIteratorJob", jobId="j") == {"deleted": True}
+        assert without_ids(driver.rows("completions", "")) == [{"jobId": "j", "processedCount": 3}]
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("startIterator", {"jobId": "j", "config": {}}),
+        ("startIterator", {"jobId": "j", "config": {"batchSize": 1, "retries": 3}}),
+        ("listIteratorJobs", {"options": {"states": "paused"}}),
+    ],
+)
+def test_a_slip_in_a_call_is_told(name: str, args: dict[str, object]) -> None:
+    with Driver(host_app()) as driver, pytest.raises(FunctionError, match="ArgumentValidationError"):
+        driver.host(name, **args)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "size", "page"),
+    [
+        (None, 2, {"items": [0, 1], "cursor": "1", "done": False}),
+        ("1", 2, {"items": [2, 3], "cursor": "3", "done": True}),
+        ("2", 2, {"items": [3], "cursor": "3", "done": True}),
+        ("3", 2, {"items": [], "cursor": "3", "done": True}),
+        (None, 0, {"items": [], "done": False}),
+    ],
+)
+def test_a_page_is_what_follows_the_cursor_and_is_done_if_no_further_row_was_seen(
+    cursor: str | None, size: int, page: dict[str, object]
+) -> None:
+    with Driver(host_app()) as driver:
+        driver.host("seedRows", n=4)
+        args = {"batchSize": size} if cursor is None else {"cursor": cursor, "batchSize": size}
+        assert driver.outcome("driver:getNextBatch", args).unwrap() == page
+
+
+def test_callbacks_take_from_plans_of_their_own_and_note_their_failures_too() -> None:
+    with Driver(host_app(), getNextBatch=[{"fail": "g"}], onComplete=[{"fail": "c"}]) as driver:
+        job = {"jobId": "j", "processedCount": 3}
+        for name, args, message in (
+            ("getNextBatch", {"batchSize": 1}, "g"),
+            ("onComplete", job, "c"),
+            ("alwaysFail", {"items": [1]}, "always fails"),
+        ):
+            with pytest.raises(FunctionError) as caught:
+                driver.outcome(f"driver:{name}", args).unwrap()
+            assert caught.value.message == message
+        driver.outcome("driver:onComplete", job).unwrap()
+        assert driver.deliveries == [
+            {"call": "getNextBatch", "t": 0, "cursor": None, "batchSize": 1, "plan": {"fail": "g"}},
+            {"call": "onComplete", "t": 0, **job, "plan": {"fail": "c"}},
+            {"call": "alwaysFail", "t": 0, "items": [1]},
+            {"call": "onComplete", "t": 0, **job, "plan": "ok"},
+        ]
+        assert len(driver.rows("completions", "")) == 1
+
+
+def test_in_0_x_the_same_iterator_stands_in_two_modules_and_takes_handles() -> None:
+    modules: dict[str, dict[str, FunctionDefinition]] = {"public": {}, "internal": {}}
+    for path, function in ITERATOR_0_1_0.items():
+        module, _, name = path.partition(":")
+        modules[module][name] = function
+    calls = iterator_calls(IteratorHandleClient(components.batch_processor.public))
+    app = define_app({"driver": {**calls, **CALLBACKS}}, HOST_SCHEMA)
+    app.use(define_component("batchProcessor", modules, SCHEMA_1_0_5))
+    with Driver(app, plan=[{"fail": "no"}]) as driver:
+        driver.host("seedRows", n=3)
+        driver.host("startIterator", jobId="j", config={"batchSize": 2, "delayBetweenBatchesMs": 10, "maxRetries": 2})
+        assert driver.rows("iteratorJobs")[0]["config"] == {
+            "batchSize": 2,
+            "delayBetweenBatchesMs": 10,
+            "getNextBatchHandle": "function://;driver:getNextBatch",
+            "processBatchHandle": "function://;driver:processBatch",
+            "maxRetries": 2,
+        }
+        driver.host("pauseIterator", jobId="j")
+        driver.host("resumeIterator", jobId="j")
+        driver.advance(10_000)
+        assert driver.host("getIteratorStatus", jobId="j")["status"] == "completed"
+
+
+def test_many_adds_are_one_mutation() -> None:
+    with Driver(host_app()) as driver:
+        adds = [{"batchId": "a", "items": [1]}, {"batchId": "a", "items": [2], "config": {**DEFAULT_CONFIG}}]
+        assert [result["itemCount"] for result in driver.host("addMany", adds=adds)] == [1, 2]
+        with pytest.raises(FunctionError, match=r"^no$"):
+            driver.host("addMany", adds=adds, fail="no")
+        assert [row["items"] for row in driver.rows("batchItems")] == [[1], [2]]
+
+
+# ----------------------------------------------------------------------------------------------- version beside version
 
 
 @pytest.mark.parametrize("version", VERSIONS)

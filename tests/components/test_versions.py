@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -13,6 +14,7 @@ import attrs
 import pytest
 
 from components.batch_processor import VERSIONS, NotInThisVersionError, component, host_app
+from components.batch_processor.iterator import ITERATOR_0_1_0, ITERATOR_1_0_3
 from convexsim import FunctionDefinition, Reference, UsageError, components
 from convexsim.functions.reference import parts_of
 from convexsim.functions.spelling import to_camel
@@ -50,6 +52,24 @@ PUBLIC = {
     "deleteBatch",
     "triggerIntervalFlushes",
 }
+ITERATOR_PUBLIC = {
+    "startIteratorJob",
+    "pauseIteratorJob",
+    "resumeIteratorJob",
+    "cancelIteratorJob",
+    "getIteratorJobStatus",
+    "listIteratorJobs",
+    "deleteIteratorJob",
+}
+ITERATOR_INTERNAL = {
+    "getIteratorJob",
+    "getIteratorJobById",
+    "processNextBatch",
+    "updateJobProgress",
+    "markJobCompleted",
+    "markJobFailed",
+    "incrementRetryCount",
+}
 METHODS = {  # each method of any client, with arguments that it takes
     "flush": ("a",),
     "get_batch_status": ("a",),
@@ -57,6 +77,12 @@ METHODS = {  # each method of any client, with arguments that it takes
     "delete_batch": ("a",),
     "get_all_batches_for_base_id": ("a",),
     "trigger_interval_flushes": (),
+    "pause_iterator": ("j",),
+    "resume_iterator": ("j",),
+    "cancel_iterator": ("j",),
+    "get_iterator_status": ("j",),
+    "list_iterator_jobs": (),
+    "delete_iterator_job": ("j",),
 }
 
 each_version = pytest.mark.parametrize("label", LABELS)
@@ -117,22 +143,58 @@ def test_no_function_of_the_accumulator_is_in_no_row() -> None:
             assert not isinstance(value, FunctionDefinition) or id(value) in used, value.handler.__name__
 
 
+# --------------------------------------------------------------------------------------------------- the iterator
+
+
+@pytest.mark.parametrize(
+    ("iterator", "public", "own"), [(ITERATOR_0_1_0, "public", "internal"), (ITERATOR_1_0_3, "lib", "lib")]
+)
+def test_the_iterator_has_these_functions_and_no_others(
+    iterator: Mapping[str, FunctionDefinition], public: str, own: str
+) -> None:
+    paths = {path for path, definition in iterator.items() if definition.is_public}
+    assert paths == {f"{public}:{name}" for name in ITERATOR_PUBLIC}
+    assert iterator.keys() - paths == {f"{own}:{name}" for name in ITERATOR_INTERNAL}
+
+
+@each_version
+def test_every_version_has_the_same_iterator(label: str) -> None:
+    version = VERSIONS[label]
+    iterator = ITERATOR_0_1_0 if label.startswith("0.") else ITERATOR_1_0_3
+    assert iterator.items() <= version.functions.items()
+    assert version.schema.tables["iteratorJobs"] is VERSIONS["1.0.5"].schema.tables["iteratorJobs"]
+
+
+@each_version
+def test_a_row_names_nothing_besides_accumulator_and_iterator(label: str) -> None:
+    assert len(VERSIONS[label].functions) == len(by_name(label)) + len(ITERATOR_1_0_3)
+
+
 # ------------------------------------------------------------------------------------------- what functions refer to
 
 
-def named_paths(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:
-    """Yield the paths that a function, and what it uses of the component's own helpers, names by `internal`."""
-    assert isinstance(function, FunctionType)
+def named_paths(function: FunctionType, known: Mapping[str, tuple[str, ...]], seen: set[str]) -> Iterator[str]:
+    """Yield the paths that a function, and what it uses of the component's own helpers, names.
+
+    It names them by references in `known`, or in its closure; a helper's parameter is called what its caller calls it.
+    """
     seen.add(f"{function.__module__}.{function.__name__}")
-    tree = ast.parse(inspect.getsource(function))
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(value=ast.Attribute(value=ast.Name(id="internal"), attr=module), attr=name):
-                yield f"{module}:{to_camel(name)}"
-            case ast.Name(id=name) if name in function.__globals__:
-                for used in helpers_of(function.__globals__[name]):
-                    if f"{used.__module__}.{used.__name__}" not in seen:
-                        yield from named_paths(used, seen)
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    closure = {name: cell.cell_contents for name, cell in cells}
+    known = {**known, **{name: parts(value) for name, value in closure.items() if isinstance(value, Reference)}}
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        root, *names = ast.unparse(node).split(".") if isinstance(node, ast.Attribute) else ("",)
+        path = (*known[root], *map(to_camel, names)) if root in known else ()
+        if len(path) == 2:
+            yield ":".join(path)
+        if isinstance(node, ast.Name) and node.id in function.__globals__:
+            for used in helpers_of(function.__globals__[node.id]):
+                if f"{used.__module__}.{used.__name__}" not in seen:
+                    yield from named_paths(used, known, seen)
+
+
+def parts(reference: Reference) -> tuple[str, ...]:
+    return tuple(repr(reference).split(".")[1:])
 
 
 def helpers_of(value: Any) -> Iterator[FunctionType]:
@@ -144,7 +206,8 @@ def helpers_of(value: Any) -> Iterator[FunctionType]:
 
 
 def paths_of(function: FunctionDefinition) -> set[str]:
-    return set(named_paths(function.handler, set()))
+    assert isinstance(function.handler, FunctionType)
+    return set(named_paths(function.handler, {"internal": ()}, set()))
 
 
 @each_version
@@ -243,15 +306,16 @@ def client_of(label: str) -> Any:
 def test_what_a_client_calls_is_a_public_function_of_its_version(label: str) -> None:
     client = client_of(label)
     config: tuple[Any, ...] = ({},) if label.startswith("0.") else ()
-    paths = [client.add_items(Recorder(), "a", [], *config)]
+    callbacks = ("function://;m:f", "function://;m:g")
+    job = client.iterator_config(1, *callbacks)
+    paths = [client.add_items(Recorder(), "a", [], *config), client.start_iterator(Recorder(), "j", job)]
     for name, args in METHODS.items():
         try:
             paths.append(getattr(client, name)(Recorder(), *args))
         except NotInThisVersionError as error:
             assert name == error.facts["method"]  # noqa: PT017 - which of the methods it has is the next test's
     functions = VERSIONS[label].functions
-    assert {path.partition(":")[2] for path in paths} == {name for name in by_name(label) if name in PUBLIC}
-    assert all(functions[path].is_public for path in paths)
+    assert sorted(paths) == sorted(path for path, function in functions.items() if function.is_public)
 
 
 @pytest.mark.parametrize("name", METHODS)
