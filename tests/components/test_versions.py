@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -120,19 +121,28 @@ def test_no_function_of_the_accumulator_is_in_no_row() -> None:
 # ------------------------------------------------------------------------------------------- what functions refer to
 
 
-def named_paths(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:
-    """Yield the paths that a function, and what it uses of the component's own helpers, names by `internal`."""
-    assert isinstance(function, FunctionType)
+def named_paths(function: FunctionType, known: Mapping[str, tuple[str, ...]], seen: set[str]) -> Iterator[str]:
+    """Yield the paths that a function, and what it uses of the component's own helpers, names.
+
+    It names them by references in `known`, or in its closure; a helper's parameter is called what its caller calls it.
+    """
     seen.add(f"{function.__module__}.{function.__name__}")
-    tree = ast.parse(inspect.getsource(function))
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(value=ast.Attribute(value=ast.Name(id="internal"), attr=module), attr=name):
-                yield f"{module}:{to_camel(name)}"
-            case ast.Name(id=name) if name in function.__globals__:
-                for used in helpers_of(function.__globals__[name]):
-                    if f"{used.__module__}.{used.__name__}" not in seen:
-                        yield from named_paths(used, seen)
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    closure = {name: cell.cell_contents for name, cell in cells}
+    known = {**known, **{name: parts(value) for name, value in closure.items() if isinstance(value, Reference)}}
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        root, *names = ast.unparse(node).split(".") if isinstance(node, ast.Attribute) else ("",)
+        path = (*known[root], *map(to_camel, names)) if root in known else ()
+        if len(path) == 2:
+            yield ":".join(path)
+        if isinstance(node, ast.Name) and node.id in function.__globals__:
+            for used in helpers_of(function.__globals__[node.id]):
+                if f"{used.__module__}.{used.__name__}" not in seen:
+                    yield from named_paths(used, known, seen)
+
+
+def parts(reference: Reference) -> tuple[str, ...]:
+    return tuple(repr(reference).split(".")[1:])
 
 
 def helpers_of(value: Any) -> Iterator[FunctionType]:
@@ -144,7 +154,8 @@ def helpers_of(value: Any) -> Iterator[FunctionType]:
 
 
 def paths_of(function: FunctionDefinition) -> set[str]:
-    return set(named_paths(function.handler, set()))
+    assert isinstance(function.handler, FunctionType)
+    return set(named_paths(function.handler, {"internal": ()}, set()))
 
 
 @each_version
