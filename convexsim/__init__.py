@@ -18,7 +18,7 @@ from convexsim.errors import (
 )
 from convexsim.explore.check import check
 from convexsim.explore.exhaustive import Exhaustive
-from convexsim.explore.lockstep import Lockstep
+from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
@@ -75,6 +75,7 @@ __all__ = [
     "Invariant",
     "Limits",
     "Lockstep",
+    "LockstepChoices",
     "MutationCtx",
     "NetworkError",
     "Platform",

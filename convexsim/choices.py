@@ -73,10 +73,16 @@ def activity_below(activity: str, step: str) -> str:
     return f"{activity[:_ABBREVIATED].rstrip('.+')}~{digest}{step}"
 
 
-def run_anew(activity: str) -> str:
-    """Return the path of an invocation that runs once more after a fault, with ids of its own: ``alice.2r1``."""
+def run_anew(activity: str, by: int = 1) -> str:
+    """Return the path of an invocation that runs once more after a fault, with ids of its own: ``alice.2r1``.
+
+    Args:
+        activity: the path so far.
+        by: how far to count on; more than one where runs have been lost that nobody remembers.
+
+    """
     before, again = _RUN_ANEW.fullmatch(activity).groups()  # type: ignore[union-attr] # it matches everything
-    return f"{before}r{int(again or 0) + 1}"
+    return f"{before}r{int(again or 0) + by}"
 
 
 class Option(Protocol):

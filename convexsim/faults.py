@@ -58,8 +58,9 @@ class Faults:
     """What may go wrong in one run, each as often as its number says and never more; by default nothing.
 
     Attributes:
-        crashes: actions that die in their middle: before their first step, or after something they have sent. What is
-            on its way still happens. At most once means: none of them runs again (convex-semantics 3.3).
+        crashes: actions that die in their middle: before their first step, after something they have sent, or after a
+            wait in which time has passed. What is on its way still happens. At most once means: none of them runs again
+            (convex-semantics 3.3).
         restarts: deaths of the backend's process. What is not committed is lost, with every call in flight; what is
             committed goes on: pending functions run, an action in progress is marked failed.
         system_errors: transient errors of the platform in a transaction: nothing of it is kept (convex-semantics 3.3).
@@ -146,6 +147,10 @@ class FaultChoices:
     def may(self, fault: Fault) -> bool:
         """Whether a fault can still strike."""
         return fault in self._left
+
+    def times(self, fault: Fault) -> int:
+        """Return how often a fault has struck."""
+        return self.plan.budget(fault) - self._left.get(fault, 0)
 
     def strikes(self, fault: Fault, activity: str, *ways: str) -> int:
         """Ask whether a fault strikes; return 0 if not, else which of its ways it takes, from 1.

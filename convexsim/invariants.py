@@ -1,8 +1,8 @@
 """Invariants: what must hold, when it is asked, and against what.
 
-Owns the three kinds (`always` at every commit, `eventually` when nothing is left, `sometimes` in at least one run),
-the view of a world that they look through, and the ready one, `serializable`. Knows no exploration: `simulation/run.py`
-asks at the right moments.
+Owns the three kinds (`always` at every commit and use of the outside, `eventually` when nothing is left, `sometimes` in
+at least one run), the view of a world that they look through, and the ready one, `serializable`. Knows no exploration:
+`simulation/run.py` asks at the right moments.
 
 An invariant is a function of a `View`. It holds unless it returns False or raises AssertionError; its docstring is the
 sentence that a report prints.
@@ -57,8 +57,8 @@ class Invariant:
     """A named sentence that can be asked of a world.
 
     Attributes:
-        when: ``always``: at the start and after every commit; ``eventually``: once, when nothing is left to do;
-            ``sometimes``: as ``eventually``, and one run in which it holds is enough.
+        when: ``always``: at the start, after every commit and after every use of the outside; ``eventually``: once,
+            when nothing is left to do; ``sometimes``: as ``eventually``, and one run in which it holds is enough.
 
     """
 
@@ -193,7 +193,7 @@ class View:
 
 
 def always(predicate: Callable[[View], bool | None]) -> Invariant:
-    """Make a function an invariant that must hold at every commit."""
+    """Make a function an invariant that must hold at every commit, and whenever the outside was used."""
     return _invariant(predicate, "always")
 
 

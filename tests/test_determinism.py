@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from convexsim import (
     ActionCtx,
+    Faults,
     FunctionError,
     MutationCtx,
     Platform,
@@ -43,6 +44,7 @@ from convexsim import (
     internal_mutation,
     mutation,
     scenario,
+    serializable,
     v,
 )
 from convexsim.choices import Choices, FirstChoices, ListedChoices, RandomChoices
@@ -199,7 +201,23 @@ def scripted(world: World) -> None:
         world.client(name).run(climb)
 
 
-SCENARIOS = (retries, scheduling, acting, scripted)
+EVERYTHING = Faults(crashes=2, restarts=2, system_errors=2, disconnects=2, skewed=2, skews_ms=[700, -5])
+
+
+@scenario(app=app, faults=EVERYTHING, invariants=[serializable])
+def faulty(world: World) -> None:
+    """All that may go wrong, for clients of both kinds."""
+    world.external("ledger")
+    world.external("plan", ["cancel", "keep"])
+    world.network({"https://example.com/act": lambda request: Response(200, request.body)})
+    for name in ("ann", "bob"):
+        client = world.client(name, kind="websocket" if name == "ann" else "http")
+        client.action(api.m.juggle, {"name": "shared"})
+        client.mutation(api.m.bump_later, {"names": ["shared", "own"], "delay": 3})
+        client.mutation(api.m.bump, {"name": "shared"})
+
+
+SCENARIOS = (retries, scheduling, acting, scripted, faulty)
 SEEDS = (0, 1, 2)
 
 
@@ -257,7 +275,9 @@ def test_the_worlds_are_worth_comparing() -> None:
     effects = {type(event.effect).__name__ for run in runs["acting"] for event in events(run, Did)}
     assert effects == {"Logged", "Scheduled", "Canceled", "ExternalUse", "Fetched"}
     assert all(call.error for run in runs["scripted"] for call in run.calls if call.args == {"nam": "hits"})
-    assert all(run.ending == "quiet" for each in runs.values() for run in each)
+    struck = {fault.fault for run in runs["faulty"] for fault in run.view.faults}
+    assert struck == {"crash", "restart", "system error", "disconnect", "skew"}
+    assert all(run.ending == "quiet" and not run.violations for each in runs.values() for run in each)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -6,6 +6,8 @@ that the specification gives: too few ends mean a fault that cannot strike, too 
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from convexsim import (
     Faults,
     FunctionError,
     Platform,
+    PlatformError,
     RandomWalk,
     Run,
     Scenario,
@@ -25,11 +28,14 @@ from convexsim import (
     action,
     api,
     check,
+    components,
     cron_schedule,
     define_app,
+    define_component,
     define_schema,
     define_table,
     eventually,
+    gather,
     internal,
     internal_action,
     internal_mutation,
@@ -42,8 +48,8 @@ from convexsim import (
 )
 from convexsim.choices import ChoiceRecord, ListedChoices, RandomChoices, root_of, run_anew
 from convexsim.faults import FaultChoices, Struck
-from convexsim.trace.event import Faulted, json_lines
-from tests.support import Plan, run
+from convexsim.trace.event import Called, Ended, Faulted, json_lines
+from tests.support import Plan, events_of, run
 
 LOST = "Connection lost while the call was in flight."
 SYSTEM_ERROR = "Your request couldn't be completed. Try again later."
@@ -285,6 +291,123 @@ def test_what_a_dead_action_would_have_done_before_its_next_await_is_not_done() 
     }
 
 
+def test_an_action_may_die_while_it_waits_and_is_in_progress_until_then() -> None:
+    """convex-semantics 3.3: failed at the next pick-up; whoever looks before sees it in progress."""
+
+    @internal_action
+    async def slow(ctx: Any) -> None:
+        await ctx.sleep(60_000)
+        await ctx.external("out").append("done")
+
+    @mutation
+    def begin(ctx: Any) -> None:
+        ctx.scheduler.run_after(0, internal.n.slow)
+
+    @mutation
+    def look(ctx: Any) -> None:
+        for row in ctx.db.system.query("_scheduled_functions"):
+            ctx.db.insert("log", {"what": row["state"]["kind"]})
+
+    def body(world: World) -> None:
+        world.external("out")
+        world.client("alice").mutation(api.n.begin)
+        world.client("bob").wait(30_000)
+        world.client("bob").mutation(api.n.look)
+
+    app = define_app({"n": {"slow": slow, "begin": begin, "look": look}}, SCHEMA)
+    failed = f"failed: {TRANSIENT}"
+    seen = ends(
+        Scenario("faulty", app, body, (), Platform(), "", None, Faults(crashes=1)),
+        lambda result: (logged(result), len(result.view.external("out")), states(result), result.now),
+    )
+    assert seen == {
+        ("inProgress", 1, "success", 60_000),
+        ("failed", 0, failed, 30_000),  # before its first step
+        ("inProgress", 0, failed, 60_000),  # as it waited
+        ("inProgress", 1, failed, 60_000),
+    }
+    serial = Simulation(Scenario("faulty", app, body, (), Platform(), "", None, Faults(crashes=9))).run()
+    assert sum(taken.kind == "fault" for taken in serial.record.labelled()) == 3  # nor twice at one moment
+
+
+def test_an_action_whose_wait_took_no_time_is_not_asked_twice() -> None:
+    for name, asked in (("deliverNow", 2), ("bumpFromAction", 2), ("times", 2), ("careful", 4)):
+        result = Simulation(world_of(Faults(crashes=9), name)).run()
+        assert sum(taken.kind == "fault" for taken in result.record.labelled()) == asked
+
+
+def test_nobody_dies_any_more_once_the_run_is_over() -> None:
+    """What still waits then is closed, the dead with the living; that is no part of the run, and no choice."""
+    ended: list[str] = []
+    ignored: list[Any] = []
+
+    async def send(ctx: Any, text: str, delay_ms: float) -> None:
+        try:
+            await ctx.sleep(delay_ms)
+            await ctx.external("out").append(text)
+            await ctx.sleep(60_000)
+        finally:
+            ended.append(text)
+            await ctx.external("out").append(f"{text}, at last")
+
+    @action
+    async def both(ctx: Any) -> None:
+        await gather(send(ctx, "late", 90_000), send(ctx, "early", 10))
+
+    def body(world: World) -> None:
+        world.external("out")
+        world.client("alice").action(api.n.both)
+        world.client("bob").wait(3_000)
+        world.client("bob").query(api.m.total)
+
+    app = define_app({"m": M, "n": {"both": both}}, SCHEMA)
+    found = set()
+    before, sys.unraisablehook = sys.unraisablehook, ignored.append
+    try:
+        for result in every_run(Scenario("faulty", app, body, (), Platform(), "", 5_000, Faults(crashes=1))):
+            assert result.view.faults == [] or result.now >= 10
+            found.add((tuple(result.view.external("out")), len(result.view.faults), tuple(sorted(ended))))
+            ended.clear()
+            gc.collect()
+    finally:
+        sys.unraisablehook = before
+    assert found == {
+        ((), 1, ()),  # before its first step
+        ((), 1, ("early", "late")),  # as it waited
+        (("early",), 1, ("early", "late")),
+        (("early",), 0, ("early", "late")),
+    }
+    assert ignored == []
+
+
+def test_whoever_gathers_hears_at_once_of_a_death_in_a_helper_that_then_returned() -> None:
+    async def send(ctx: Any) -> None:
+        await ctx.sleep(10)
+        ctx.external("out").append("sent")
+
+    @action
+    async def both(ctx: Any) -> None:
+        await gather(ctx.sleep(60_000), send(ctx))
+
+    def body(world: World) -> None:
+        world.external("out")
+        world.client("alice").action(api.n.both)
+
+    app = define_app({"n": {"both": both}}, SCHEMA)
+    told = set()
+    for result in every_run(Scenario("faulty", app, body, (), Platform(), "", None, Faults(crashes=1))):
+        assert result.trace is not None
+        (ended,) = (event for event in result.trace.events if isinstance(event, Ended))
+        told.add((answer(result), len(result.view.external("out")), ended.at_ms))
+    assert told == {
+        (None, 1, 60_000),
+        (SYSTEM_ERROR, 0, 0),
+        (SYSTEM_ERROR, 0, 10),
+        (SYSTEM_ERROR, 1, 10),  # the helper has sent, and returned
+        (SYSTEM_ERROR, 1, 60_000),
+    }
+
+
 def test_no_more_actions_die_than_the_budget_says() -> None:
     for planned in range(3):
         found = {
@@ -344,6 +467,11 @@ def test_the_back_off_of_a_scheduled_function_doubles_from_500_ms() -> None:
 def test_an_action_that_could_not_be_started_is_started_later() -> None:
     """convex-semantics 3.3: an error committing pending to inProgress reschedules; the action has not run."""
     look = lambda result: (logged(result), tuple(result.view.external("out")), states(result))  # noqa: E731
+    runs = set()
+    for result in every_run(world_of(Faults(system_errors=1), "send")):
+        assert result.trace is not None
+        runs.add(" ".join(event.activity for event in events_of(result, Called) if event.kind == "action"))
+    assert runs == {"", "client1.1+1", "client1.1+1r1"}  # it went back into the queue
     assert ends(world_of(Faults(system_errors=1), "send"), look) == {
         ("", (), ""),
         ("sent recorded", ("hello",), "success"),
@@ -399,6 +527,20 @@ def test_a_restart_loses_what_is_not_committed_and_nothing_else() -> None:
     """What was committed and not answered has happened; the client cannot know."""
     look = lambda result: (answer(result), count(result))  # noqa: E731
     assert ends(world_of(Faults(restarts=1), "bump"), look) == {(1, 1), (LOST, 0), (LOST, 1)}
+
+
+def test_an_answer_that_was_on_its_way_when_the_backend_died_arrives() -> None:
+    """Where every message is a step, a client may not have seen it yet; the restart is complete all the same."""
+    outcomes = set()
+    for result in every_run(world_of(Faults(restarts=1), "bump", "total"), level=1):
+        assert [call.activity for call in result.calls if call.outcome is None] == []
+        outcomes.add((answer(result), answer(result, 1), count(result)))
+    assert outcomes == {(bumped, seen, n) for bumped in (1, LOST) for seen in (0, 1, LOST) for n in (0, 1)} - {
+        (1, 0, 0),
+        (1, 1, 0),
+        (1, LOST, 0),
+        (LOST, 1, 0),
+    }
 
 
 def test_scheduled_mutations_run_exactly_once_across_restarts() -> None:
@@ -481,6 +623,23 @@ def test_what_waits_for_its_time_still_runs_at_it_after_a_restart() -> None:
         assert count(result) == len(rows)
 
 
+def test_finished_functions_are_forgotten_after_a_restart_too() -> None:
+    """convex-semantics 3.2: after seven days, by the scheduler that is there then."""
+    week_ms = 7 * 86_400_000
+
+    def body(world: World) -> None:
+        world.client("alice").mutation(api.m.bump_soon)
+        for _ in range(2):
+            world.client("alice").wait(week_ms)
+            world.client("alice").query(api.m.total)
+
+    restarts = 0
+    for result in every_run(Scenario("faulty", APP, body, (), Platform(), "", None, Faults(restarts=1))):
+        assert result.view.scheduled_functions() == []
+        restarts += len(result.view.faults)
+    assert restarts > 3
+
+
 def test_both_sends_of_a_lost_mutation_never_both_happen() -> None:
     """convex-semantics 1.3 and 2: two websocket clients' increments are two, whatever is lost on the way."""
     for faults in (Faults(restarts=1), Faults(disconnects=2), Faults(system_errors=1)):
@@ -502,20 +661,34 @@ def test_ids_of_a_run_that_was_lost_are_not_given_out_again() -> None:
     def begin(ctx: Any) -> None:
         ctx.scheduler.run_after(0, api.n.tell)
 
-    app = define_app({"n": {"tell": tell, "begin": begin}}, SCHEMA)
+    functions = {"n": {"tell": tell, "begin": begin}}
+    crons = cron_schedule()
+    crons.interval("tick", {"minutes": 1}, api.n.tell)
 
     def body(world: World) -> None:
         world.external("out")
         world.client("alice").mutation(api.n.begin)
         world.client("bob", kind="websocket").mutation(api.n.tell)
 
-    most = 0
-    for faults in (Faults(restarts=1), Faults(system_errors=1), Faults(disconnects=1)):
-        for result in every_run(Scenario("faulty", app, body, (), Platform(), "", None, faults)):
+    def alone(world: World) -> None:
+        world.external("out")
+        world.client("alice").mutation(api.n.begin)
+
+    app, with_cron = define_app(functions, SCHEMA), define_app(functions, SCHEMA, crons=crons)
+    worlds = [
+        (app, body, Faults(restarts=1), 3),
+        (app, body, Faults(system_errors=1), 3),
+        (app, body, Faults(disconnects=1), 2),  # an answer that is lost has been given: nothing runs twice
+        (app, alone, Faults(restarts=2, system_errors=1), 2),  # a restart, and another before the error is recorded
+        (with_cron, alone, Faults(restarts=1), 3),
+    ]
+    for tested, script, faults, expected in worlds:
+        most = 0
+        for result in every_run(Scenario("faulty", tested, script, (), Platform(), "", 10_000, faults)):
             told = result.view.external("out")
             assert len(set(told)) == len(told)
             most = max(most, len(told))
-    assert most == 3  # two, and one that was lost
+        assert most == expected  # with those that were lost
 
 
 def cron_app(function: Any) -> Any:
@@ -556,6 +729,38 @@ def test_an_action_of_a_cron_runs_at_most_once_and_the_cron_goes_on(faults: Faul
     assert delivered == {(2, 0), (2, 1), (1, 1)}
 
 
+def test_components_wake_up_after_a_restart_with_what_they_had_scheduled() -> None:
+    """convex-semantics 5.1: each component has a queue and crons of its own."""
+    schema = define_schema({"log": define_table(v.any())})
+
+    @internal_mutation
+    def note(ctx: Any) -> None:
+        ctx.db.insert("log", {"at": ctx.now()})
+
+    @mutation
+    def soon(ctx: Any) -> None:
+        ctx.scheduler.run_after(500, internal.c.note)
+
+    @mutation
+    def begin(ctx: Any) -> None:
+        ctx.run_mutation(components.child.c.soon)
+
+    crons = cron_schedule()
+    crons.interval("tick", {"seconds": 1}, internal.c.note)
+    app = define_app({"n": {"begin": begin}})
+    app.use(define_component("child", {"c": {"note": note, "soon": soon}}, schema, crons=crons))
+
+    def body(world: World) -> None:
+        world.client("alice").mutation(api.n.begin)
+
+    noted = set()
+    for result in every_run(Scenario("faulty", app, body, (), Platform(), "", 1_500, Faults(restarts=1))):
+        rows = result.view.documents("_scheduled_functions", component="child")
+        assert [row["state"]["kind"] for row in rows] == ["success"] * len(rows)
+        noted.add(tuple(sorted(row["at"] for row in result.view.documents("log", component="child"))))
+    assert noted == {(0, 500, 1_000), (0, 1_000)}  # the second: the backend died before anything was scheduled
+
+
 # -------------------------------------------------------------------------------------------------- websocket clients
 
 
@@ -573,6 +778,8 @@ def test_a_websocket_client_outlives_the_end_of_its_retries() -> None:
 
         result = run(APP, body, losing)
         assert (result.calls[0].error is not None, count(result)) == (is_told, bumps)
+        assert result.trace is not None
+        assert '"type":"GaveUp"' in json_lines(result.trace)
 
 
 def test_mutations_of_a_websocket_client_run_in_order_and_its_actions_beside_them() -> None:
@@ -618,6 +825,24 @@ def test_when_its_socket_closes_an_action_in_flight_is_reported_lost() -> None:
     assert seen == {(None, 0), (None, 1), (LOST, 1)}  # without a fault, after its answer, or before it
 
 
+def test_a_connection_that_is_lost_takes_every_call_on_it_along() -> None:
+    """convex-semantics 2: all calls of a websocket client share its socket."""
+
+    def body(world: World) -> None:
+        world.external("out")
+        alice = world.client("alice", kind="websocket")
+        alice.action(api.m.tidy)
+        alice.mutation(api.m.bump)
+        alice.mutation(api.m.bump)
+
+    seen = set()
+    for result in every_run(Scenario("socket", APP, body, (), Platform(), "", None, Faults(disconnects=1))):
+        assert (answer(result, 1), answer(result, 2)) == (1, 2)
+        seen.add((answer(result), tuple(fault.activity for fault in result.view.faults)))
+    assert (LOST, ("alice.3",)) in seen
+    assert {(None, ()), (None, ("alice.3",)), (LOST, ("alice.1",))} <= seen  # if it was back before, or not yet sent
+
+
 def test_the_waits_of_a_reconnecting_client_double_from_one_second_give_or_take_half() -> None:
     class Lost:
         def __init__(self, step: int) -> None:
@@ -643,6 +868,25 @@ def test_every_mutation_that_is_answered_lets_the_waits_begin_anew() -> None:
 
     result = Simulation(Scenario("s", APP, body, (), Platform(), "", None, Faults(disconnects=3)), FirstTries()).run()
     assert (result.now, count(result)) == (3 * 500, 3)
+
+
+@pytest.mark.parametrize(
+    "thrown",
+    [ValueError("Too many writes per second."), PlatformError("x", code="OptimisticConcurrencyControlFailure")],
+)
+def test_a_mutation_that_throws_what_looks_like_a_conflict_has_simply_thrown(thrown: Exception) -> None:
+    """convex-semantics 2: what a handler throws is never retried, not by a client either."""
+
+    @mutation
+    def pretend(ctx: Any) -> None:
+        raise thrown
+
+    def body(world: World) -> None:
+        world.client("alice", kind="websocket").mutation(api.n.pretend)
+
+    result = run(define_app({"n": {"pretend": pretend}}, SCHEMA), body, "alice.1 begin")
+    assert str(thrown) in str(result.calls[0].error)
+    assert result.now == 0
 
 
 def test_an_action_that_throws_a_conflicts_error_has_simply_thrown() -> None:
@@ -694,6 +938,55 @@ def test_run_after_turns_a_delay_into_a_moment_by_the_callers_clock() -> None:
 def test_an_actions_clock_is_live_and_stays_wrong() -> None:
     seen = ends(world_of(Faults(skewed=1, skews_ms=[5_000]), "times"), lambda result: tuple(answer(result)))
     assert seen == {(0, 10), (5_000, 5_010)}
+
+
+def test_what_the_platform_records_goes_by_its_own_clock() -> None:
+    """convex-semantics 3.2: completedTime is the begin of the transaction; 4: the next run is counted from now."""
+
+    def look(result: Run) -> Any:
+        return [row["completedTime"] for row in result.view.scheduled_functions()] == [100]
+
+    assert ends(world_of(Faults(skewed=1, skews_ms=[50_000]), "stampLater"), look) == {True, False}  # if due later
+    for result in every_run(world_of(Faults(skewed=1, skews_ms=[50_000]), "bumpSoon")):
+        assert [row["completedTime"] for row in result.view.scheduled_functions()] == [result.now]
+
+    def body(world: World) -> None:
+        world.external("out")
+
+    faults = Faults(skewed=1, skews_ms=[100_000])
+    for result in every_run(Scenario("s", cron_app(internal.m.record), body, (), Platform(), "", 130_000, faults)):
+        (cron,) = result.view.documents("_cron_jobs")
+        assert [(entry["dueMs"], entry["status"]["kind"]) for entry in cron["log"]] == [
+            (due_ms, "success") for due_ms in (0, 60_000, 120_000)
+        ]
+
+
+def test_a_row_that_a_fast_clock_has_stamped_is_newer_than_those_after_it() -> None:
+    """convex-semantics 7: a creation time is the wall clock at the begin; not in the order of commits."""
+
+    @mutation
+    def put(ctx: Any, what: str) -> None:
+        ctx.db.insert("log", {"what": what})
+
+    def body(world: World) -> None:
+        for what in ("first", "second", "third"):
+            world.client("alice").mutation(api.n.put, {"what": what})
+
+    app = define_app({"n": {"put": put}}, SCHEMA)
+
+    def look(result: Run) -> Any:
+        rows = sorted(result.view.documents("log"), key=lambda row: float(row["_creationTime"]))
+        return " ".join(row["what"] for row in rows)
+
+    def seen(skew_ms: float, skewed: int) -> set[Any]:
+        faults = Faults(skewed=skewed, skews_ms=[skew_ms])
+        return ends(Scenario("s", app, body, (), Platform(start_ms=9_000), "", None, faults), look)
+
+    in_order = "first second third"
+    once = {in_order, "second third first", "first third second"}
+    assert seen(5_000, 1) == once
+    assert seen(5_000, 2) == {*once, "third first second", "second first third"}  # a fast clock, too, goes on
+    assert seen(-5_000, 1) == {in_order}  # never behind the snapshot
 
 
 def test_a_retry_may_run_on_another_node() -> None:
@@ -839,6 +1132,7 @@ def test_the_path_of_a_run_after_a_fault() -> None:
     assert run_anew("alice.2+1") == "alice.2+1r1"
     assert run_anew("alice.2+1r1") == "alice.2+1r2"
     assert run_anew("r9.1r9") == "r9.1r10"
+    assert run_anew("alice.2+1r1", 2) == "alice.2+1r3"
     assert root_of("alice.2+1r1") == "alice.2+1r1"
     assert root_of("alice.2r3.1") == "alice"
 

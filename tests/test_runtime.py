@@ -34,6 +34,7 @@ from convexsim import (
     scenario,
     v,
 )
+from convexsim.actors.outside import Outside
 from convexsim.actors.retry import RETRY
 from convexsim.choices import Choices, FirstChoices, RandomChoices
 from convexsim.functions.outcome import Returned, Threw
@@ -202,6 +203,24 @@ def test_the_error_after_the_last_attempt_names_table_document_and_the_other_wri
         for named in ("m:bump", "counters", row["_id"], "b.5", said):
             assert named in message
         assert "b.4" not in message  # it is the conflict of the last attempt
+
+
+def test_of_a_system_table_the_error_names_nothing() -> None:
+    @mutation
+    def plan(ctx: MutationCtx, name: str) -> int:
+        planned = ctx.db.system.query("_scheduled_functions").collect()
+        ctx.scheduler.run_after(1_000, api.m.nothing)
+        return len(planned)
+
+    app = app_of(None, plan)
+    ended = run(app, world_of(("a", "mutation", api.m.plan, 1), ("b", "mutation", api.m.plan, 5)), duel("a.1", 5))
+    lost = [conflict.conflict.index for conflict in events_of(ended, Conflicted)]
+    assert lost == ["/_scheduled_functions.by_creation_time"] * 5
+    (outcome,) = [call.outcome for call in ended.calls if isinstance(call.outcome, Threw)]
+    assert outcome.failure.code == "OptimisticConcurrencyControlFailure"
+    assert outcome.failure.message == (
+        "m:plan gave up: data that it read or wrote changed during this run and during every retry."
+    )
 
 
 class Offers:
@@ -551,3 +570,45 @@ def test_what_a_handler_does_after_the_end_of_a_run_is_not_in_its_trace() -> Non
     assert ended.trace is not None
     assert not any(isinstance(happened, Did) for happened in ended.trace.events)
     assert any(isinstance(happened, Called) for happened in ended.trace.events)
+
+
+def test_what_must_always_hold_is_asked_when_the_outside_was_used_too() -> None:
+    @action
+    async def charge_twice(ctx: ActionCtx) -> None:
+        await ctx.external("bank").append(100)
+        await ctx.external("bank").append(100)
+        await ctx.external("bank").take()
+
+    @always
+    def charged_once(view: View) -> bool:
+        """Nobody is charged twice."""
+        return len(view.external("bank")) < 2
+
+    @scenario(app=app_of(None, charge_twice), invariants=[charged_once])
+    def charging(world: World) -> None:
+        world.external("bank")
+        world.client("alice").action(api.m.charge_twice)
+
+    result = Simulation(charging).run()
+    assert result.ending == "broken"
+    assert result.view.external("bank") == [100, 100]
+    assert len(list(events_of(result, Did))) == 2  # it was not asked only in the end
+
+
+def test_an_exception_of_ours_ends_the_run_even_if_whoever_asked_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise AssertionError("the impossible")
+
+    monkeypatch.setattr(Outside, "on_receive", broken)
+
+    @action
+    async def ask_and_go(ctx: ActionCtx) -> None:
+        ctx.external("bank").append(100)
+
+    @scenario(app=app_of(None, ask_and_go))
+    def asking(world: World) -> None:
+        world.external("bank")
+        world.client("alice").action(api.m.ask_and_go)
+
+    with pytest.raises(AssertionError, match="the impossible"):
+        Simulation(asking).run()

@@ -2,15 +2,17 @@
 
 Owns the answers to `functions.syscalls.ActionSyscalls`. Calls get the paths ``<activity>.1``, ``.2`` and so on, so that
 what they make is named by who called, not by when. And owns how an action dies (`Mortal`): after anything that it has
-sent, so that what is on its way still happens. A death between two sends could not be told from one before the next.
+sent, so that what is on its way still happens, and after any wait in which time has passed, so that others have seen it
+in progress. A death at another moment could not be told from one of these.
 Knows the runner only as somebody to send to.
 """
 
 from __future__ import annotations
 
-from math import floor
+from math import floor, inf
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from convexsim.actors.future import close_coroutine
 from convexsim.actors.gather import Gathering
 from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, SendRequest, UseExternal
 from convexsim.actors.stage import note, strikes
@@ -60,7 +62,7 @@ class Answer(Generic[T]):
 
 
 class Mortal:
-    """What an action awaits, its handler first of all, that may die: it stands still for ever where it waits.
+    """What an action awaits, its handler first of all, that may end before its end: there it stands still for ever.
 
     Not even `finally` runs. What a handler gathers dies with it, and whoever awaits the dead hears of it at once.
     """
@@ -79,7 +81,9 @@ class Mortal:
             try:
                 awaited = running.send(sent) if thrown is None else running.throw(thrown)
             except StopIteration as stop:
-                return stop.value
+                if frame.lives():
+                    return stop.value
+                break
             if not frame.lives():
                 break
             if isinstance(awaited, Gathering):
@@ -87,8 +91,12 @@ class Mortal:
             sent = thrown = None
             try:
                 sent = yield awaited
-            except BaseException as exception:  # noqa: BLE001 - whatever it is, it is meant for the handler
+            except Exception as exception:  # noqa: BLE001 - whatever it is, it is meant for the handler
                 thrown = exception
+            except BaseException:
+                close_coroutine(running)
+                raise  # the run is over, for the dead as well
+            frame.waited()
         if isinstance(awaited, Gathering):
             awaited.discard()
         frame.bury(running)
@@ -102,18 +110,32 @@ class ActionFrame:
         ahead_ms: how far its node's clock is ahead.
 
     Attributes:
-        may_crash: whether it is still possible that it dies.
+        is_mortal: whether it is possible that it dies or that its time is over.
         crashed: whether it has died: nothing that it asks for happens any more.
 
     """
 
-    __slots__ = ("_activity", "_ahead_ms", "_calls", "_mounted", "_parent", "_stage", "_stream", "crashed", "may_crash")
+    __slots__ = (
+        "_activity",
+        "_ahead_ms",
+        "_asked_at",
+        "_calls",
+        "_end_ms",
+        "_mounted",
+        "_parent",
+        "_stage",
+        "_stream",
+        "crashed",
+        "is_mortal",
+    )
 
     def __init__(
         self, stage: Stage, mounted: Mounted, activity: str, parent: ScheduledFunction | None, *, ahead_ms: float = 0
     ) -> None:
-        self.may_crash = stage.faults.may("crash")
+        self.is_mortal = stage.faults.may("crash") or stage.action_ms < inf
         self.crashed = False
+        self._end_ms = stage.now + stage.action_ms
+        self._asked_at = stage.now
         self._ahead_ms = ahead_ms
         self._stage = stage
         self._mounted = mounted
@@ -175,12 +197,22 @@ class ActionFrame:
         return self._send(lambda activity: SendRequest(activity, request))
 
     def sleep(self, delay_ms: float) -> Awaitable[None]:
-        """Wait in virtual time."""
-        return self._stage.sleep(0 if self.crashed else delay_ms)
+        """Wait in virtual time, but not beyond the time that an action has."""
+        stage = self._stage
+        left_ms = 0 if self.crashed else self._end_ms - stage.now
+        if delay_ms < left_ms:
+            return stage.sleep(delay_ms)
+        self._end_ms = stage.now + left_ms  # as the clock will count it: floats are not exact
+        return stage.sleep(left_ms)
 
     def lives(self) -> bool:
-        """Tell whether it has not died."""
-        return not self.crashed
+        """Tell whether it has neither died nor used up its time (convex-semantics 6.3)."""
+        return not self.crashed and self._stage.now < self._end_ms
+
+    def waited(self) -> None:
+        """Ask whether it has died while it waited, unless it was asked at this moment already."""
+        if self._stage.now > self._asked_at and self.lives():
+            self._may_die()
 
     def bury(self, running: Generator[Any, Any, Any]) -> None:
         """Keep what a dead action ran where it stands."""
@@ -197,8 +229,13 @@ class ActionFrame:
             return Answer(stage.sleep(0), built)  # what could not be sent fails at its await, like anything else
         receiver = stage.outside if type(built.value) in (UseExternal, SendRequest) else stage.runner()
         answer = Answer[Any](receiver.ask(built.value, block=False))
-        self.crashed = bool(strikes(stage, "crash", self._activity))
+        self._may_die()
         return answer
+
+    def _may_die(self) -> None:
+        if not self.crashed:
+            self._asked_at = self._stage.now
+            self.crashed = bool(strikes(self._stage, "crash", self._activity))
 
     def _resolve(self, name: Reference | str) -> Target:
         return self._stage.environment.catalog.resolve(self._mounted, name)

@@ -11,16 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from convexsim.actors.messages import Invoke
-from convexsim.actors.retry import CONNECTION_LOST, JITTER_STEPS, SYSTEM_ERROR, Backoff, is_transient
+from convexsim.actors.retry import CONNECTION_LOST, JITTER_STEPS, SYSTEM_ERROR, Backoff
 from convexsim.actors.stage import note, strikes
 from convexsim.choices import run_anew
-from convexsim.functions.outcome import Outcome, Threw
+from convexsim.functions.outcome import GaveUp
 from convexsim.functions.session_requests import SessionRequest
 from convexsim.trace import event
 
 if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
     from convexsim.functions.component import Target
+    from convexsim.functions.outcome import Outcome
 
 __all__ = ["CLIENT_KINDS", "ClientKind", "Connection", "HttpConnection", "WebsocketConnection", "connect"]
 
@@ -103,7 +104,7 @@ class WebsocketConnection(Connection):
         """Send a call once; if the socket that it went out on has closed meanwhile, its answer is lost."""
         socket = self._closed
         outcome = await self._send(message)
-        if outcome is SYSTEM_ERROR or outcome is CONNECTION_LOST or _is_exhausted(outcome, message):
+        if outcome is SYSTEM_ERROR or outcome is CONNECTION_LOST or isinstance(outcome, GaveUp):
             self._closed += 1
         return outcome if self._closed == socket else CONNECTION_LOST
 
@@ -115,11 +116,6 @@ class WebsocketConnection(Connection):
         delay_ms = options[stage.choose("backoff", options)].delay_ms
         note(stage, event.Waited, activity, delay_ms)
         await stage.sleep(delay_ms)
-
-
-def _is_exhausted(outcome: Outcome, message: Invoke) -> bool:
-    """Whether a mutation has used up its retries; an action that throws such an error has simply thrown."""
-    return isinstance(outcome, Threw) and is_transient(outcome.failure) and message.target.definition.kind == "mutation"
 
 
 def connect(stage: Stage, client: str, kind: ClientKind) -> Connection:

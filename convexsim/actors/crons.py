@@ -11,6 +11,8 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import evolve
+
 from convexsim.actors.committer import remember, written
 from convexsim.actors.due_queue import DueQueue
 from convexsim.actors.messages import CronDone, Due, RunCron, StartCrons
@@ -67,7 +69,9 @@ def start_crons(stage: Stage) -> None:
 def resume_crons(stage: Stage) -> None:
     """Start a new executor after a restart; what it goes by is the rows. A run that was at work is run anew."""
     if stage.environment.catalog.has_crons:
-        _start_executor(stage, "restart", deployed_crons(stage.environment, stage.database.snapshot))
+        crons = deployed_crons(stage.environment, stage.database.snapshot)
+        again = [evolve(cron, restarts=stage.faults.times("restart")) for cron in crons]
+        _start_executor(stage, "restart", again)
 
 
 def _start_executor(stage: Stage, activity: str, crons: list[Cron]) -> None:

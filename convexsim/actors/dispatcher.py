@@ -47,6 +47,7 @@ class Receiver(Protocol):
 
     actor_urn: str
     dispatcher: Dispatcher
+    is_infallible: bool
 
     def handle(self, envelope: Any) -> None:
         """Handle one envelope and return."""

@@ -199,7 +199,7 @@ class Task:
         except Exception as exception:
             if self.reply_to is None:
                 raise
-            if isinstance(exception, InternalError | UsageError):
+            if self.actor.is_infallible or isinstance(exception, InternalError | UsageError):
                 self.dispatcher.stash(exception)  # it would be lost in a future that nobody awaits
             self.reply_to.set_exception()
         else:

@@ -103,6 +103,8 @@ class SteppedActor(Actor):
     """A Pykka actor whose messages are steps of a simulation; its handlers may be `async def` and await futures."""
 
     actor_inbox: Inbox
+    is_infallible = False
+    """Whether no exception ever comes out of it: one that does ends the simulation, even as the answer to an ask."""
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         # The four attributes of pykka.Actor.__init__ without its random URN and its lock: a tenth of the cost, and the
@@ -174,8 +176,9 @@ class SteppedActor(Actor):
                 reply_to, envelope.reply_to = envelope.reply_to, None
                 Task(self, result, reply_to).advance()
                 return None
-        except (InternalError, UsageError) as exception:
-            self.dispatcher.stash(exception)  # it would be lost in a future that nobody awaits
+        except Exception as exception:
+            if self.is_infallible or isinstance(exception, InternalError | UsageError):
+                self.dispatcher.stash(exception)  # it would be lost in a future that nobody awaits
             raise
         return result
 

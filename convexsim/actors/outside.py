@@ -35,6 +35,7 @@ class Outside(RuntimeActor):
         return outcome
 
     def _handle(self, message: Any) -> Any:
+        self.stage.environment.uses += 1
         if type(message) is SendRequest:
             return self._answer(message)
         assert type(message) is UseExternal, f"the outside cannot handle {message!r}"

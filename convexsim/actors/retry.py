@@ -25,8 +25,8 @@ __all__ = [
     "TRANSIENT_ERROR",
     "Backoff",
     "RetryPolicy",
-    "is_transient",
     "occ_failure",
+    "timed_out",
     "too_many_writes",
 ]
 
@@ -77,7 +77,6 @@ RESCHEDULE: Final = RetryPolicy(None, 500, 7_200_000)
 
 OCC_FAILURE: Final = "OptimisticConcurrencyControlFailure"
 """The code of the error after the last try."""
-_TOO_FAST: Final = "Too many writes per second."
 
 SYSTEM_ERROR: Final = Threw(Failure("InternalServerError", "Your request couldn't be completed. Try again later."))
 """What callers are told of a transient error of the platform; nothing of the transaction was kept."""
@@ -104,12 +103,19 @@ class Backoff:
 
 
 def occ_failure(what: str, conflict: Conflict) -> Failure:
-    """Return the error after the last try; it names table, document and the other writer (convex-semantics 2)."""
-    table = conflict.index.rpartition(".")[0].lstrip("/")
+    """Return the error after the last try; it names table, document and the other writer (convex-semantics 2).
+
+    Of a table of the platform's own it names nothing, as in Convex; the trace does.
+    """
+    component, _, table = conflict.index.rpartition(".")[0].rpartition("/")
+    if table.startswith("_"):
+        message = f"{what} gave up: data that it read or wrote changed during this run and during every retry."
+        return Failure(OCC_FAILURE, message)
+    where = f"{component}/{table}" if component else table
     same = conflict.write_source.startswith(f"{what} (")
     writer = f"Another call to this function, {conflict.write_source}," if same else conflict.write_source
     message = (
-        f"{what} gave up: documents of the table {table} that it read or wrote changed during this run and during "
+        f"{what} gave up: documents of the table {where} that it read or wrote changed during this run and during "
         f"every retry. {writer} changed the document {conflict.document_id}."
     )
     return Failure(OCC_FAILURE, message)
@@ -118,13 +124,17 @@ def occ_failure(what: str, conflict: Conflict) -> Failure:
 def too_many_writes(platform: Platform) -> Failure:
     """Return what a mutation is told while the world writes too fast (convex-semantics 2)."""
     message = (
-        f"{_TOO_FAST} This deployment is limited to {platform.write_bytes_per_second} bytes written per second. In a "
-        "world no time passes unless somebody waits, so all that is written at one moment counts together. Write less, "
-        "or set another limit: Platform(write_bytes_per_second=...)."
+        f"Too many writes per second. This deployment is limited to {platform.write_bytes_per_second} bytes written "
+        "per second. In a world no time passes unless somebody waits, so all that is written at one moment counts "
+        "together. Write less, or set another limit: Platform(write_bytes_per_second=...)."
     )
     return Failure("TooManyWrites", message)
 
 
-def is_transient(failure: Failure) -> bool:
-    """Tell whether a mutation failed by no fault of its own, after its last try: the same call may succeed later."""
-    return failure.code == OCC_FAILURE or failure.message.startswith(_TOO_FAST)
+def timed_out(limit_ms: int) -> Threw:
+    """Return how an action ends whose time is over, in Convex's words (convex-semantics 6.3)."""
+    message = (
+        f"Function execution timed out (maximum duration: {limit_ms / 1000:g}s). Let it schedule what is left to do, "
+        "or set another limit: Platform(limits=Limits(action_ms=...))."
+    )
+    return Threw(Failure("FunctionTimeout", message))

@@ -23,7 +23,7 @@ from convexsim.actors.messages import (
     ScheduledDone,
     ScheduleFunction,
 )
-from convexsim.actors.retry import RESCHEDULE, RETRY, SYSTEM_ERROR, TRANSIENT_ERROR
+from convexsim.actors.retry import RESCHEDULE, RETRY, SYSTEM_ERROR, TRANSIENT_ERROR, timed_out
 from convexsim.actors.stage import RuntimeActor, note, skew_ms, strikes
 from convexsim.actors.transact import Purpose, jittered, transact
 from convexsim.errors import PlatformError
@@ -103,7 +103,8 @@ class Runner(RuntimeActor):
     async def _act(self, activity: str, target: Target, args: Any, parent: ScheduledFunction | None) -> Outcome:
         """Run an action's handler to its end; every await in it is a message, so others run in between.
 
-        It answers `SYSTEM_ERROR` if the action has died before.
+        It answers `SYSTEM_ERROR` if the action has died before. If its time is over it ends where it waits: in the
+        middle of a sleep, but of a call only when that is answered.
         """
         stage = self.stage
         limits = stage.environment.platform.limits
@@ -122,9 +123,11 @@ class Runner(RuntimeActor):
                 return await drive_action(executor, frame, checked.value, f"{activity}#action")
             return await definition.call(ActionCtx(frame), thaw(checked.value))
 
-        outcome = await outcome_of_awaitable(lambda: Mortal(handler(), frame) if frame.may_crash else handler())
+        outcome = await outcome_of_awaitable(lambda: Mortal(handler(), frame) if frame.is_mortal else handler())
         if frame.crashed:
             return SYSTEM_ERROR
+        if not frame.lives():
+            return timed_out(limits.action_ms)
         if isinstance(outcome, Threw):
             return outcome
         tables = stage.database.snapshot.components[target.mounted.path]

@@ -62,9 +62,12 @@ class Scheduler(RuntimeActor):
 
 
 def resume_scheduled(stage: Stage) -> None:
-    """Tell a new scheduler, after a restart, what the database knows of; who was at work then runs anew."""
+    """Tell a new scheduler, after a restart, what the database knows of; who was at work then runs anew.
+
+    Rows do not tell which runs died before they wrote anything; counting the restarts gives no path to two of them.
+    """
     left = [
-        evolve(each, activity=run_anew(each.activity))
+        evolve(each, activity=run_anew(each.activity, stage.faults.times("restart")))
         for each in unfinished(stage.environment, stage.database.snapshot)
     ]
     stage.scheduler.tell(Published("restart", stage.database.snapshot.ts, tuple(left), ()))

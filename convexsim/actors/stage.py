@@ -40,6 +40,7 @@ class Stage(Protocol):
         database: the committed state; only the committer changes it.
         trace: where events go; None while nobody looks.
         faults: who says whether something goes wrong.
+        action_ms: how long an action may run; on threads inf, because there time passes by itself.
         in_flight: the answers that clients wait for, by activity; a dead node never gives them.
         crons: the cron executor; only a world with crons has one.
 
@@ -49,6 +50,7 @@ class Stage(Protocol):
     database: Database
     trace: Trace | None
     faults: FaultChoices
+    action_ms: float
     in_flight: dict[str, Future[Any]]
     committer: ActorRef[Any]
     scheduler: ActorRef[Any]
@@ -103,7 +105,12 @@ class Stage(Protocol):
 
 
 class RuntimeActor(Actor):
-    """An actor of the runtime; `stage.py`'s two implementations give it an inbox and a loop."""
+    """An actor of the runtime; `stage.py`'s two implementations give it an inbox and a loop.
+
+    What it answers is an outcome, never an exception: one that comes out of it ends the simulation, whoever asked.
+    """
+
+    is_infallible = True
 
     def __init__(self, stage: Stage) -> None:
         super().__init__()
@@ -135,5 +142,9 @@ def skew_ms(stage: Stage, activity: str) -> float:
     if not stage.faults.may("skew"):
         return 0
     skews = stage.faults.plan.skews_ms
-    which = strikes(stage, "skew", activity, *(f"a clock {skew:+g} ms ahead" for skew in skews))
+    which = strikes(stage, "skew", activity, *(_clock(skew) for skew in skews))
     return skews[which - 1] if which else 0
+
+
+def _clock(skew: float) -> str:
+    return f"a clock {abs(skew):,g} ms {'ahead' if skew > 0 else 'behind'}"

@@ -5,6 +5,8 @@ Owns the cast of a simulation in stepped mode. Its twin is `threads.py`; `simula
 
 from __future__ import annotations
 
+import queue
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from convexsim.actors.committer import Committer
@@ -47,6 +49,7 @@ class SteppedStage:
         self.dispatcher.clock.now = environment.platform.start_ms
         self.dispatcher.clock.end = environment.end_ms
         self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)
+        self.action_ms: float = environment.platform.limits.action_ms
         self.in_flight: dict[str, Future[Any]] = {}
         self._choices = choices
         self._taken = 0
@@ -117,7 +120,7 @@ class SteppedStage:
         """Let the backend's process die and start again: runner, scheduler and cron executor; the database stays.
 
         What waits for the committer comes from the dead runner, so it is lost with it. A request that is on its way to
-        the outside has left the machine, and arrives.
+        the outside has left the machine, and arrives; so has an answer that its client has not seen yet.
         """
         dispatcher = self.dispatcher
         executor = [self.crons] if self.environment.catalog.has_crons else []
@@ -126,7 +129,8 @@ class SteppedStage:
         dispatcher.withdraw(dispatcher.actor(self.committer.actor_urn))
         lost, self.in_flight = self.in_flight, {}
         for answer in lost.values():
-            answer.set(CONNECTION_LOST)
+            with suppress(queue.Full):  # it has been given, and is on its way
+                answer.set(CONNECTION_LOST)
         self.scheduler = self.start(Scheduler)
         self._runner = self.start(Runner)
         resume_scheduled(self)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import threading
 from functools import cache
-from math import floor
+from math import floor, inf
 from time import monotonic
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, cast
@@ -201,6 +201,7 @@ class ThreadStage:
         self.trace: Trace | None = None if trace is None else GuardedTrace(trace, self._changed)
         self.database: Database = WatchedDatabase(environment.catalog.tables(), self._judge)
         self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)
+        self.action_ms = inf
         self.in_flight: dict[str, Future[Any]] = {}
         self.on_commit: Callable[[], bool] = lambda: True
         self.steps = 0

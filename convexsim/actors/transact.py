@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from convexsim.actors.messages import Commit, RequestSnapshot
-from convexsim.actors.retry import JITTER_STEPS, SYSTEM_ERROR, Backoff, RetryPolicy, occ_failure, too_many_writes
+from convexsim.actors.retry import (
+    JITTER_STEPS,
+    SYSTEM_ERROR,
+    Backoff,
+    RetryPolicy,
+    occ_failure,
+    too_many_writes,
+)
 from convexsim.actors.stage import note, skew_ms, strikes
 from convexsim.database.commit import Committed
 from convexsim.functions.execution import Execution
-from convexsim.functions.outcome import Outcome, Threw, resolved
+from convexsim.functions.outcome import GaveUp, Outcome, Threw, resolved
 from convexsim.functions.syscalls import Logged
 from convexsim.trace import event
 
@@ -68,12 +75,13 @@ async def transact(
             refused = too_many_writes(stage.environment.platform)
             note(stage, event.Did, activity, Logged(refused.message))
             if not policy.allows(attempt):
-                return Threw(refused)
+                return GaveUp(refused)
             await _back_off(stage, activity, policy.ceiling_ms(attempt))
             continue
-        ahead_ms = skew_ms(stage, activity) if purpose.runs_handler else 0
-        now = max(0, floor(stage.now + ahead_ms))
-        execution = Execution(stage.environment, ready.snapshot, (activity, attempt), now, purpose.parent)
+        begun = (activity, attempt), floor(stage.now)
+        execution = Execution(stage.environment, ready.snapshot, *begun, purpose.parent)
+        if purpose.runs_handler and (ahead_ms := skew_ms(stage, activity)):
+            execution.now = max(0, floor(stage.now + ahead_ms))
         outcome = body(execution)
         execution.transaction.close()
         for effect in execution.effects:
@@ -97,7 +105,7 @@ async def transact(
             if isinstance(verdict, Committed):
                 return resolved(outcome, verdict.commit_ns) if final.is_pending else outcome
             if not policy.allows(attempt):
-                return Threw(occ_failure(what, verdict))
+                return GaveUp(occ_failure(what, verdict))
         await _back_off(stage, activity, policy.ceiling_ms(attempt))
     raise AssertionError
 

@@ -63,7 +63,7 @@ class Limits:
     """What the platform allows, with Convex's own numbers; sizes are in bytes, as `values.size_of` counts them.
 
     Attributes:
-        documents_read: of user tables, by one transaction, those that filters reject included.
+        documents_read: by one transaction, those that filters reject included; of system tables what functions read.
         bytes_read: the size of those documents.
         read_intervals: stretches of indexes in its read set, after merging, those of system tables included. The ids
             of its new documents count from the first look into the same index on; a write alone is never refused.
@@ -78,6 +78,7 @@ class Limits:
         document_nesting: how deep a document nests; the document itself is level 1.
         system_rows: writes to system tables by one transaction, such as those that schedule and cancel.
         system_bytes: the size of what they write.
+        action_ms: how long an action may run, in ms of virtual time.
 
     """
 
@@ -95,6 +96,7 @@ class Limits:
     document_nesting: int = _most(16)
     system_rows: int = _most(40_000)
     system_bytes: int = _most(1 << 27)
+    action_ms: int = _most(1_800_000)
 
 
 _NO_END: Final = 1 << 62
@@ -160,11 +162,11 @@ class Usage:
         """Note that a new id was recorded, which is no look of the function's own and never refused."""
         self._unmerged += 1
 
-    def read(self, document: Document) -> None:
-        """Count a document of a user table."""
+    def read(self, size: int) -> None:
+        """Count a document of this size."""
         limits = self.limits
         self.documents_read += 1
-        self.bytes_read += document.size
+        self.bytes_read += size
         if self.documents_read > limits.documents_read or self.bytes_read > limits.bytes_read:
             _check("TooManyDocumentsRead", self.documents_read, limits.documents_read)
             _check("TooManyBytesRead", self.bytes_read, limits.bytes_read)

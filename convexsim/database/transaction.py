@@ -100,7 +100,7 @@ class Transaction:
         document = self._maps(table)[0].get(key)
         self.usage.looked(self.reads)
         if document is not None and not table.is_system:
-            self.usage.read(document)
+            self.usage.read(document.size)
         return document
 
     def scan(
@@ -126,7 +126,7 @@ class Transaction:
                     low = stop
                 usage.looked(self.reads)
                 if is_metered:
-                    usage.read(document)
+                    usage.read(document.size)
                 yield document
                 fetched -= 1
                 if not fetched:

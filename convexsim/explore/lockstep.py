@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from convexsim.choices import Choices, Kind, Option
     from convexsim.simulation import Run
 
-__all__ = ["Lockstep"]
+__all__ = ["Lockstep", "LockstepChoices"]
 
 
 class Lockstep:

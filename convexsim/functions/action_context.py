@@ -105,5 +105,5 @@ class ActionCtx(Ctx[ActionSyscalls]):
         return self._syscalls.fetch(request_of(url, method, headers, body))
 
     def sleep(self, delay_ms: float) -> Awaitable[None]:
-        """Wait in virtual time."""
+        """Wait in virtual time, of which an action has 1,800 s (`Limits.action_ms`, convex-semantics 6.3)."""
         return self._syscalls.sleep(checked_delay(delay_ms))

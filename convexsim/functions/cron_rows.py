@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
 
+from convexsim.choices import run_anew
 from convexsim.database.limits import UNLIMITED
 from convexsim.database.transaction import Transaction
 from convexsim.functions.component import CRONS, Target
@@ -40,6 +41,7 @@ class Cron:
         id: of its row.
         due_ms: when the run may start.
         number: of the run, from 1.
+        restarts: how often the backend had died when it took up this run; 0 if the run before brought it about.
 
     """
 
@@ -48,11 +50,13 @@ class Cron:
     id: str
     due_ms: int
     number: int
+    restarts: int = 0
 
     @property
     def activity(self) -> str:
         """The path of the run: ``cron:cleanup+3`` is the third of the root's cron ``cleanup``."""
-        return f"cron:{f'{self.component}/'.lstrip('/')}{self.identifier.translate(_ESCAPED)}+{self.number}"
+        path = f"cron:{f'{self.component}/'.lstrip('/')}{self.identifier.translate(_ESCAPED)}+{self.number}"
+        return run_anew(path, self.restarts) if self.restarts else path
 
     @property
     def order(self) -> tuple[int, str, str]:
@@ -108,7 +112,7 @@ def finish_cron(execution: Execution, cron: Cron, error: str | None = None) -> C
     execution.transaction.usage.limits = UNLIMITED
     row = _row(execution, cron)
     timing = execution.environment.catalog.components[cron.component].crons[cron.identifier].timing
-    due_ms = next_run(timing, cron.due_ms, execution.now)
+    due_ms = next_run(timing, cron.due_ms, execution.begin_ms)
     status = {"kind": "success"} if error is None else {"error": error, "kind": "err"}
     log = [*row.value["log"], {"status": status, "dueMs": cron.due_ms}]
     skipped = (due_ms - cron.due_ms) // timing.period_ms - 1 if isinstance(timing, Interval) else 0
@@ -117,7 +121,7 @@ def finish_cron(execution: Execution, cron: Cron, error: str | None = None) -> C
         log.append({"status": {"kind": "canceled", "numCanceled": skipped}, "dueMs": first_skipped})
     changed = {"log": log[-_LOG_ROWS:], "nextMs": due_ms, "prevMs": cron.due_ms, "run": cron.number + 1}
     execution.replace(row, {**row.value, **changed, "state": {"kind": "pending"}})
-    return evolve(cron, due_ms=due_ms, number=cron.number + 1)
+    return evolve(cron, due_ms=due_ms, number=cron.number + 1, restarts=0)
 
 
 def _row(execution: Execution, cron: Cron) -> Document:

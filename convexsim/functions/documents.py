@@ -17,7 +17,7 @@ from convexsim.functions.filter import matches
 from convexsim.functions.pagination import PageOptions, between, fingerprint_of, read_page
 from convexsim.functions.scheduled import shown
 from convexsim.functions.syscalls import Logged
-from convexsim.values import UNDEFINED, ValidationFailure, check_identifier, equal, freeze_pending
+from convexsim.values import UNDEFINED, ValidationFailure, check_identifier, equal, freeze_pending, size_of
 from convexsim.values.ids import table_number_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Documents:
             msg = f"The id {document_id} is of the table {found.name}."
             raise PlatformError(msg, code="SystemTableError", next_step=f"Read it through {where}.")
         document = self._execution.transaction.get(found, document_id)
+        if document is not None and system:
+            self._count(document)
         return None if document is None else shown(document)
 
     def normalize_id(self, table: str, text: str, *, system: bool = False) -> str | None:
@@ -123,7 +125,7 @@ class Documents:
             return iter(())
         table, index = source
         low, high = interval_of(index, selection.bounds)
-        rows = map(shown, self._execution.transaction.scan(table, index, low, high, descending=selection.descending))
+        rows = map(shown, self._scan(table, index, low, high, descending=selection.descending))
         if not selection.filters:
             return rows
         return (row for row in rows if matches(selection.filters, row))
@@ -141,8 +143,7 @@ class Documents:
         source = self._source(selection)
         table, index = source if source is not None else (None, _NO_TABLE.indexes[BY_CREATION_TIME])
         low, high = between(interval_of(index, selection.bounds), asked, selection, index)
-        transaction = self._execution.transaction
-        rows = iter(()) if table is None else transaction.scan(table, index, low, high, descending=selection.descending)
+        rows = iter(()) if table is None else self._scan(table, index, low, high, descending=selection.descending)
 
         def wanted(document: Document) -> dict[str, Any] | None:
             row = shown(document)
@@ -156,6 +157,15 @@ class Documents:
             )
         self._has_paginated = True
         return page
+
+    def _scan(self, table: Table, index: Index, low: bytes, high: bytes, *, descending: bool) -> Iterator[Document]:
+        rows = self._execution.transaction.scan(table, index, low, high, descending=descending)
+        return map(self._count, rows) if table.is_system else rows
+
+    def _count(self, document: Document) -> Document:
+        """Count a row of a system table that user code reads, by the size of what it sees; the platform's are free."""
+        self._execution.transaction.usage.read(size_of(shown(document)))
+        return document
 
     def _source(self, selection: Selection) -> tuple[Table, Index] | None:
         """Return where a query looks; None if there is no such table yet, and so nothing to be found (1.2)."""

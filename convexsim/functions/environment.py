@@ -117,6 +117,7 @@ class Environment:
         end_ms: the moment at which the world ends, if it has not come to rest before.
         faults: what may go wrong.
         struck: what has gone wrong, in order.
+        uses: how often functions have used the outside.
         history: what every attempt saw and wrote, in the order in which they were over; None if nobody will ask for it.
 
     """
@@ -130,6 +131,7 @@ class Environment:
     end_ms: float = inf
     faults: Faults = Factory(Faults)
     struck: list[Struck] = Factory(list)
+    uses: int = 0
     history: list[Attempt] | None = None
 
     def external(self, name: str) -> External:

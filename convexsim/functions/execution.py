@@ -37,8 +37,12 @@ class Execution:
     Args:
         invocation: the activity (ids, random numbers and the paths of what it schedules derive from it) and the
             attempt, from 1: a retry restarts everything with ids of its own.
-        now: `Date.now()` of the whole attempt, in ms.
+        begin_ms: the moment of its begin, in whole ms.
         parent: the scheduled function it runs under, however deep.
+
+    Attributes:
+        now: `Date.now()` of the whole attempt: the moment of its begin by the clock of the node that runs it. What the
+            database and the executors say goes by `begin_ms`.
 
     """
 
@@ -46,6 +50,7 @@ class Execution:
         "_last_stamp",
         "activity",
         "attempt",
+        "begin_ms",
         "effects",
         "environment",
         "ids",
@@ -61,14 +66,14 @@ class Execution:
         environment: Environment,
         snapshot: Snapshot,
         invocation: tuple[str, int],
-        now: float,
+        begin_ms: float,
         parent: ScheduledFunction | None,
     ) -> None:
         self.environment = environment
         new_transaction = Transaction if environment.history is None else ObservedTransaction
         self.transaction = new_transaction(snapshot, environment.platform.limits)
         self.activity, self.attempt = invocation
-        self.now = now
+        self.begin_ms = self.now = begin_ms
         self.parent = parent
         self.ids = IdStream(self.seed)
         self.effects: list[Effect] = []
@@ -134,13 +139,17 @@ class Execution:
     def _stamp(self, table: Table) -> float:
         """Return the next ``_creationTime`` (ms).
 
-        The moment of the begin, or a little after the newest stamp of this attempt or of this table, if that is later.
+        The moment of the begin by the node's clock, or a little after the newest stamp of this attempt or of this
+        table, if that is later. Nobody else takes notice of what a clock says that is ahead of its time.
         So stamps rise within an attempt over all its tables (convex-semantics 7), and within a table they follow the
         order of begins, losing ones too. Two begins that insert into different tables do not see each other in them:
         orders are told apart only where somebody could (architecture.md 6.3).
         """
         stamps = self.environment.stamps
-        newest = max(self._last_stamp, stamps.get(table.key, -inf))
+        key = (
+            table.key if self.now <= self.begin_ms else f"{table.key} by a clock {self.now - self.begin_ms:g} ms ahead"
+        )
+        newest = max(self._last_stamp, stamps.get(key, -inf))
         stamp = max(float(self.now), newest + _STAMP_MS, nextafter(newest, inf))
-        self._last_stamp = stamps[table.key] = stamp
+        self._last_stamp = stamps[key] = stamp
         return int(stamp) if stamp.is_integer() else stamp  # as `values.freeze` spells numbers

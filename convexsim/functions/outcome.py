@@ -23,7 +23,17 @@ from convexsim.values import UNDEFINED, dumps, freeze, resolve, thaw
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["Failure", "Outcome", "Returned", "Threw", "failure_of", "outcome_of", "outcome_of_awaitable", "resolved"]
+__all__ = [
+    "Failure",
+    "GaveUp",
+    "Outcome",
+    "Returned",
+    "Threw",
+    "failure_of",
+    "outcome_of",
+    "outcome_of_awaitable",
+    "resolved",
+]
 
 
 @frozen
@@ -106,7 +116,12 @@ class Threw:
         raise self.failure.exception()
 
 
-Outcome = Returned | Threw
+@frozen
+class GaveUp(Threw):
+    """The last try of its transaction failed, by no fault of the function's: the same call may succeed later."""
+
+
+Outcome = Returned | Threw | GaveUp
 
 
 def resolved(outcome: Outcome, commit_ns: int) -> Outcome:

@@ -246,6 +246,7 @@ class Frame(Documents):
         except UsageError as misuse:
             self._execution.misuses.append(misuse)
             raise
+        self._execution.environment.uses += 1
         given, result = declared.use(use, value)
         self._execution.effects.append(ExternalUse(name, use, given))
         return result

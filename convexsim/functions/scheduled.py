@@ -141,14 +141,14 @@ def schedule_function(execution: Execution, mounted: Mounted, at_ms: float, targ
     value: dict[str, Any] = {
         "name": f"{module}.js:{function}",
         "args": [args],
-        "scheduledTime": execution.now if born_canceled else at_ms,
+        "scheduledTime": execution.begin_ms if born_canceled else at_ms,
         "state": {"kind": "canceled" if born_canceled else "pending"},
         "activity": activity,
         "handle": target.handle,
         "nextTs": max(at_ms, execution.now),
     }
     if born_canceled:
-        value["completedTime"] = execution.now
+        value["completedTime"] = execution.begin_ms
     row = execution.insert(mounted.scheduled_functions, value)
     execution.effects.append(
         Scheduled(
@@ -262,5 +262,5 @@ def _state(row: Document | None) -> str:
 
 def _set_state(execution: Execution, row: Document, kind: str, error: str | None = None) -> str:
     state = {"kind": kind} if error is None else {"error": error, "kind": kind}
-    execution.replace(row, {**row.value, "state": state, "completedTime": execution.now})
+    execution.replace(row, {**row.value, "state": state, "completedTime": execution.begin_ms})
     return kind

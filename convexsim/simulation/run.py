@@ -72,23 +72,26 @@ class Monitor:
         self._stage = stage
         self._world = world
         self._run = run
-        self._at_commits = [invariant for invariant in run.scenario.invariants if invariant.when == "always"]
+        self._always = [invariant for invariant in run.scenario.invariants if invariant.when == "always"]
         self._at_end = [invariant for invariant in run.scenario.invariants if invariant.when != "always"]
-        self._judged_ts = -1
+        self._judged = (-1, -1)
 
-    def commits_hold(self) -> bool:
-        """Ask what must hold at every commit, if there was one since the last time."""
-        ts = self._stage.database.snapshot.ts
-        if self._at_commits and ts != self._judged_ts:
-            self._judged_ts = ts
-            self._ask(self._at_commits)
+    def always_holds(self) -> bool:
+        """Ask what must always hold, if there was a commit, or a use of the outside, since the last time."""
+        if not self._always:
+            return True
+        stage = self._stage
+        moment = (stage.database.snapshot.ts, stage.environment.uses)
+        if moment != self._judged:
+            self._judged = moment
+            self._ask(self._always)
         return not self._run.violations
 
     def close(self) -> None:
         """Ask what must hold at the end, if the run came to one, and note how it stands."""
         stage, run = self._stage, self._run
         run.steps, run.now, run.view = stage.steps, stage.now, self._look()
-        if run.ending == "quiet":
+        if run.ending == "quiet" and self.always_holds():  # on threads a use of the outside may have come last
             self._ask(self._at_end)
         elif run.ending == "max_steps":
             run.violations.append(Violation("ends", f"The run did not end within {run.steps} steps.", run.steps))

@@ -78,7 +78,7 @@ class Simulation:
             raise UsageError(
                 msg, next_step="Run it stepped, or without faults: scenario.variant(name, faults=Faults())."
             )
-        self._record = ChoiceRecord(self.choices if self.choices is not None else FirstChoices())
+        self._record = ChoiceRecord(_checked_choices(self.choices) if self.choices is not None else FirstChoices())
         self._trace = Trace() if self.trace else None
 
     def run(self) -> Run:
@@ -121,7 +121,7 @@ class Simulation:
     def _step(self, stage: SteppedStage, world: World, monitor: Monitor) -> Ending:
         _start_clients(stage, world)
         dispatcher = stage.dispatcher
-        while monitor.commits_hold():
+        while monitor.always_holds():
             if dispatcher.steps >= self.max_steps:
                 return "max_steps"
             if not dispatcher.step():
@@ -129,9 +129,9 @@ class Simulation:
         return "broken"
 
     def _let_run(self, stage: ThreadStage, world: World, monitor: Monitor) -> Ending:
-        if not monitor.commits_hold():
+        if not monitor.always_holds():
             return "broken"
-        stage.on_commit = monitor.commits_hold
+        stage.on_commit = monitor.always_holds
         _start_clients(stage, world)
         return stage.play()
 
@@ -141,3 +141,11 @@ def _start_clients(stage: SteppedStage | ThreadStage, world: World) -> None:
         connection = connect(stage, client.name, client.kind)
         ref = stage.start(Client, connection, client.entries, world.calls)
         ref.tell(StartClient(client.name))
+
+
+def _checked_choices(choices: Choices) -> Choices:
+    if not hasattr(choices, "choose") or isinstance(choices, type):
+        msg = f"{choices!r} answers no choices."
+        advice = "Pass choices such as LockstepChoices(); an explorer goes to check(scenario, explorer)."
+        raise UsageError(msg, next_step=advice)
+    return choices

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.choices import root_of
+from convexsim.database.tables import TABLES
 from convexsim.functions.component import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Returned
 from convexsim.functions.syscalls import Canceled, ExternalUse, Fetched, Logged, Scheduled
@@ -134,6 +135,8 @@ class _Teller:
         failure = ended.outcome.failure
         if failure.code == "ConvexError":
             return [self._with_value("throws ConvexError ", failure.data)]
+        if failure.code == "ConnectionLost":  # the client's word; the call itself may go on
+            return self._message("is told: ", failure.message)
         named = failure.message.startswith(failure.code)
         return self._message("throws " if named else f"throws {failure.code}: ", failure.message)
 
@@ -161,6 +164,8 @@ class _Teller:
         name = self._names.document(written.id)
         if written.table.endswith(f"/{SCHEDULED_FUNCTIONS}"):
             return [_scheduled_function_written(name, written)]
+        if written.table == TABLES.key and written.after is not None:
+            return [_table_made(name, written.after)]
         before, after = _shown(written.before), _shown(written.after)
         if before is None:
             return [self._with_value(f"inserts {name} ", after, len(_GAP))]
@@ -261,6 +266,12 @@ def _both(name: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[Any
 def _shown(value: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the fields of a revision but for those that every document has."""
     return None if value is None else {name: field for name, field in value.items() if name not in _STANDING}
+
+
+def _table_made(name: str, row: dict[str, Any]) -> str:
+    """Say that a table came into being; by the name of its row, conflicts with whatever else was running tell of it."""
+    label = f"{row['component']}/{row['name']}".lstrip("/")
+    return f"makes the table {label} ({name})"
 
 
 def _scheduled_function_written(name: str, written: Written) -> str:

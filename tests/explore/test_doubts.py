@@ -199,6 +199,12 @@ def test_what_is_no_scenario_is_refused() -> None:
         check(lambda world: world)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("choices", [RandomWalk(), RandomChoices, [0, 1]], ids=["explorer", "class", "list"])
+def test_what_answers_no_choices_is_refused(choices: Any) -> None:
+    with pytest.raises(UsageError, match="answers no choices"):
+        Simulation(proper_bumps, choices)
+
+
 @pytest.mark.parametrize("delay", [float("nan"), float("inf"), -5, "x", True])
 def test_a_wait_that_is_none_is_refused(delay: Any) -> None:
     with pytest.raises(UsageError, match="cannot wait for"):

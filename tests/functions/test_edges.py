@@ -363,6 +363,16 @@ def test_results_are_checked_at_every_edge(kind: str) -> None:
     assert [code(each) for each in ended] == ["ReturnsValidationError"] * len(ended)
 
 
+@pytest.mark.parametrize("kind", ["query", "mutation", "action"])
+def test_the_error_of_a_wrong_value_names_function_path_value_and_validator(kind: str) -> None:
+    name = f"m:{kind[0]}Public"
+    wrong_args, wrong_result = (str(call(kind, name, args).error) for args in ({"n": "x"}, {"n": 0}))
+    assert wrong_args.startswith(f"ArgumentValidationError in {name}: ")
+    assert wrong_args.endswith('Path: args.n, value: "x", validator: v.number()')
+    assert wrong_result.startswith(f"ReturnsValidationError in {name}: ")
+    assert wrong_result.endswith("Path: returns, value: 0, validator: v.string()")
+
+
 def test_a_top_level_mutation_with_a_wrong_result_writes_nothing() -> None:
     result = run(APP, lambda world: world.client("c").mutation(api.m.m_public, {"n": 0}))
     assert result.view.documents("items") == []

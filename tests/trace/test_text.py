@@ -503,6 +503,12 @@ def test_a_document_written_back_as_it_was() -> None:
     assert lines == ["commits as ts 1", "  changes counters/1, back to what it was"]
 
 
+@pytest.mark.parametrize(("component", "label"), [("", "notes"), ("a/b", "a/b/notes")])
+def test_a_table_that_no_schema_declares_is_made(component: str, label: str) -> None:
+    row = {"_creationTime": 0, "_id": ROW, "component": component, "name": "notes", "number": 10_001}
+    assert words(committed("/_tables", ROW, None, row)) == ["commits as ts 1", f"  makes the table {label} (_tables/1)"]
+
+
 def test_a_deleted_document_is_told_as_it_was() -> None:
     lines = words(committed("/counters", COUNTER, {"_id": COUNTER, "value": 1}, None))
     assert lines == ["commits as ts 1", "  deletes counters/1 {value: 1}"]

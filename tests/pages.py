@@ -1,0 +1,77 @@
+"""Pages for people, as tests read them: their marked examples, and what these print when they run as they stand.
+
+A marked block is a fence under a comment: ``<!-- example: name -->`` marks a program, ``<!-- output: name -->`` what it
+prints. README and docs/ mark theirs alike; which pages there are, and what else they must say, their own tests know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+ROOT: Final = Path(__file__).parents[1]
+
+_RUNNER: Final = """
+import contextlib, io, json, runpy, sys, traceback
+
+printed = {}
+for path in sys.argv[1:]:
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except BaseException:
+            traceback.print_exc()
+    printed[path] = out.getvalue()
+json.dump(printed, sys.stdout)
+"""
+
+
+@frozen
+class Page:
+    """One page of Markdown."""
+
+    name: str
+    text: str
+
+    @classmethod
+    def read(cls, path: Path) -> Page:
+        """Return the page of a file."""
+        return cls(path.name, path.read_text(encoding="utf-8"))
+
+    def block(self, marker: str) -> str:
+        """Return the fenced block that follows a marker comment, such as ``output: two_buyers``."""
+        found = re.search(rf"<!-- {re.escape(marker)} -->\n```\w*\n(.*?)```", self.text, re.DOTALL)
+        assert found is not None, f"{self.name} has no block after <!-- {marker} -->"
+        return found.group(1)
+
+    @property
+    def examples(self) -> dict[str, str]:
+        """The marked programs by name, in the order of the page."""
+        return {name: self.block(f"example: {name}") for name in re.findall(r"<!-- example: (\w+) -->", self.text)}
+
+    @property
+    def links(self) -> list[str]:
+        """The targets of its links, but for those that leave the repository."""
+        prose = re.sub(r"```.*?```", "", self.text, flags=re.DOTALL)
+        return [link for link in re.findall(r"\]\(([^)]+)\)", prose) if ":" not in link]
+
+
+def printed_by(programs: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """Run programs in one fresh process, each as a script in a namespace of its own, and return what each prints.
+
+    What goes to stderr, a traceback say, stands among it.
+    """
+    paths = {str(directory / f"{name}.py"): name for name in programs}
+    for path, name in paths.items():
+        Path(path).write_text(programs[name], encoding="utf-8")
+    command = [sys.executable, "-W", "error", "-c", _RUNNER, *paths]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    return {paths[path]: text for path, text in json.loads(ran.stdout).items()}
