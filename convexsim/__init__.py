@@ -41,6 +41,7 @@ from convexsim.functions.network import Request, Response
 from convexsim.functions.reference import Reference, api, components, internal
 from convexsim.invariants import Invariant, View, Violation, always, eventually, serializable, sometimes
 from convexsim.simulation import Run, Scenario, Simulation, World, scenario
+from convexsim.testing.script import ScriptApp
 from convexsim.trace.text import story
 from convexsim.values import (
     UNDEFINED,
@@ -88,6 +89,7 @@ __all__ = [
     "Run",
     "Scenario",
     "SchemaDefinition",
+    "ScriptApp",
     "Session",
     "Simulation",
     "TableDefinition",

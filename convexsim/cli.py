@@ -1,8 +1,9 @@
-"""The command line: run one order of a scenario, explore many, replay one from its string.
+"""The command line: run one order of a scenario, explore many, replay one from its string; run scripts of operations.
 
 Owns arguments, exit codes and what is printed where. Which scenarios a file defines, `testing/scenario_file.py` knows;
-what an exploration is, `explore/check.py`. Whatever goes wrong becomes one line and an exit code here: an exception
-that nobody caught would end the process with 1, and 1 means that an invariant broke.
+what an exploration is, `explore/check.py`; what a script is, `testing/script.py`. Whatever goes wrong becomes one line
+and an exit code here: an exception that nobody caught would end the process with 1, and 1 means that an invariant
+broke.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode, parse, replay
 from convexsim.simulation import Simulation
 from convexsim.testing.scenario_file import explain, named, open_scenarios
+from convexsim.testing.script import difference, run_line
+from convexsim.testing.script_file import check_recorded, open_component, read_lines
 from convexsim.trace.event import json_lines
 from convexsim.trace.names import one_line, shorten
 from convexsim.trace.text import WIDTH, story
@@ -53,7 +56,7 @@ NO_READER: Final = 141  # the same for SIGPIPE
 _EPILOG: Final = """\
 exit codes:
   0    no invariant broke
-  1    an invariant broke, or one that must hold sometimes never did
+  1    an invariant broke, or one that must hold sometimes never did; a script's results are not the recorded ones
   2    it could not be done: wrong usage, a scenario that fails by itself, or a bug of convexsim
   130  interrupted before anything broke; what broke earlier counts and gives 1
 """
@@ -128,6 +131,25 @@ def _explore(arguments: argparse.Namespace) -> int:
             if interrupt.asked and (left or report.interrupted):
                 return BROKEN if broken else INTERRUPTED
     return BROKEN if broken else HELD
+
+
+def _script(arguments: argparse.Namespace) -> int:
+    with _interruption(signal.SIG_DFL), open_component(arguments.component) as component:
+        lines = read_lines(arguments.file, arguments.version)
+        apps = [component.app_for(line) for line in lines]  # whatever is wrong is told before anything runs
+        if arguments.check:
+            check_recorded(lines)
+        differing = 0
+        for line, offered in zip(lines, apps, strict=True):
+            results = run_line(line, offered)
+            if not arguments.check:
+                _say(arguments, line.answered(results))
+            elif (told := difference(line, results)) is not None:
+                differing += 1
+                _say(arguments, told, "")
+        if arguments.check:
+            _say(arguments, f"{arguments.file}: {len(lines) - differing} of {len(lines)} lines answer as recorded")
+    return BROKEN if differing else HELD
 
 
 def _explore_one(scenario: Scenario, arguments: argparse.Namespace, interrupt: _Interrupt) -> Report:
@@ -324,19 +346,31 @@ def _parser() -> argparse.ArgumentParser:
     def command(does: Callable[[argparse.Namespace], int], name: str, about: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.", **raw)
         added.set_defaults(command=does)
-        added.add_argument("file", type=_file, metavar="SCENARIO.py[:NAME]", help="the script, and its scenario")
-        added.add_argument("--scenario", metavar="NAME", help="another way to name the scenario")
-        added.add_argument("--json", action="store_true", help="print JSON lines")
         added.add_argument("--traceback", action="store_true", help="on an error, show where it came from")
         return added
 
-    running = command(_run, "run", "run a scenario once: the serial order, or a random one with --seed")
-    exploring = command(_explore, "explore", "run each scenario in many random orders and show the simplest failure")
-    replaying = command(_replay, "replay", "repeat a run from its replay string")
+    def scenarios(does: Callable[[argparse.Namespace], int], name: str, about: str) -> argparse.ArgumentParser:
+        added = command(does, name, about)
+        added.add_argument("file", type=_file, metavar="SCENARIO.py[:NAME]", help="the script, and its scenario")
+        added.add_argument("--scenario", metavar="NAME", help="another way to name the scenario")
+        added.add_argument("--json", action="store_true", help="print JSON lines")
+        return added
+
+    running = scenarios(_run, "run", "run a scenario once: the serial order, or a random one with --seed")
+    exploring = scenarios(_explore, "explore", "run each scenario in many random orders and show the simplest failure")
+    replaying = scenarios(_replay, "replay", "repeat a run from its replay string")
     replaying.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
     running.add_argument("--seed", type=int, help="draw the order; the same seed gives the same one")
     exploring.add_argument("--seed", type=int, default=0, help="the same seed gives the same runs (0)")
     exploring.add_argument("--runs", type=int, default=1_000, help="how many, for each scenario (1000)")
+    scripting = command(_script, "script", "run each line's operations one by one and print it with its results")
+    scripting.set_defaults(json=True)
+    scripting.add_argument("file", type=Path, metavar="FILE.jsonl", help="one scenario a line, as JSON")
+    offering = "the component, by its module's name; the module has a function script_app(version)"
+    scripting.add_argument("--component", metavar="MODULE", required=True, help=offering)
+    scripting.add_argument("--version", metavar="V", help="run all lines with this version, whatever they name")
+    comparing = "compare with the results that stand in the file, and show where each line first differs"
+    scripting.add_argument("--check", action="store_true", help=comparing)
     for deciding in (running, exploring):
         choosing = "what is a choice: 1 every message, 2 begins and commits, 3 whole mutations (2)"
         deciding.add_argument("--level", type=int, choices=(1, 2, 3), default=2, help=choosing)

@@ -212,6 +212,7 @@ OF_EXPLORATION: Final = {
     "Lockstep": "the explorer; the page has its choices, for a single run",
     "RandomWalk": "an explorer",
     "Report": "what check returns",
+    "ScriptApp": "what a component offers to convexsim script",
     "Violation": "what a report has found",
     "replay": "repeats a run that was found",
 }

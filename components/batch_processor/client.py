@@ -1,30 +1,114 @@
-"""The client: the class by which an app's functions speak to the component.
+"""The client: the classes by which an app's functions speak to the component, one a generation.
 
-Owns the spelling of the calls and the translation of a config; all rules are the component's. A call is made through
-the caller's ctx, and its result is passed on as it comes: a value in a query or mutation, in an action something to
-await.
+Owns the spelling of the accumulator's calls and the translation of its config; all rules are the component's. A call is
+made through the caller's ctx, and its result is passed on as it comes: a value in a query or mutation, in an action
+something to await. What a generation lacks is said by `Lacking`, which knows who has it. The iterator's calls stand in
+`iterator_client.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final, NoReturn, Self, overload
 
+import attrs
 from attrs import frozen
 
+from components.batch_processor.iterator_client import IteratorClient, IteratorHandleClient
 from convexsim import UNDEFINED, ActionCtx, MutationCtx, QueryCtx, Reference, UsageError
 
-__all__ = ["BatchConfig", "BatchProcessor"]
+__all__ = [
+    "BatchConfig",
+    "BatchProcessor",
+    "Lacking",
+    "NotInThisVersionError",
+    "ReadmeBatchProcessor",
+    "ThresholdBatchProcessor",
+    "ThresholdConfig",
+]
 
 _FIELDS: Final = {
+    "immediateFlushThreshold": "immediate_flush_threshold",
     "maxBatchSize": "max_batch_size",
     "flushIntervalMs": "flush_interval_ms",
     "processBatch": "process_batch",
 }
 
+# -------------------------------------------------------------------------------------- what a version does not have
+
+
+class NotInThisVersionError(UsageError):
+    """A method was asked for that this version of the component lacks."""
+
+    code = "NotInThisVersion"
+
+
+class Lacking:
+    """Stands where a client has no method, and says so to whoever looks for it.
+
+    Args:
+        versions: those that have the method, oldest first.
+
+    """
+
+    def __init__(self, *versions: str) -> None:
+        self.versions = versions
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, client: object, owner: type) -> NoReturn: ...
+
+    def __get__(self, client: object, owner: type) -> Self:
+        if client is None:
+            return self
+        msg = f"This version of the batch processor has no {self._name}."
+        next_step = f"Versions that have it: {', '.join(self.versions)}."
+        raise NotInThisVersionError(msg, next_step=next_step, method=self._name, versions=self.versions)
+
+
+# ---------------------------------------------------------------------------------------------------------- configs
+
 
 @frozen
-class BatchConfig:
+class _Config:
+    """A config that may be given as data, in data's spelling."""
+
+    @classmethod
+    def of(cls, config: _Config | Mapping[str, Any]) -> Self:
+        """Return a config of this class.
+
+        Raises:
+            UsageError: a field is missing, or there is one too many.
+
+        """
+        if isinstance(config, cls):
+            return config
+        fields = attrs.fields_dict(cls)
+        known = [name for name, field in _FIELDS.items() if field in fields]
+        required = [name for name in known if fields[_FIELDS[name]].default is attrs.NOTHING]
+        given = config.as_data() if isinstance(config, _Config) else config
+        if not set(required) <= set(given) <= set(known):
+            may = [name for name in known if name not in required]
+            more = f" and may have {', '.join(may)}" if may else ""
+            found = ", ".join(sorted(given)) or "none"
+            msg = f"A batch config of this version has the fields {', '.join(required)}{more}, not {found}."
+            raise UsageError(msg)
+        return cls(**{_FIELDS[name]: value for name, value in given.items()})
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what is given of it, spelled as data."""
+        own = {name: getattr(self, field, None) for name, field in _FIELDS.items()}
+        return {name: value for name, value in own.items() if value is not None}
+
+
+@frozen
+class BatchConfig(_Config):
     """When a batch is flushed, and to whom (component-versions 6).
 
     Attributes:
@@ -38,24 +122,91 @@ class BatchConfig:
     flush_interval_ms: float
     process_batch: Reference | str
 
-    @classmethod
-    def of(cls, config: BatchConfig | Mapping[str, Any]) -> BatchConfig:
-        """Return a config that may be given as data, in data's spelling.
 
-        Raises:
-            UsageError: a field is missing, or there is one too many.
+@frozen(kw_only=True)
+class ThresholdConfig(_Config):
+    """When a batch is flushed in 1.0.9, and to whom; a `BatchConfig` will do as well (component-versions 9).
+
+    Attributes:
+        flush_interval_ms: how long after the first item a batch is flushed; 0 is never.
+        process_batch: as in `BatchConfig`.
+        immediate_flush_threshold: items in one add from which on it asks for a flush; None for max_batch_size.
+        max_batch_size: the same by its old name; if both are None, no number of items asks for a flush.
+
+    """
+
+    flush_interval_ms: float
+    process_batch: Reference | str
+    immediate_flush_threshold: float | None = None
+    max_batch_size: float | None = None
+
+
+# ---------------------------------------------------------------------------------------------------------- clients
+
+
+class _Calls:
+    """The calls that every generation makes in the same way, of the module with the component's public functions."""
+
+    __slots__ = ()
+
+    _functions: Reference
+
+    def flush(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
+        """Flush a batch below the threshold, or ask for it."""
+        return ctx.run_mutation(self._functions.flush_batch, {"batchId": batch_id})
+
+    def get_batch_status(self, ctx: QueryCtx | ActionCtx, batch_id: str) -> Any:
+        """Return what an id accumulates or has in flush, or None; 0.x: its one batch, completed too."""
+        return ctx.run_query(self._functions.get_batch_status, {"batchId": batch_id})
+
+    def get_flush_history(self, ctx: QueryCtx | ActionCtx, batch_id: str, limit: int | None = None) -> Any:
+        """Return finished flushes, newest first."""
+        args = {"batchId": batch_id, "limit": UNDEFINED if limit is None else limit}
+        return ctx.run_query(self._functions.get_flush_history, args)
+
+    def delete_batch(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
+        """Delete a batch by its full name: ``<id>::<sequence>``, or in 0.x the id."""
+        return ctx.run_mutation(self._functions.delete_batch, {"batchId": batch_id})
+
+
+class ReadmeBatchProcessor(_Calls, IteratorHandleClient):
+    """The client of the README's generation, 0.1.0 and 0.2.0 (component-versions 4): it passes everything on.
+
+    Args:
+        component: what the app mounted it as, like ``components.batch_processor``.
+
+    """
+
+    __slots__ = ()
+
+    get_all_batches_for_base_id = Lacking("1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.9")
+
+    def __init__(self, component: Reference) -> None:
+        super().__init__(component.public)
+
+    def add_items(
+        self, ctx: MutationCtx | ActionCtx, batch_id: str, items: list[Any], config: Mapping[str, Any]
+    ) -> Any:
+        """Add items to the batch of an id.
+
+        Args:
+            ctx: of the calling function.
+            batch_id: which batch; its name is the id.
+            items: any values.
+            config: as the component takes it: maxBatchSize, flushIntervalMs (ms), and onFlushHandle, a handle, without
+                which nothing is ever flushed.
 
         """
-        if isinstance(config, BatchConfig):
-            return config
-        if sorted(config) != sorted(_FIELDS):
-            msg = f"A batch config has the fields {', '.join(_FIELDS)}, not {', '.join(sorted(config)) or 'none'}."
-            raise UsageError(msg)
-        return cls(**{_FIELDS[name]: value for name, value in config.items()})
+        args = {"batchId": batch_id, "items": items, "config": dict(config)}
+        return ctx.run_mutation(self._functions.add_items, args)
+
+    def trigger_interval_flushes(self, ctx: ActionCtx) -> Any:
+        """Flush every batch whose interval has passed since its last add: what a cron of the app is to call."""
+        return ctx.run_action(self._functions.trigger_interval_flushes, {})
 
 
-class BatchProcessor:
-    """The client of 1.0.3 to 1.0.7 (component-versions 7 and 8); the iterator's methods are still to come.
+class BatchProcessor(_Calls, IteratorClient):
+    """The client of 1.0.3 to 1.0.7 (component-versions 7 and 8).
 
     It keeps no state. The original makes the callback's handle on first use and keeps it in a private field. A handle
     is only a string, but it depends on where it is made, and here an instance may serve several apps and outlives every
@@ -68,11 +219,18 @@ class BatchProcessor:
 
     """
 
-    __slots__ = ("_component", "_config")
+    __slots__ = ("_config",)
 
-    def __init__(self, component: Reference, config: BatchConfig | Mapping[str, Any] | None = None) -> None:
-        self._component = component
-        self._config = None if config is None else BatchConfig.of(config)
+    config_type: ClassVar[type[BatchConfig | ThresholdConfig]] = BatchConfig
+    """What a config of this generation may say."""
+
+    trigger_interval_flushes = Lacking("0.1.0", "0.2.0")
+
+    def __init__(
+        self, component: Reference, config: BatchConfig | ThresholdConfig | Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(component.lib)
+        self._config = None if config is None else self.config_type.of(config)
 
     def add_items(self, ctx: MutationCtx | ActionCtx, batch_id: str, items: list[Any]) -> Any:
         """Add items to the batch that accumulates under an id.
@@ -84,34 +242,18 @@ class BatchProcessor:
         if self._config is None:
             msg = "BatchProcessor config with processBatch is required to use addItems. Pass config to the constructor."
             raise RuntimeError(msg)
-        args = {"batchId": batch_id, "items": items, "config": self._internal_config(ctx, self._config)}
-        return ctx.run_mutation(self._component.lib.add_items, args)
-
-    def flush(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
-        """Ask for a flush below the threshold."""
-        return ctx.run_mutation(self._component.lib.flush_batch, {"batchId": batch_id})
-
-    def get_batch_status(self, ctx: QueryCtx | ActionCtx, batch_id: str) -> Any:
-        """Return the batches of an id that accumulate or are being flushed, or None."""
-        return ctx.run_query(self._component.lib.get_batch_status, {"batchId": batch_id})
-
-    def get_flush_history(self, ctx: QueryCtx | ActionCtx, batch_id: str, limit: int | None = None) -> Any:
-        """Return finished flushes, newest first."""
-        args = {"batchId": batch_id, "limit": UNDEFINED if limit is None else limit}
-        return ctx.run_query(self._component.lib.get_flush_history, args)
+        config = self._config.as_data()
+        config["processBatchHandle"] = ctx.create_function_handle(config.pop("processBatch"))
+        return ctx.run_mutation(self._functions.add_items, {"batchId": batch_id, "items": items, "config": config})
 
     def get_all_batches_for_base_id(self, ctx: QueryCtx | ActionCtx, base_batch_id: str) -> Any:
         """Return every batch of an id, completed ones too."""
-        return ctx.run_query(self._component.lib.get_all_batches_for_base_id, {"baseBatchId": base_batch_id})
+        return ctx.run_query(self._functions.get_all_batches_for_base_id, {"baseBatchId": base_batch_id})
 
-    def delete_batch(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
-        """Delete a batch by its full name, ``<id>::<sequence>``."""
-        return ctx.run_mutation(self._component.lib.delete_batch, {"batchId": batch_id})
 
-    def _internal_config(self, ctx: MutationCtx | ActionCtx, config: BatchConfig) -> dict[str, Any]:
-        """Return the config as the component takes it: with a handle in the place of the callback."""
-        return {
-            "maxBatchSize": config.max_batch_size,
-            "flushIntervalMs": config.flush_interval_ms,
-            "processBatchHandle": ctx.create_function_handle(config.process_batch),
-        }
+class ThresholdBatchProcessor(BatchProcessor):
+    """The client of 1.0.9: its config has two thresholds, both optional (component-versions 9)."""
+
+    __slots__ = ()
+
+    config_type = ThresholdConfig

@@ -1,7 +1,8 @@
-"""The smallest app that mounts the component: one public function for each call of its client, and a callback.
+"""The smallest app that mounts the component: one public function for each call of its client, and the callbacks.
 
-Owns the app that scenarios and tests run; its names are those of the recorded conformance scenarios, so that the same
-operations drive the Python component and the original.
+Owns the app that scenarios and tests run, and its accumulator half; its names are those of the recorded conformance
+scenarios, so that the same operations drive the Python component and the original. Next: `host_callbacks.py` and
+`host_iterator.py`.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from components.batch_processor.client import BatchConfig, BatchProcessor
-from components.batch_processor.versions import component, version_of
+from components.batch_processor.client import BatchConfig, BatchProcessor, ReadmeBatchProcessor, ThresholdConfig
+from components.batch_processor.host_callbacks import CALLBACKS, DELIVERIES, HOST_SCHEMA, PLANS
+from components.batch_processor.host_iterator import iterator_calls
+from components.batch_processor.versions import VERSIONS, component, version_of
 from convexsim import (
     ActionCtx,
     Component,
     FunctionDefinition,
     MutationCtx,
     QueryCtx,
+    ScriptApp,
     UsageError,
+    api,
     components,
+    cron_schedule,
     define_app,
     internal,
     internal_action,
@@ -27,48 +33,36 @@ from convexsim import (
     v,
 )
 
-__all__ = ["DEFAULT_CONFIG", "DELIVERIES", "PLAN", "driver", "host_app"]
+__all__ = ["DEFAULT_CONFIG", "driver", "host_app", "script_app"]
 
 DEFAULT_CONFIG: Final[Mapping[str, Any]] = {"maxBatchSize": 3, "flushIntervalMs": 1_000}
 """What the app is configured with unless told otherwise; small, so that few calls reach the threshold."""
 
-PLAN: Final = "processBatch"
-"""The outside object that says how the callback's calls end, in order: ``"ok"`` or ``{"fail": message}``."""
+Module = dict[str, FunctionDefinition]
 
-DELIVERIES: Final = "deliveries"
-"""The outside object to which the callback appends one entry a call, as `process_batch` says."""
-
-
-@internal_action(args={"items": v.array(v.any())})
-async def process_batch(ctx: ActionCtx, items: list[Any]) -> None:
-    """Take delivery of a batch's items, and end as the plan says; without a plan, well.
-
-    One entry a call, ``{"call": "processBatch", "t": <ms>, "items": [...], "plan": "ok" or {"fail": message}}``, is
-    made before the call ends. So an entry is an attempted delivery, and it is acked exactly if its plan is ``"ok"``:
-    the world outside has accepted the items, whether or not anybody lives to hear of it. A call that dies before it
-    makes its entry has delivered nothing.
-    """
-    plan = await ctx.external(PLAN).take("ok")
-    message = plan.get("fail") if isinstance(plan, dict) else None
-    if plan != "ok" and not isinstance(message, str):
-        msg = f"The plan {PLAN!r} has the entry {plan!r}."
-        raise UsageError(msg, next_step='An entry is "ok" or {"fail": "a message"}.')
-    await ctx.external(DELIVERIES).append({"call": "processBatch", "t": ctx.now(), "items": items, "plan": plan})
-    if message is not None:
-        raise RuntimeError(message)
+_FLUSHED_BY_CRON: Final = ("0.1.0",)
+"""Versions in which nothing but a cron of the app ever flushes by time (component-versions 4)."""
 
 
-def driver(version: str, config: BatchConfig | Mapping[str, Any] = DEFAULT_CONFIG) -> dict[str, FunctionDefinition]:
+@mutation(args={"adds": v.array(v.any()), "fail": v.optional(v.string())})
+def add_many(ctx: MutationCtx, adds: list[dict[str, Any]], fail: str | None = None) -> list[Any]:
+    """Add several times in one mutation, and throw in the end if that is wanted."""
+    results = [ctx.run_mutation(api.driver.add_items, add) for add in adds]
+    if fail is not None:
+        raise RuntimeError(fail)
+    return results
+
+
+def driver(version: str, config: BatchConfig | ThresholdConfig | Mapping[str, Any] = DEFAULT_CONFIG) -> Module:
     """Return the functions of the app's one module; see `host_app`."""
     make_client = version_of(version).client
-    usual = make_client(components.batch_processor, _with_callback(config))
-
-    def client(own: Mapping[str, Any] | None) -> BatchProcessor:
-        return usual if own is None else make_client(components.batch_processor, _with_callback(own))
-
-    @mutation(args={"batchId": v.string(), "items": v.array(v.any()), "config": v.optional(v.any())})
-    def add_items(ctx: MutationCtx, batch_id: str, items: list[Any], config: dict[str, Any] | None = None) -> Any:
-        return client(config).add_items(ctx, batch_id, items)
+    usual: ReadmeBatchProcessor | BatchProcessor
+    if issubclass(make_client, BatchProcessor):
+        usual = make_client(components.batch_processor, _with_callback(config))
+        add_items = _adding_by_client(make_client, usual)
+    else:
+        usual = make_client(components.batch_processor)
+        add_items = _adding_by_call(usual, _as_data(config))
 
     @mutation(args={"batchId": v.string()})
     def flush(ctx: MutationCtx, batch_id: str) -> Any:
@@ -90,38 +84,102 @@ def driver(version: str, config: BatchConfig | Mapping[str, Any] = DEFAULT_CONFI
     def delete_batch(ctx: MutationCtx, batch_id: str) -> Any:
         return usual.delete_batch(ctx, batch_id)
 
+    @internal_action
+    async def check_flushes(ctx: ActionCtx) -> Any:
+        return await usual.trigger_interval_flushes(ctx)
+
     return {
         "addItems": add_items,
+        "addMany": add_many,
         "flush": flush,
         "getBatchStatus": get_batch_status,
         "getFlushHistory": get_flush_history,
         "getAllBatchesForBaseId": get_all_batches_for_base_id,
         "deleteBatch": delete_batch,
-        "processBatch": process_batch,
+        "checkFlushes": check_flushes,
+        **iterator_calls(usual),
+        **CALLBACKS,
     }
 
 
-def host_app(version: str = "1.0.5", config: BatchConfig | Mapping[str, Any] = DEFAULT_CONFIG) -> Component:
+def host_app(
+    version: str = "1.0.5", config: BatchConfig | ThresholdConfig | Mapping[str, Any] = DEFAULT_CONFIG
+) -> Component:
     """Return an app with the component mounted as ``batchProcessor`` and one module, ``driver``.
 
-    Its public functions are ``addItems{batchId, items, config?}`` (a config for this call only), ``flush``,
-    ``getBatchStatus``, ``getAllBatchesForBaseId`` and ``deleteBatch{batchId}``, ``getFlushHistory{batchId, limit?}``. A
-    world that runs it declares the outside objects `PLAN` and `DELIVERIES` with ``world.external``.
+    Its public functions are ``addItems{batchId, items, config?}`` (a config for this call only),
+    ``addMany{adds: [{batchId, items, config?}], fail?}`` (several in one mutation, which then throws `fail`),
+    ``flush``, ``getBatchStatus``, ``getAllBatchesForBaseId`` and ``deleteBatch{batchId}``,
+    ``getFlushHistory{batchId, limit?}``, and those of `iterator_calls`.
+    The internal ``checkFlushes`` is for a cron; with version 0.1.0, which never flushes by itself below the threshold,
+    the app has one, every 30 s (so a scenario must say until when it runs). A function whose call the version lacks
+    raises `NotInThisVersionError`. A world that runs the app declares the outside objects that the callbacks use, as
+    `host_callbacks.py` says: `DELIVERIES`, and of `PLANS` those that it needs.
 
     Args:
         version: of the component.
-        config: of its client; as data it may leave processBatch out, which is then the app's own callback.
+        config: of its client, or in 0.x of each call; as data it may leave out processBatch, in 0.x onFlushHandle,
+            which is then the app's own callback.
 
     Raises:
-        UsageError: there is no such version, or the config is none.
+        UsageError: there is no such version, or the config is none of its.
 
     """
-    app = define_app({"driver": driver(version, config)})
+    crons = cron_schedule()
+    if version in _FLUSHED_BY_CRON:
+        crons.interval("check-batch-flushes", {"seconds": 30}, internal.driver.check_flushes)
+    app = define_app({"driver": driver(version, config)}, HOST_SCHEMA, crons=crons)
     app.use(component(version), name="batchProcessor")
     return app
 
 
-def _with_callback(config: BatchConfig | Mapping[str, Any]) -> BatchConfig | Mapping[str, Any]:
-    if isinstance(config, BatchConfig):
+def script_app(version: str) -> ScriptApp:
+    """Return what `convexsim script` runs: the app, and how to speak to it.
+
+    Raises:
+        UsageError: there is no such version.
+
+    """
+    own = version_of(version).schema.tables
+    others = {table: None for other in VERSIONS.values() for table in other.schema.tables if table not in own}
+    app = host_app(version)
+    ids = ("batchDocId", "scheduledFlushId")
+    return ScriptApp(app, "driver", "batchProcessor", PLANS, DELIVERIES, absent=tuple(others), hidden=ids)
+
+
+def _adding_by_client(make_client: type[BatchProcessor], usual: BatchProcessor) -> FunctionDefinition:
+    """Return ``addItems`` where the config is the client's: one of its own for a call that brings one."""
+
+    @mutation(args={"batchId": v.string(), "items": v.array(v.any()), "config": v.optional(v.any())})
+    def add_items(ctx: MutationCtx, batch_id: str, items: list[Any], config: dict[str, Any] | None = None) -> Any:
+        own = None if config is None else make_client(components.batch_processor, _with_callback(config))
+        return (usual if own is None else own).add_items(ctx, batch_id, items)
+
+    return add_items
+
+
+def _adding_by_call(client: ReadmeBatchProcessor, usual: Mapping[str, Any]) -> FunctionDefinition:
+    """Return ``addItems`` where the config is the call's: the app's for a call that brings none."""
+
+    @mutation(args={"batchId": v.string(), "items": v.array(v.any()), "config": v.optional(v.any())})
+    def add_items(ctx: MutationCtx, batch_id: str, items: list[Any], config: dict[str, Any] | None = None) -> Any:
+        callback = ctx.create_function_handle(internal.driver.process_batch)
+        own = usual if config is None else config
+        return client.add_items(ctx, batch_id, items, {"onFlushHandle": callback, **own})
+
+    return add_items
+
+
+def _with_callback(
+    config: BatchConfig | ThresholdConfig | Mapping[str, Any],
+) -> BatchConfig | ThresholdConfig | Mapping[str, Any]:
+    if isinstance(config, Mapping):
+        return {"processBatch": internal.driver.process_batch, **config}
+    return config
+
+
+def _as_data(config: BatchConfig | ThresholdConfig | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(config, Mapping):
         return config
-    return {"processBatch": internal.driver.process_batch, **config}
+    msg = f"A {type(config).__name__} is for the clients of later versions."
+    raise UsageError(msg, next_step='Give 0.x a config as data: {"maxBatchSize": 3, "flushIntervalMs": 1000}.')

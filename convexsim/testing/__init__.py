@@ -1,1 +1,1 @@
-"""For people who write scenarios and tests: the scenarios of a file, and where in it something failed."""
+"""For people who write scenarios and tests: the scenarios of a file, scripts of operations, worlds driven by hand."""

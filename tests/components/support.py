@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.batch_processor import host_app
-from convexsim import MutationCtx
+import pytest
+
+from components.batch_processor import component
+from components.batch_processor.host_app import driver as driver_module
+from convexsim import FunctionError, MutationCtx, define_app
 from tests.components.driver import Driver
 
 HANDLE = "function://;driver:processBatch"
@@ -16,9 +19,19 @@ def config(max_batch_size: float = 3, flush_interval_ms: float = 1_000, handle: 
     return {"maxBatchSize": max_batch_size, "flushIntervalMs": flush_interval_ms, "processBatchHandle": handle}
 
 
-def world(plan: tuple[Any, ...] = ()) -> Driver:
-    """Return a fresh world with version 1.0.5, at 0 ms."""
-    return Driver(host_app("1.0.5"), plan)
+def readme_config(
+    max_batch_size: float = 3, flush_interval_ms: float = 1_000, handle: str | None = HANDLE
+) -> dict[str, Any]:
+    """Return a config as the component of 0.x takes it, without a handle if that is None."""
+    own = {} if handle is None else {"onFlushHandle": handle}
+    return {"maxBatchSize": max_batch_size, "flushIntervalMs": flush_interval_ms, **own}
+
+
+def world(plan: tuple[Any, ...] = (), version: str = "1.0.5") -> Driver:
+    """Return a fresh world with the host app of a version, at 0 ms; without the cron that 0.1.0 has there."""
+    app = define_app({"driver": driver_module(version)})
+    app.use(component(version))
+    return Driver(app, plan)
 
 
 def put_batch(driver: Driver, name: str, status: str = "accumulating", **fields: Any) -> str:
@@ -39,6 +52,32 @@ def put_batch(driver: Driver, name: str, status: str = "accumulating", **fields:
         return ctx.db.insert("batches", value)
 
     return str(driver.write(put))
+
+
+def put_readme_batch(driver: Driver, batch_id: str, items: list[Any], **fields: Any) -> str:
+    """Insert an accumulating batch of 0.x and return its id."""
+    value = {
+        "batchId": batch_id,
+        "items": items,
+        "itemCount": len(items),
+        "createdAt": 0,
+        "lastUpdatedAt": 0,
+        "status": "accumulating",
+        "config": readme_config(),
+        **fields,
+    }
+
+    def put(ctx: MutationCtx) -> str:
+        return ctx.db.insert("batches", value)
+
+    return str(driver.write(put))
+
+
+def error_of(driver: Driver, path: str, **args: Any) -> str:
+    """Call a function of the component, which must throw, and return the message."""
+    with pytest.raises(FunctionError) as caught:
+        driver.ask(path, **args)
+    return caught.value.message
 
 
 def put_row(driver: Driver, batch_doc_id: str, items: list[Any], created_at: float = 0) -> None:

@@ -1,4 +1,4 @@
-"""The client of 1.0.3 to 1.0.7: what it sends, what it refuses, and that it keeps nothing (component-versions 6)."""
+"""The clients: what they send, what they refuse, and that they keep nothing (component-versions 4, 6 and 9)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from components.batch_processor import VERSIONS, BatchConfig, BatchProcessor, component
+from components.batch_processor import (
+    VERSIONS,
+    BatchConfig,
+    BatchProcessor,
+    ReadmeBatchProcessor,
+    ThresholdBatchProcessor,
+    ThresholdConfig,
+    component,
+)
 from convexsim import (
     ActionCtx,
     Component,
@@ -37,7 +45,7 @@ async def process_batch(ctx: ActionCtx, items: list[Any]) -> None:
     await ctx.external("deliveries").append(items)
 
 
-def app_of(client: BatchProcessor, **more: Any) -> Component:
+def app_of(client: BatchProcessor, version: str = "1.0.5", **more: Any) -> Component:
     """Return an app whose one mutation adds an item by this client."""
 
     @mutation
@@ -45,12 +53,12 @@ def app_of(client: BatchProcessor, **more: Any) -> Component:
         return client.add_items(ctx, "a", ["x"])
 
     app = define_app({"m": {"add": add, "processBatch": process_batch, **more}})
-    app.use(component("1.0.5"), name="batchProcessor")
+    app.use(component(version), name="batchProcessor")
     return app
 
 
-def stored_config(client: BatchProcessor) -> Any:
-    with Driver(app_of(client)) as driver:
+def stored_config(client: BatchProcessor, version: str = "1.0.5") -> Any:
+    with Driver(app_of(client, version)) as driver:
         driver.outcome(api.m.add).unwrap()
         return driver.rows("batches")[0]["config"]
 
@@ -165,7 +173,107 @@ def test_one_client_may_serve_two_places_that_give_its_callback_different_handle
             assert batch["config"]["processBatchHandle"] == f"function://{side};m:processBatch"
 
 
-def test_a_client_has_no_room_for_state() -> None:
-    client = VERSIONS["1.0.5"].client(components.batch_processor)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_has_no_room_for_state(version: str) -> None:
+    client = VERSIONS[version].client(components.batch_processor)
     with pytest.raises(AttributeError):
-        client.handle = "function://;m:processBatch"  # type: ignore[attr-defined]
+        client.handle = "function://;m:processBatch"  # type: ignore[union-attr]
+
+
+# ------------------------------------------------------------------------------------------- 1.0.9: two thresholds
+
+
+@pytest.mark.parametrize(
+    ("config", "stored"),
+    [
+        (ThresholdConfig(flush_interval_ms=70, process_batch=api.m.process_batch), {}),
+        (
+            ThresholdConfig(flush_interval_ms=70, process_batch=api.m.process_batch, immediate_flush_threshold=0),
+            {"immediateFlushThreshold": 0},
+        ),
+        (
+            {
+                "immediateFlushThreshold": 2,
+                "maxBatchSize": 4,
+                "flushIntervalMs": 70,
+                "processBatch": api.m.process_batch,
+            },
+            {"immediateFlushThreshold": 2, "maxBatchSize": 4},
+        ),
+        ({"flushIntervalMs": 70, "processBatch": api.m.process_batch}, {}),
+        (
+            BatchConfig(max_batch_size=4, flush_interval_ms=70, process_batch=api.m.process_batch),
+            {"maxBatchSize": 4},
+        ),
+    ],
+)
+def test_the_thresholds_that_are_given_reach_the_component(config: Any, stored: dict[str, Any]) -> None:
+    client = ThresholdBatchProcessor(components.batch_processor, config)
+    expected = {"flushIntervalMs": 70, "processBatchHandle": "function://;m:processBatch", **stored}
+    assert stored_config(client, "1.0.9") == expected
+
+
+def test_a_threshold_config_without_its_required_fields_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"flushIntervalMs, processBatch and may have immediateFlushThreshold, max"):
+        ThresholdBatchProcessor(components.batch_processor, {"maxBatchSize": 3})
+
+
+def test_an_older_client_refuses_the_new_threshold() -> None:
+    config = ThresholdConfig(flush_interval_ms=70, process_batch=api.m.process_batch, immediate_flush_threshold=2)
+    with pytest.raises(UsageError, match="has the fields maxBatchSize, flushIntervalMs, processBatch, not"):
+        BatchProcessor(components.batch_processor, config)
+
+
+def test_an_older_client_takes_a_new_config_that_says_nothing_new() -> None:
+    config = ThresholdConfig(flush_interval_ms=70, process_batch=api.m.process_batch, max_batch_size=2)
+    client = BatchProcessor(components.batch_processor, config)
+    assert stored_config(client)["maxBatchSize"] == 2
+
+
+# -------------------------------------------------------------------------------------- 0.x: the README's generation
+
+
+def test_the_readmes_example_with_a_real_handle() -> None:
+    """README, Batch Accumulator: one config a call; its `.toString()` on a reference works with no Convex."""
+    batch_processor = ReadmeBatchProcessor(components.batch_processor)
+
+    @mutation
+    def track_event(ctx: MutationCtx) -> Any:
+        handle = ctx.create_function_handle(internal.m.process_batch)
+        config = {"maxBatchSize": 100, "flushIntervalMs": 30_000, "onFlushHandle": handle}
+        return batch_processor.add_items(ctx, "analytics-events", ["event"], config)
+
+    @mutation
+    def flush_events(ctx: MutationCtx) -> Any:
+        return batch_processor.flush(ctx, "analytics-events")
+
+    @query
+    def reads(ctx: QueryCtx) -> list[Any]:
+        status = batch_processor.get_batch_status(ctx, "analytics-events")
+        return [status["status"], len(batch_processor.get_flush_history(ctx, "analytics-events", 5))]
+
+    @internal_action
+    async def check_flushes(ctx: ActionCtx) -> Any:
+        return await batch_processor.trigger_interval_flushes(ctx)
+
+    @mutation
+    def delete(ctx: MutationCtx) -> Any:
+        return batch_processor.delete_batch(ctx, "analytics-events")
+
+    functions = {"trackEvent": track_event, "flushEvents": flush_events, "reads": reads, "delete": delete}
+    app = define_app({"m": {**functions, "checkFlushes": check_flushes, "processBatch": process_batch}})
+    app.use(component("0.1.0"), name="batchProcessor")
+    with Driver(app) as driver:
+        assert driver.outcome(api.m.track_event).unwrap()["itemCount"] == 1
+        assert driver.outcome(api.m.check_flushes).unwrap() == []
+        assert driver.outcome(api.m.flush_events).unwrap()["status"] == "flushing"
+        driver.advance()
+        assert driver.deliveries == [["event"]]
+        assert driver.outcome(api.m.reads).unwrap() == ["completed", 1]
+        with pytest.raises(FunctionError, match="Batch analytics-events is not in accumulating state"):
+            driver.outcome(api.m.track_event).unwrap()
+        assert driver.outcome(api.m.delete).unwrap() == {"deleted": True}
+        driver.outcome(api.m.track_event).unwrap()
+        driver.advance(30_000)
+        expected = [{"batchId": "analytics-events", "flushed": True}]
+        assert driver.outcome(api.m.check_flushes).unwrap() == expected

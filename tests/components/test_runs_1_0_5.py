@@ -1,4 +1,4 @@
-"""Whole runs of 1.0.5: a batch's life to its end, and the races of properties.md 4 that this version has."""
+"""Whole runs of 1.0.5: a batch's life to its end (`test_runs.py` has the races, version beside version)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from components.batch_processor import DELIVERIES, PLAN, host_app
-from convexsim import Lockstep, Run, Scenario, Simulation, World, api, check, eventually, scenario
-from convexsim import View as Seen
+from convexsim import Run, Scenario, Simulation, World, api, scenario
 
 APP = host_app("1.0.5", {"maxBatchSize": 3, "flushIntervalMs": 1_000})
 
@@ -61,13 +60,6 @@ def test_an_item_below_the_threshold_is_delivered_after_the_interval() -> None:
     assert scheduled(result) == [("scheduledIntervalFlush", "success"), ("executeFlush", "success")]
 
 
-def test_r1_where_a_canceled_parent_has_canceled_children_the_timer_cancels_its_own_flush() -> None:
-    result = run(one_item.variant("one_item_tree", self_cancel="tree"))
-    assert result.view.external(DELIVERIES) == []
-    assert batches(result) == [("a::0", "flushing")]
-    assert scheduled(result) == [("scheduledIntervalFlush", "canceled"), ("executeFlush", "canceled")]
-
-
 def test_where_canceling_oneself_throws_the_item_stays_too() -> None:
     result = run(one_item.variant("one_item_throw", self_cancel="throw"))
     assert result.view.external(DELIVERIES) == []
@@ -98,42 +90,6 @@ def test_a_failed_delivery_comes_again_after_the_interval() -> None:
     assert attempts == [(0, [1, 2, 3]), (1_000, [1, 2, 3, 4])]
     history = result.view.documents("flushHistory", "batchProcessor")
     assert [(row["success"], row["itemCount"]) for row in history] == [(False, 3), (True, 4)]
-
-
-def test_r5_an_add_during_a_flush_that_fails_leaves_two_accumulating_batches() -> None:
-    @eventually
-    def never_two(view: Seen) -> bool:
-        return len(view.documents("batches", "batchProcessor")) < 2
-
-    @scenario(app=host_app("1.0.5", {"maxBatchSize": 3, "flushIntervalMs": 0}), invariants=[never_two])
-    def an_add_during_a_failing_flush(world: World) -> None:
-        world.external(PLAN, [{"fail": "no"}])
-        world.external(DELIVERIES)
-        add(world, "alice", 1, 2, 3)
-        world.client("bob").wait(0)
-        add(world, "bob", 4)
-
-    report = check(an_add_during_a_failing_flush)
-    assert report.finding is not None
-    assert batches(report.finding.run) == [("a::0", "accumulating"), ("a::1", "accumulating")]
-
-
-def test_r4_of_twenty_adds_in_lockstep_five_succeed() -> None:
-    outcomes: list[bool] = []
-
-    @eventually
-    def counted(view: Seen) -> None:
-        outcomes.extend(call.error is None for call in view.calls())
-
-    @scenario(app=host_app("1.0.5", {"maxBatchSize": 1_000, "flushIntervalMs": 0}), invariants=[counted])
-    def twenty_adds(world: World) -> None:
-        world.external(PLAN)
-        world.external(DELIVERIES)
-        for number in range(20):
-            add(world, f"client-{number}", number)
-
-    check(twenty_adds, Lockstep())
-    assert (outcomes.count(True), outcomes.count(False)) == (5, 15)
 
 
 @pytest.mark.parametrize("what", [one_item, a_failed_flush])

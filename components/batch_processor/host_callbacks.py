@@ -1,0 +1,120 @@
+"""What the component calls in the host app: the callbacks of batches and jobs, each of which ends as a plan says.
+
+Owns the host's tables and the outside objects by which a scenario tells callbacks how to end (`PLANS`) and hears what
+was called (`DELIVERIES`). Neither takes part in a transaction: what a rolled-back callback has noted stays noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from components.batch_processor.iterator_client import GetNextBatchResult
+from convexsim import (
+    ActionCtx,
+    FunctionDefinition,
+    MutationCtx,
+    QueryCtx,
+    UsageError,
+    define_schema,
+    define_table,
+    internal_action,
+    internal_mutation,
+    internal_query,
+    v,
+)
+
+__all__ = ["CALLBACKS", "DELIVERIES", "HOST_SCHEMA", "PLAN", "PLANS", "message_planned"]
+
+PLAN: Final = "processBatch"
+"""The outside object that says how the calls of processBatch end, in order: ``"ok"`` or ``{"fail": message}``."""
+
+PLANS: Final = (PLAN, "getNextBatch", "onComplete")
+"""The outside objects of that kind, each named like the callback whose calls take its entries."""
+
+DELIVERIES: Final = "deliveries"
+"""The outside object to which callbacks append one entry a call, before the call ends.
+
+``{"call": <callback>, "t": <ms>, ..., "plan": "ok" or {"fail": message}}``, in between what the callback was given. So
+an entry of processBatch is an attempted delivery, and it is acked exactly if its plan is ``"ok"``: the world outside
+has accepted the items, whether or not anybody lives to hear of it. A call that dies before it makes its entry has
+delivered nothing.
+"""
+
+HOST_SCHEMA: Final = define_schema(
+    {
+        "rows": define_table({"k": v.number()}).index("by_k", ["k"]),
+        "completions": define_table({"jobId": v.string(), "processedCount": v.number()}),
+    }
+)
+"""What jobs go through, and what onComplete leaves behind."""
+
+
+@internal_action(args={"items": v.array(v.any())})
+async def process_batch(ctx: ActionCtx, items: list[Any]) -> None:
+    """Take delivery of items, of a batch or of a job's page."""
+    plan = await ctx.external(PLAN).take("ok")
+    message = message_planned(PLAN, plan)
+    await ctx.external(DELIVERIES).append({"call": PLAN, "t": ctx.now(), "items": items, "plan": plan})
+    if message is not None:
+        raise RuntimeError(message)
+
+
+@internal_action(args={"items": v.array(v.any())})
+async def always_fail(ctx: ActionCtx, items: list[Any]) -> None:
+    """Fail whatever is planned."""
+    await ctx.external(DELIVERIES).append({"call": "alwaysFail", "t": ctx.now(), "items": items})
+    msg = "always fails"
+    raise RuntimeError(msg)
+
+
+@internal_query(args={"cursor": v.optional(v.string()), "batchSize": v.number()})
+def get_next_batch(ctx: QueryCtx, batch_size: int, cursor: str | None = None) -> GetNextBatchResult[float]:
+    """Return the next page of `rows` in the order of k: the values of k alone, the last of which is the cursor."""
+    _note(ctx, "getNextBatch", {"cursor": cursor, "batchSize": batch_size})
+    rows = ctx.db.query("rows").with_index("by_k", lambda q: q if cursor is None else q.gt("k", int(cursor)))
+    found = [row["k"] for row in rows.take(batch_size + 1)]
+    page: GetNextBatchResult[float] = {"items": found[:batch_size], "done": len(found) <= batch_size}
+    after = str(page["items"][-1]) if page["items"] else cursor
+    if after is not None:
+        page["cursor"] = after
+    return page
+
+
+@internal_mutation(args={"jobId": v.string(), "processedCount": v.number()})
+def on_complete(ctx: MutationCtx, **job: Any) -> None:
+    """Write down that a job has ended."""
+    _note(ctx, "onComplete", job)
+    ctx.db.insert("completions", job)
+
+
+def message_planned(name: str, entry: Any) -> str | None:
+    """Return the message with which a call is to fail by its entry of a plan; None if it is to end well.
+
+    Raises:
+        UsageError: the entry says neither.
+
+    """
+    message = entry.get("fail") if isinstance(entry, dict) and len(entry) == 1 else None
+    if entry != "ok" and not isinstance(message, str):
+        msg = f"The plan {name!r} has the entry {entry!r}."
+        raise UsageError(msg, next_step='An entry is "ok" or {"fail": "a message"}.')
+    return message
+
+
+def _note(ctx: QueryCtx, name: str, facts: Mapping[str, Any]) -> None:
+    """Make the entry of a query or mutation, and fail if that is the plan."""
+    plan = ctx.external(name).take("ok")
+    message = message_planned(name, plan)
+    ctx.external(DELIVERIES).append({"call": name, "t": ctx.now(), **facts, "plan": plan})
+    if message is not None:
+        raise RuntimeError(message)
+
+
+CALLBACKS: Final[Mapping[str, FunctionDefinition]] = {
+    "processBatch": process_batch,
+    "alwaysFail": always_fail,
+    "getNextBatch": get_next_batch,
+    "onComplete": on_complete,
+}
+"""The callbacks, by their names as data."""
