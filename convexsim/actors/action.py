@@ -77,14 +77,14 @@ class Mortal:
         frame, running = self._frame, self._awaitable.__await__()
         awaited: Any = self._awaitable
         sent = thrown = None
-        while frame.lives():
+        while frame.lives():  # while it runs it may die, but no time passes
             try:
                 awaited = running.send(sent) if thrown is None else running.throw(thrown)
             except StopIteration as stop:
-                if frame.lives():
+                if not frame.crashed:
                     return stop.value
                 break
-            if not frame.lives():
+            if frame.crashed:
                 break
             if isinstance(awaited, Gathering):
                 awaited = awaited.around(lambda branch: Mortal(branch, frame))
