@@ -63,6 +63,13 @@ class Page:
         return [link for link in re.findall(r"\]\(([^)]+)\)", prose) if ":" not in link]
 
 
+def unchecked(page: Page) -> list[str]:
+    """Return the first lines of the Python blocks that nobody would run, or compare with what they print."""
+    marked = r"<!-- example: (\w+) -->\n```python\n(?:(?!```).*\n)+```\n<!-- output: \1 -->\n```\n"
+    rest = re.sub(marked, "", page.text)
+    return re.findall(r"```python\n(.*)", rest)
+
+
 def printed_by(programs: Mapping[str, str], directory: Path) -> dict[str, str]:
     """Run programs in one fresh process, each as a script in a namespace of its own, and return what each prints.
 

@@ -21,7 +21,7 @@ from convexsim.functions.cron_schedule import CronSchedule
 from convexsim.functions.filter import FilterBuilder
 from convexsim.functions.query import IndexRange, Query
 from convexsim.simulation import Run, World
-from tests.pages import ROOT, Page, printed_by
+from tests.pages import ROOT, Page, printed_by, unchecked
 
 PAGES: Final = {path.name: Page.read(path) for path in sorted((ROOT / "docs").glob("*.md"))}
 RUNTIME: Final = PAGES["runtime.md"]
@@ -39,13 +39,6 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str
 @pytest.mark.parametrize(("page", "example"), [(page, name) for page in PAGES for name in PAGES[page].examples])
 def test_an_example_prints_what_stands_below_it(page: str, example: str, printed: dict[str, dict[str, str]]) -> None:
     assert printed[page][example] == PAGES[page].block(f"output: {example}")
-
-
-def unchecked(page: Page) -> list[str]:
-    """Return the first lines of the Python blocks that nobody would run, or compare with what they print."""
-    marked = r"<!-- example: (\w+) -->\n```python\n(?:(?!```).*\n)+```\n<!-- output: \1 -->\n```\n"
-    rest = re.sub(marked, "", page.text)
-    return re.findall(r"```python\n(.*)", rest)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -9,7 +9,7 @@ something to await. What a generation lacks is said by `Lacking`, which knows wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, NoReturn, Self, overload
+from typing import Any, ClassVar, Final, Generic, NoReturn, Self, TypedDict, TypeVar, overload
 
 import attrs
 from attrs import frozen
@@ -22,10 +22,13 @@ __all__ = [
     "BatchProcessor",
     "Lacking",
     "NotInThisVersionError",
+    "OnFlushArgs",
     "ReadmeBatchProcessor",
     "ThresholdBatchProcessor",
     "ThresholdConfig",
 ]
+
+T = TypeVar("T")
 
 _FIELDS: Final = {
     "immediateFlushThreshold": "immediate_flush_threshold",
@@ -139,6 +142,12 @@ class ThresholdConfig(_Config):
     process_batch: Reference | str
     immediate_flush_threshold: float | None = None
     max_batch_size: float | None = None
+
+
+class OnFlushArgs(TypedDict, Generic[T]):
+    """What the flush callback of 0.1.0 and 0.2.0, an action, is given; from 0.3 on the type is `ProcessBatchArgs`."""
+
+    items: list[T]
 
 
 # ---------------------------------------------------------------------------------------------------------- clients

@@ -122,6 +122,26 @@ def test_r2_is_not_in_the_versions_whose_timer_is_not_canceled_by_itself(version
     assert deliveries(result) == [(1_000, ["x"]), (2_000, ["x"])]
 
 
+# --------------------------------------------------------------------------------------- R3: the action that dies
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_r3_an_action_that_dies_leaves_its_batch_flushing(version: str) -> None:
+    @eventually
+    def nothing_is_stuck(view: Seen) -> bool:
+        return all(row["status"] != "flushing" for row in view.documents("batches", COMPONENT))
+
+    @scenario(app=host_app(version), invariants=[nothing_is_stuck], faults=Faults(crashes=1), until_ms=40_000)
+    def three_items(world: World) -> None:
+        world.external(PLAN)
+        world.external(DELIVERIES)
+        add(world, "alice", 1, 2, 3)
+
+    report = check(three_items, RandomWalk(runs=100, seed=1))
+    assert report.finding is not None
+    assert statuses(report.finding.run) == ["flushing"]
+
+
 # ------------------------------------------------------------------------------------------------- R4: the hot batch
 
 
@@ -184,7 +204,7 @@ def test_in_0_x_such_an_add_is_refused_instead(version: str) -> None:
 # ------------------------------------------------------------------------------------------- R7: a clock that is ahead
 
 
-def test_r7_in_1_0_4_an_item_of_a_fast_node_survives_its_batch_and_is_then_deleted() -> None:
+def an_add_on_a_fast_node(version: str) -> Scenario:
     """Nothing is wrong but the clock: each callback succeeds, each add is answered."""
 
     @eventually
@@ -193,7 +213,7 @@ def test_r7_in_1_0_4_an_item_of_a_fast_node_survives_its_batch_and_is_then_delet
         stored = [item for row in view.documents("batchItems", COMPONENT) for item in row["items"]]
         return sorted(delivered + stored) == [1, 2, 3, 4]
 
-    app = host_app("1.0.4", {"maxBatchSize": 2, "flushIntervalMs": 0})
+    app = host_app(version, {"maxBatchSize": 2, "flushIntervalMs": 0})
 
     @scenario(app=app, invariants=[stored_or_delivered], faults=Faults(skewed=1, skews_ms=[5_000]))
     def two_batches(world: World) -> None:
@@ -204,9 +224,18 @@ def test_r7_in_1_0_4_an_item_of_a_fast_node_survives_its_batch_and_is_then_delet
         world.client("alice").wait(1)
         add(world, "alice", 3, 4)
 
-    report = check(two_batches, RandomWalk(runs=200, seed=1))
+    return two_batches
+
+
+def test_r7_in_1_0_4_an_item_of_a_fast_node_survives_its_batch_and_is_then_deleted() -> None:
+    report = check(an_add_on_a_fast_node("1.0.4"), RandomWalk(runs=200, seed=1))
     assert report.finding is not None
     lost = report.finding.run
     assert statuses(lost) == ["completed"]
     assert lost.view.documents("batchItems", COMPONENT) == []
     assert deliveries(lost) == [(0, [2]), (1, [3, 4])]
+
+
+@pytest.mark.parametrize("version", VERSIONS[4:])
+def test_r7_is_not_in_the_versions_that_go_on_with_what_is_left(version: str) -> None:
+    assert check(an_add_on_a_fast_node(version), RandomWalk(runs=100, seed=1)).finding is None
