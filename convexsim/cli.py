@@ -18,6 +18,7 @@ import shutil
 import signal
 import sys
 import traceback
+from collections import Counter
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from time import monotonic
@@ -37,6 +38,7 @@ from convexsim.testing.script_file import check_recorded, open_component, read_l
 from convexsim.trace.event import json_lines
 from convexsim.trace.names import one_line, shorten
 from convexsim.trace.text import WIDTH, story
+from convexsim.values import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after `convexsim`; those of the process if not given.
 
     """
+    if sys.stdout is None:  # closed by whoever called (`>&-`), to whom the exit code says enough
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # whoever cannot spell an arrow still gets the story
     try:
@@ -193,10 +197,12 @@ def _tell_run(run: Run, string: str, arguments: argparse.Namespace) -> int:
         arguments.out.write(json_lines(run.trace) + _json_line("run", facts))
         return BROKEN if run.violations else HELD
     verdict = "BROKEN" if run.violations else "nothing broke"
-    lines = [f"{run.scenario.name}: {verdict} (level {level}, {run.steps} steps, {run.now:g} ms)"]
+    lines = [f"{run.scenario.name}: {verdict} (level {level}, {run.steps} steps, {show(run.now)} ms)"]
     lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in run.violations]
     lines += [f"  did not happen in this run: {name}" for name in run.unseen]
     lines += [f"  failed: {activity}: {error}" for activity, error in failed.items()]
+    scheduled = Counter(run.view.failed_functions())
+    lines += [f"  failed scheduled functions: {number}, {error}" for error, number in scheduled.items()]
     verdicts = "\n".join(shorten(one_line(line), WIDTH) for line in lines)
     _say(arguments, _story(run, steps=arguments.steps), verdicts, _how_to_replay(arguments, string))
     return BROKEN if run.violations else HELD

@@ -413,6 +413,10 @@ def test_a_file_that_is_no_script_is_told_so(capsys: pytest.CaptureFixture[str])
         ("world.clinet('a')", "other.py:6: AttributeError: 'World' object has no attribute 'clinet'"),
         ("world.client('a b')", "other.py:6: 'a b' cannot name a client or scenario."),
         ("world.client('a').mutation(api.m.use)", "other.py:3: The world has no external object 'away'."),
+        (
+            "world.client('a').mutation(use)",
+            "other.py:6: The client 'a' cannot call <FunctionDefinition>: a function is",
+        ),
         ("raise SystemExit(1)", "other.py:6: SystemExit: 1"),
         ("world.external('x', 5)", "other.py:6: TypeError: 'int' object is not iterable (inside convexsim: "),
     ],
@@ -424,6 +428,46 @@ def test_a_scenario_that_fails_by_itself_is_one_line(body: str, said: str, capsy
     )
     assert refused(capsys, "run", "other.py").startswith(said)
     assert refused(capsys, "explore", "other.py").startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("@scenario(app=APP)\nasync def it(world): pass\n", "The scenario it is no plain `def`"),
+        ("@scenario(app=APP)\ndef it(world): yield\n", "The scenario it is no plain `def`"),
+        ("@scenario(app=APP)\nasync def it(world): yield\n", "The scenario it is no plain `def`"),
+        ("@scenario(app=APP)\ndef it(): pass\n", "The scenario it does not take one parameter, the World."),
+        ("@scenario(app=APP)\ndef it(a, b): pass\n", "The scenario it does not take one parameter, the World."),
+        ("@scenario(app=None)\ndef it(world): pass\n", "null is no app. Write app=define_app(...)."),
+        ("@scenario(app=APP, platform=5)\ndef it(world): pass\n", "5 is no platform."),
+        ("@scenario(app=APP, invariants=len)\ndef it(world): pass\n", "<builtin_function_or_method> is no list of"),
+    ],
+)
+def test_a_scenario_that_would_test_nothing_is_refused(
+    text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(text.replace("APP", "define_app({})"))
+    assert refused(capsys, "explore", "other.py").startswith(f"other.py:2: {said}")
+
+
+def test_an_error_without_a_text_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    script("class Mute(BaseException):\n    def __str__(self): raise ValueError\nraise Mute\n")
+    assert refused(capsys, "run", "other.py") == "other.py:4: Mute: (its text cannot be made)"
+
+
+def test_a_single_run_tells_all_of_the_time_and_what_was_scheduled_and_failed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    script(
+        "@mutation\ndef fail(ctx): raise ValueError('a late slip')\n"
+        "@mutation\ndef plan(ctx): [ctx.scheduler.run_after(12_345_678, api.m.fail) for _ in range(2)]\n"
+        "@scenario(app=define_app({'m': {'fail': fail, 'plan': plan}}))\n"
+        "def it(world): world.client('a').mutation(api.m.plan)\n"
+    )
+    assert main(["run", "other.py"]) == 0
+    told = capsys.readouterr().out
+    assert "steps, 12345678 ms)\n" in told
+    assert "\n  failed scheduled functions: 2, m:fail: a late slip\n" in told
 
 
 def test_an_invariant_that_fails_by_itself_is_told_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -554,6 +598,13 @@ def test_a_reader_that_never_came_is_no_violation() -> None:
         running.stdout.close()
         assert running.wait() == 141
         assert running.stderr.read() == ""
+
+
+def test_a_closed_output_is_no_bug_of_convexsim() -> None:
+    for words, code in (("run lesson.py:calm", 0), ("explore lesson.py", 1), ("--help", 0)):
+        closed = ["sh", "-c", f'exec "$0" -c "$1" {words} >&-', sys.executable, START]
+        done = subprocess.run(closed, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (code, "")
 
 
 def test_a_terminal_without_arrows_gets_the_story_too() -> None:

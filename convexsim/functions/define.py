@@ -163,6 +163,12 @@ def foreign_function(
 
 
 def _check_colour(kind: FunctionKind, handler: Callable[..., Any]) -> None:
+    if isinstance(handler, FunctionDefinition):
+        msg = f"{handler.handler.__name__} is a {handler.kind} already and cannot be a {kind}, too."
+        raise UsageError(msg, next_step="Decorate it once; share the code in a plain function.")
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        msg = f"The handler of the {kind} {handler.__name__} has a `yield`, so to call it runs nothing of it."
+        raise UsageError(msg, code="HandlerColour", next_step="Return a value, such as a list.")
     if (kind == "action") != inspect.iscoroutinefunction(handler):
         rule = "`async def`: others run at every await" if kind == "action" else "plain `def`: it sees one snapshot"
         msg = f"The handler of the {kind} {handler.__name__} must be a {rule}."

@@ -7,6 +7,7 @@ Owns the question alone; a scenario is data that can be run as often as one like
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,15 @@ from attrs import field, frozen
 
 from convexsim.errors import UsageError
 from convexsim.faults import Faults
+from convexsim.functions.component import Component
 from convexsim.functions.environment import Platform
 from convexsim.invariants import as_invariant
 from convexsim.simulation.world import checked_name
+from convexsim.values import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from convexsim.functions.component import Component
     from convexsim.invariants import Invariant, View
     from convexsim.simulation.world import World
 
@@ -78,7 +80,10 @@ def scenario(
             app with crons needs it.
 
     """
+    _check_is(app, Component, "app", "app=define_app(...)")
+    _check_is(invariants, Iterable, "list of invariants", "invariants=[holds]")
     settings = platform if platform is not None else Platform()
+    _check_is(settings, Platform, "platform", 'platform=Platform(self_cancel="throw"), say')
     planned = Faults() if faults is None else _checked_faults(faults)
     if until_ms is not None and (type(until_ms) not in (int, float) or not 0 <= until_ms < inf):
         msg = f"A world cannot last for {until_ms!r} ms."
@@ -86,10 +91,31 @@ def scenario(
     checked = tuple(as_invariant(thing) for thing in invariants)
 
     def make(body: Callable[[World], None]) -> Scenario:
+        _check_body(body)
         about = " ".join((inspect.getdoc(body) or "").partition("\n\n")[0].split())
         return Scenario(checked_name(body.__name__), app, body, checked, settings, about, until_ms, planned)
 
     return make
+
+
+def _check_is(given: object, kind: type, what: str, example: str) -> None:
+    if not isinstance(given, kind):
+        raise UsageError(f"{show(given)} is no {what}.", next_step=f"Write {example}.")
+
+
+def _check_body(body: Callable[..., object]) -> None:
+    """Refuse a body that writes nothing when it is called, for such a world would hold whatever is asked of it."""
+    if any(
+        asks(body) for asks in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    ):
+        msg = f"The scenario {body.__name__} is no plain `def`, so to call it runs nothing of it."
+        advice = "Write a plain `def` of a World; what awaits is a client's script: world.client(name).run(script)."
+        raise UsageError(msg, next_step=advice)
+    try:
+        inspect.signature(body).bind(None)
+    except TypeError:
+        msg = f"The scenario {body.__name__} does not take one parameter, the World."
+        raise UsageError(msg, next_step=f"Write def {body.__name__}(world).") from None
 
 
 def _checked_faults(faults: object) -> Faults:

@@ -16,6 +16,8 @@ from convexsim.actors.connection import CLIENT_KINDS
 from convexsim.errors import UsageError
 from convexsim.functions.environment import External
 from convexsim.functions.network import Network
+from convexsim.functions.reference import Reference
+from convexsim.values import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from convexsim.actors.client import Entry, Script
     from convexsim.actors.connection import ClientKind
     from convexsim.functions.define import FunctionKind
-    from convexsim.functions.reference import Reference
 
 __all__ = ["ClientScript", "World", "checked_name"]
 
@@ -67,6 +68,10 @@ class ClientScript:
         self.entries.append(script)
 
     def _add(self, kind: FunctionKind, name: Reference | str, args: dict[str, Any] | None) -> Call:
+        named: object = name
+        if not isinstance(named, Reference | str):
+            msg = f"The client {self.name!r} cannot call {show(named)}: a function is called by its name."
+            raise UsageError(msg, next_step='Write api.<module>.<function>, or "module:function".')
         self._count += 1
         given = {} if args is None else copy.deepcopy(args)  # the caller may go on to use its dict for something else
         call = Call(f"{self.name}.{self._count}", kind, name, given)

@@ -79,7 +79,11 @@ def explain(error: BaseException) -> str:
     where = own[0] if own else ""
     if isinstance(error, ConvexSimError):
         return _one_line(f"{where}{error}")
-    what = f"{where}{type(error).__name__}: {error}".rstrip(": ")
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - whatever somebody's own class raises, it is told in a line
+        text = "(its text cannot be made)"
+    what = f"{where}{type(error).__name__}: {text}".rstrip(": ")
     if places and places[0][0].is_relative_to(_PACKAGE):
         what += " (inside convexsim: if nothing was wrong with the call, please report it as a bug of convexsim)"
     return _one_line(what)

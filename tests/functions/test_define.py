@@ -61,6 +61,25 @@ def test_actions_are_coroutines(decorate: Any) -> None:
         decorate(plain)
 
 
+def yields(ctx: Any) -> Any:
+    yield 1
+
+
+async def yields_too(ctx: Any) -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize(("decorate", "handler"), [(query, yields), (mutation, yields), (action, yields_too)])
+def test_a_handler_with_a_yield_would_never_run(decorate: Any, handler: Any) -> None:
+    with pytest.raises(UsageError, match="has a `yield`, so to call it runs nothing of it"):
+        decorate(handler)
+
+
+def test_a_handler_is_decorated_once() -> None:
+    with pytest.raises(UsageError, match="plain is a query already and cannot be a mutation, too"):
+        mutation(query(plain))
+
+
 def test_the_twins_differ_in_visibility_only() -> None:
     for public, hidden, handler in (
         (query, internal_query, plain),
