@@ -181,7 +181,7 @@ class View:
         components = self._environment.catalog.components
         if component not in components:
             msg = f"There is no component {component!r} in this world."
-            raise UsageError(msg, next_step=did_you_mean(component, components))
+            raise UsageError(msg, next_step=did_you_mean(component, filter(None, components)))
         mounted = components[component]
         tables = {**mounted.tables, **self._transaction.components[component].named}
         if name not in tables:
@@ -262,6 +262,10 @@ def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
 
 def _invariant(predicate: Callable[[View], bool | None], when: When) -> Invariant:
     name = getattr(predicate, "__name__", type(predicate).__name__)
+    given: object = predicate
+    if not callable(given):
+        msg = f"{given!r} is no invariant."
+        raise UsageError(msg, next_step=f"Decorate a function of a View with @{when}.")
     if inspect.iscoroutinefunction(predicate) or inspect.isgeneratorfunction(predicate):
         msg = f"The invariant {name} is no plain function."
         raise UsageError(msg, next_step="Write a plain `def` of a View: it looks at one moment and waits for nothing.")

@@ -418,7 +418,11 @@ def test_a_file_that_is_no_script_is_told_so(capsys: pytest.CaptureFixture[str])
             "other.py:6: The client 'a' cannot call <FunctionDefinition>: a function is",
         ),
         ("raise SystemExit(1)", "other.py:6: SystemExit: 1"),
-        ("world.external('x', 5)", "other.py:6: TypeError: 'int' object is not iterable (inside convexsim: "),
+        ("world.external('x', 5)", "other.py:6: The world cannot have an external object 'x' with the plan 5."),
+        (
+            "world.client('x').entries.append(5)\n    world.client('y').wait('1')",
+            "other.py:7: A client cannot wait for '1'.",
+        ),
     ],
 )
 def test_a_scenario_that_fails_by_itself_is_one_line(body: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,9 +28,10 @@ class Exhaustive:
     """
 
     def __init__(self, max_runs: int = 100_000, *, backoffs: bool = True, forced: int | None = None) -> None:
-        if max_runs < 1 or (forced is not None and forced < 0):
-            msg = f"An exhaustive search of max_runs={max_runs}, forced={forced} explores nothing."
-            raise UsageError(msg, next_step="Give max_runs=1 or more, and forced=0 or more.")
+        bounds = (max_runs, 0 if forced is None else forced)
+        if any(type(bound) is not int for bound in bounds) or max_runs < 1 or bounds[1] < 0:
+            msg = f"An exhaustive search of max_runs={max_runs!r}, forced={forced!r} explores nothing."
+            raise UsageError(msg, next_step="Give whole numbers, max_runs=1 or more, and forced=0 or more.")
         self._max_runs = max_runs
         self._backoffs = backoffs
         self._forced = forced

@@ -25,9 +25,12 @@ class RandomWalk:
     exhausted = False
 
     def __init__(self, runs: int = 1_000, seed: int = 0) -> None:
-        if runs < 1:
-            msg = f"A random walk of {runs} runs explores nothing."
+        if type(runs) is not int or runs < 1:
+            msg = f"A random walk of {runs!r} runs explores nothing."
             raise UsageError(msg, next_step="Give runs=1 or more.")
+        if type(seed) is not int:
+            msg = f"A random walk cannot begin from the seed {seed!r}: it explores nothing."
+            raise UsageError(msg, next_step="Give a whole number.")
         self._runs = runs
         self._seed = seed
         self._count = 0

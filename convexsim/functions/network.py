@@ -120,6 +120,10 @@ class Network:
         """
         if self._routes is not None:
             raise UsageError("The world already has a network.", next_step="Declare all of its addresses at once.")
+        given: object = routes
+        if not callable(given) and not isinstance(given, Mapping):
+            msg = f"The network got {given!r}, which says nothing of what comes back."
+            raise UsageError(msg, next_step='Write {"https://example.com": Response(200)}, or a function of a Request.')
         self._routes = routes
 
     @property

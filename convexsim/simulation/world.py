@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,8 +21,6 @@ from convexsim.functions.reference import Reference
 from convexsim.values import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from convexsim.actors.client import Entry, Script
     from convexsim.actors.connection import ClientKind
     from convexsim.functions.define import FunctionKind
@@ -107,6 +106,10 @@ class World:
         if name in self.externals:
             msg = f"The world already has an external object {name!r}."
             raise UsageError(msg, next_step="Declare each once.")
+        given: tuple[object, object] = (name, plan)
+        if not isinstance(given[0], str) or isinstance(given[1], str) or not isinstance(given[1], Sequence):
+            msg = f"The world cannot have an external object {name!r} with the plan {plan!r}."
+            raise UsageError(msg, next_step='Write world.external("bank", plan=["ok", "ok"]): a name, and a list.')
         self.externals[name] = External(name, tuple(plan))
         return self.externals[name]
 
