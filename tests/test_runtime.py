@@ -202,6 +202,7 @@ def test_the_error_after_the_last_attempt_names_table_document_and_the_other_wri
         (row,) = ended.view.documents("counters")
         for named in ("m:bump", "counters", row["_id"], "b.5", said):
             assert named in message
+        assert ("Another call" in message) == said.startswith("Another")  # bumpNested only begins like bump
         assert "b.4" not in message  # it is the conflict of the last attempt
 
 
