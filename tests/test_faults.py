@@ -681,6 +681,7 @@ def test_ids_of_a_run_that_was_lost_are_not_given_out_again() -> None:
         (app, body, Faults(disconnects=1), 2),  # an answer that is lost has been given: nothing runs twice
         (app, alone, Faults(restarts=2, system_errors=1), 2),  # a restart, and another before the error is recorded
         (with_cron, alone, Faults(restarts=1), 3),
+        (with_cron, alone, Faults(restarts=2), 4),
     ]
     for tested, script, faults, expected in worlds:
         most = 0
