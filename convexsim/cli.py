@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    with _interruption(signal.SIG_DFL), open_scenarios(arguments.file.path) as scenarios:
+    with _interruption(_end_at_once), open_scenarios(arguments.file.path) as scenarios:
         chosen = _chosen(scenarios, arguments)
         if len(chosen) > 1:
             names = ", ".join(scenario.name for scenario in chosen)
@@ -115,7 +115,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    with _interruption(signal.SIG_DFL), open_scenarios(arguments.file.path) as scenarios:
+    with _interruption(_end_at_once), open_scenarios(arguments.file.path) as scenarios:
         run = replay(_chosen(scenarios, arguments), arguments.string)
         return _tell_run(run, arguments.string, arguments)
 
@@ -138,7 +138,7 @@ def _explore(arguments: argparse.Namespace) -> int:
 
 
 def _script(arguments: argparse.Namespace) -> int:
-    with _interruption(signal.SIG_DFL), open_component(arguments.component) as component:
+    with _interruption(_end_at_once), open_component(arguments.component) as component:
         lines = read_lines(arguments.file, arguments.version)
         apps = [component.app_for(line) for line in lines]  # whatever is wrong is told before anything runs
         if arguments.check:
@@ -305,8 +305,15 @@ class _Interrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def _end_at_once(number: int, _frame: FrameType | None) -> None:
+    """Say so, and end the process as Ctrl-C does by itself, so that a shell stops too."""
+    os.write(2, b"convexsim: interrupted\n")
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
 @contextmanager
-def _interruption(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
+def _interruption(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Let Ctrl-C do this for a while; outside of the main thread Python has no say in it."""
     try:
         before = signal.signal(signal.SIGINT, handler)

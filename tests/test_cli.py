@@ -686,7 +686,8 @@ def test_a_second_ctrl_c_ends_the_process_whatever_it_does() -> None:
 
 def test_ctrl_c_ends_a_single_run_at_once() -> None:
     script(STUCK)
-    assert interrupted(["run", "other.py"])[0] == -signal.SIGINT
+    code, _, err = interrupted(["run", "other.py"])
+    assert (code, err) == (-signal.SIGINT, "convexsim: interrupted\n")
 
 
 def test_ctrl_c_is_as_before_afterwards() -> None:
