@@ -14,6 +14,7 @@ from components.batch_processor.client import (
     ThresholdBatchProcessor,
     ThresholdConfig,
 )
+from components.batch_processor.hardened.client import HardenedBatchProcessor, HardenedConfig
 from components.batch_processor.host_app import host_app, script_app
 from components.batch_processor.host_callbacks import DELIVERIES, PLAN, PLANS
 from components.batch_processor.iterator_client import (
@@ -23,16 +24,19 @@ from components.batch_processor.iterator_client import (
     OnCompleteArgs,
     ProcessBatchArgs,
 )
-from components.batch_processor.versions import VERSIONS, Version, component
+from components.batch_processor.versions import RELEASES, VERSIONS, Version, component
 
 __all__ = [
     "DELIVERIES",
     "PLAN",
     "PLANS",
+    "RELEASES",
     "VERSIONS",
     "BatchConfig",
     "BatchProcessor",
     "GetNextBatchResult",
+    "HardenedBatchProcessor",
+    "HardenedConfig",
     "IteratorConfig",
     "IteratorHandleConfig",
     "NotInThisVersionError",

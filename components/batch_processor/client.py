@@ -35,6 +35,8 @@ _FIELDS: Final = {
     "maxBatchSize": "max_batch_size",
     "flushIntervalMs": "flush_interval_ms",
     "processBatch": "process_batch",
+    "passDeliveryKey": "pass_delivery_key",
+    "maxAttempts": "max_attempts",
 }
 
 # -------------------------------------------------------------------------------------- what a version does not have
@@ -160,6 +162,10 @@ class _Calls:
 
     _functions: Reference
 
+    list_dead_letters: Any = Lacking("hardened")
+    retry_dead_letter: Any = Lacking("hardened")
+    discard_dead_letter: Any = Lacking("hardened")
+
     def flush(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
         """Flush a batch below the threshold, or ask for it."""
         return ctx.run_mutation(self._functions.flush_batch, {"batchId": batch_id})
@@ -188,7 +194,7 @@ class ReadmeBatchProcessor(_Calls, IteratorHandleClient):
 
     __slots__ = ()
 
-    get_all_batches_for_base_id = Lacking("1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.9")
+    get_all_batches_for_base_id = Lacking("1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.9", "hardened")
 
     def __init__(self, component: Reference) -> None:
         super().__init__(component.public)
@@ -233,7 +239,7 @@ class BatchProcessor(_Calls, IteratorClient):
     config_type: ClassVar[type[BatchConfig | ThresholdConfig]] = BatchConfig
     """What a config of this generation may say."""
 
-    trigger_interval_flushes = Lacking("0.1.0", "0.2.0")
+    trigger_interval_flushes: Any = Lacking("0.1.0", "0.2.0", "hardened")
 
     def __init__(
         self, component: Reference, config: BatchConfig | ThresholdConfig | Mapping[str, Any] | None = None
@@ -248,12 +254,15 @@ class BatchProcessor(_Calls, IteratorClient):
             RuntimeError: the client was made without a config, in the original's words.
 
         """
-        if self._config is None:
+        return self._add(ctx, batch_id, items, self._config)
+
+    def _add(self, ctx: MutationCtx | ActionCtx, batch_id: str, items: list[Any], config: _Config | None) -> Any:
+        if config is None:
             msg = "BatchProcessor config with processBatch is required to use addItems. Pass config to the constructor."
             raise RuntimeError(msg)
-        config = self._config.as_data()
-        config["processBatchHandle"] = ctx.create_function_handle(config.pop("processBatch"))
-        return ctx.run_mutation(self._functions.add_items, {"batchId": batch_id, "items": items, "config": config})
+        given = config.as_data()
+        given["processBatchHandle"] = ctx.create_function_handle(given.pop("processBatch"))
+        return ctx.run_mutation(self._functions.add_items, {"batchId": batch_id, "items": items, "config": given})
 
     def get_all_batches_for_base_id(self, ctx: QueryCtx | ActionCtx, base_batch_id: str) -> Any:
         """Return every batch of an id, completed ones too."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from components.batch_processor.client import BatchConfig, BatchProcessor, ReadmeBatchProcessor, ThresholdConfig
 from components.batch_processor.host_callbacks import CALLBACKS, DELIVERIES, HOST_SCHEMA, PLANS
 from components.batch_processor.host_iterator import iterator_calls
-from components.batch_processor.versions import VERSIONS, component, version_of
+from components.batch_processor.versions import RELEASES, VERSIONS, component, version_of
 from convexsim import (
     ActionCtx,
     Component,
@@ -141,7 +141,7 @@ def script_app(version: str) -> ScriptApp:
 
     """
     own = version_of(version).schema.tables
-    others = {table: None for other in VERSIONS.values() for table in other.schema.tables if table not in own}
+    others = {table: None for label in RELEASES for table in VERSIONS[label].schema.tables if table not in own}
     app = host_app(version)
     ids = ("batchDocId", "scheduledFlushId")
     return ScriptApp(app, "driver", "batchProcessor", PLANS, DELIVERIES, absent=tuple(others), hidden=ids)

@@ -44,7 +44,7 @@ def test_an_example_prints_what_stands_below_it(example: str, printed: dict[str,
 
 def test_every_python_block_is_an_example_with_its_output_right_below() -> None:
     assert unchecked(README) == []
-    assert list(README.examples) == ["setup", "analytics", "crons", "migrations", "control", "retries"]
+    assert list(README.examples) == ["setup", "analytics", "crons", "migrations", "control", "retries", "hardened"]
 
 
 def test_it_is_narrow() -> None:
@@ -174,6 +174,8 @@ def test_every_link_leads_to_a_scenario_or_test_of_that_name() -> None:
         assert f"def {definition}(" in (HOME / target).read_text(encoding="utf-8")
 
 
-def test_every_anchor_is_a_heading() -> None:
+def test_every_anchor_is_a_heading_and_every_other_link_a_file() -> None:
     headings = re.findall(r"^#+ (.*)$", README.text, re.MULTILINE)
-    assert set(README.links) <= {f"#{heading.lower().replace(' ', '-')}" for heading in headings}
+    anchors = {link for link in README.links if link.startswith("#")}
+    assert anchors <= {f"#{heading.lower().replace(' ', '-')}" for heading in headings}
+    assert [link for link in README.links if link not in anchors and not (HOME / link).is_file()] == []
