@@ -159,8 +159,10 @@ def trigger_interval_flushes(ctx: MutationCtx) -> list[Row]:
 
     There is no need to: each batch has a timer. Answers ``{"batchId", "flushed"}`` for each that it has flushed.
     """
-    waiting = ctx.db.query("batches").with_index("by_status", lambda q: q.eq("status", "accumulating"))
-    due = [batch for batch in waiting.collect() if batch.get("flushAt", inf) <= ctx.now()][:DUE_AT_ONCE]
+    batches = ctx.db.query("batches")
+    due = batches.with_index(
+        "by_status_flushAt", lambda q: q.eq("status", "accumulating").gte("flushAt", 0).lte("flushAt", ctx.now())
+    ).take(DUE_AT_ONCE)
     for batch in due:
         draw_line(ctx, batch)
     return [{"batchId": batch["baseBatchId"], "flushed": True} for batch in due]

@@ -65,6 +65,7 @@ _BATCHES: Final = (
     )
     .index("by_batchId", ["batchId"])
     .index("by_status", ["status"])
+    .index("by_status_flushAt", ["status", "flushAt"])
     .index("by_baseBatchId_status", ["baseBatchId", "status"])
     .index("by_baseBatchId_sequence", ["baseBatchId", "sequence"])
 )
