@@ -10,7 +10,9 @@ from typing import Any, Self
 
 from attrs import frozen
 
+from components.batch_processor.answers import Answer, mutating, querying
 from components.batch_processor.client import BatchConfig, ThresholdBatchProcessor, ThresholdConfig
+from components.batch_processor.results import BatchResult, DeadLetterItem, DiscardResult, IntervalFlushItem
 from convexsim import UNDEFINED, ActionCtx, MutationCtx, QueryCtx, UsageError
 
 __all__ = ["HardenedBatchProcessor", "HardenedConfig"]
@@ -67,13 +69,14 @@ class HardenedBatchProcessor(ThresholdBatchProcessor):
 
     config_type = HardenedConfig
 
+    @mutating
     def add_items(
         self,
         ctx: MutationCtx | ActionCtx,
         batch_id: str,
         items: list[Any],
         config: HardenedConfig | ThresholdConfig | BatchConfig | Mapping[str, Any] | None = None,
-    ) -> Any:
+    ) -> Answer[BatchResult]:
         """Add items under an id, by the client's config or, as in the README, by that of the call.
 
         Raises:
@@ -83,22 +86,26 @@ class HardenedBatchProcessor(ThresholdBatchProcessor):
         own = self._config if config is None else HardenedConfig.of(config)
         return self._add(ctx, batch_id, items, own)
 
-    def trigger_interval_flushes(self, ctx: MutationCtx | ActionCtx) -> Any:
+    @mutating
+    def trigger_interval_flushes(self, ctx: MutationCtx | ActionCtx) -> Answer[list[IntervalFlushItem]]:
         """Flush every batch whose interval has passed; not needed, because each has a timer."""
         return ctx.run_mutation(self._functions.trigger_interval_flushes, {})
 
+    @querying
     def list_dead_letters(
         self, ctx: QueryCtx | ActionCtx, batch_id: str | None = None, limit: int | None = None
-    ) -> Any:
+    ) -> Answer[list[DeadLetterItem]]:
         """Return what was tried in vain and waits for a decision, of one id or of all, oldest first."""
         named = {"batchId": batch_id, "limit": limit}
         given = {name: UNDEFINED if value is None else value for name, value in named.items()}
         return ctx.run_query(self._functions.list_dead_letters, given)
 
-    def retry_dead_letter(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
+    @mutating
+    def retry_dead_letter(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Answer[BatchResult]:
         """Deliver a dead letter again, by its full name, like ``id::3``."""
         return ctx.run_mutation(self._functions.retry_dead_letter, {"batchId": batch_id})
 
-    def discard_dead_letter(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
+    @mutating
+    def discard_dead_letter(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Answer[DiscardResult]:
         """Throw a dead letter away, with its items, by its full name."""
         return ctx.run_mutation(self._functions.discard_dead_letter, {"batchId": batch_id})
