@@ -25,6 +25,7 @@ from components.batch_processor.hardened.delivery import begin_attempt
 from components.batch_processor.hardened.shared import (
     PAGE_BYTES,
     PAGE_ITEMS,
+    PAGE_ROWS,
     find_stream,
     page_size_of,
     read_unsealed_rows,
@@ -104,14 +105,15 @@ def _is_full(ctx: MutationCtx, batch: Row, row: Row, line: Any) -> bool:
     threshold = threshold_of(row["config"])
     if threshold is None:
         return False
-    counted = batch.get("counted", {"items": 0, "size": 0, "upTo": line})
-    items, size, rows = counted["items"], counted["size"], 0
-    for earlier in read_unsealed_rows(ctx, row["baseBatchId"], counted["upTo"], row["committedAt"]):
-        items, size, rows = items + earlier["itemCount"], size + earlier["size"], rows + 1
-        if items >= threshold or size >= PAGE_BYTES:
+    before = batch.get("counted", {"rows": 0, "items": 0, "size": 0, "upTo": line})
+    rows, items, size = before["rows"], before["items"], before["size"]
+    for earlier in read_unsealed_rows(ctx, row["baseBatchId"], before["upTo"], row["committedAt"]):
+        rows, items, size = rows + 1, items + earlier["itemCount"], size + earlier["size"]
+        if items >= threshold or size >= PAGE_BYTES or rows >= PAGE_ROWS:
             return True
-    if rows >= ROWS_COUNTED_AT_ONCE:
-        ctx.db.patch(batch["_id"], {"counted": {"items": items, "size": size, "upTo": row["committedAt"]}})
+    if rows >= before["rows"] + ROWS_COUNTED_AT_ONCE:
+        counted = {"rows": rows, "items": items, "size": size, "upTo": row["committedAt"]}
+        ctx.db.patch(batch["_id"], {"counted": counted})
     return bool(items >= threshold)
 
 
@@ -201,7 +203,7 @@ def _read_below_line(ctx: MutationCtx, batch: Row) -> tuple[list[Row], bool]:
     rows: list[Row] = []
     items = size = 0
     for row in read_unsealed_rows(ctx, batch["baseBatchId"], batch.get("after"), batch["line"]):
-        if items >= PAGE_ITEMS or size >= PAGE_BYTES:
+        if items >= PAGE_ITEMS or size >= PAGE_BYTES or len(rows) >= PAGE_ROWS:
             return rows, False
         rows.append(row)
         items, size = items + row["itemCount"], size + row["size"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from components.batch_processor.accumulator.common import Row, find_by_batch_id, flushing, read_with_status
+from components.batch_processor.accumulator.common import Row, find_by_batch_id, flushing
 from components.batch_processor.hardened.delivery import begin_attempt, delete_with_rows
 from convexsim import MutationCtx, QueryCtx, mutation, query, v
 
@@ -20,12 +20,15 @@ LISTED: Final = 1_000
 @query(args={"batchId": v.optional(v.string()), "limit": v.optional(v.number())})
 def list_dead_letters(ctx: QueryCtx, batch_id: str | None = None, limit: int | None = None) -> list[Row]:
     """Return dead letters, those of an id or all, oldest first: names, sizes and why the last attempt failed."""
+    batches = ctx.db.query("batches")
     if batch_id is not None:
-        found = read_with_status(ctx, batch_id, "deadLetter")
+        found = batches.with_index(
+            "by_baseBatchId_status", lambda q: q.eq("baseBatchId", batch_id).eq("status", "deadLetter")
+        )
     else:
-        found = ctx.db.query("batches").with_index("by_status", lambda q: q.eq("status", "deadLetter")).take(LISTED)
+        found = batches.with_index("by_status", lambda q: q.eq("status", "deadLetter"))
     names = ("batchId", "baseBatchId", "itemCount", "failures", "errorMessage", "createdAt", "lastUpdatedAt")
-    return [{name: batch[name] for name in names} for batch in found[: limit or LISTED]]
+    return [{name: batch[name] for name in names} for batch in found.take(min(limit or LISTED, LISTED))]
 
 
 @mutation(args={"batchId": v.string()})

@@ -25,7 +25,7 @@ from components.batch_processor.accumulator.common import (
 from components.batch_processor.hardened.admission import draw_line, open_batch
 from components.batch_processor.hardened.delivery import delete_with_rows
 from components.batch_processor.hardened.schema import CONFIG
-from components.batch_processor.hardened.shared import PAGE_BYTES, find_stream, read_unsealed_rows, schedule
+from components.batch_processor.hardened.shared import PAGE_BYTES, PAGE_ROWS, find_stream, read_unsealed_rows, schedule
 from convexsim import MutationCtx, QueryCtx, get_convex_size, internal, internal_query, mutation, query, v
 
 __all__ = [
@@ -39,12 +39,11 @@ __all__ = [
 ]
 
 CALL_BYTES: Final = 1_000_000
-"""How many bytes of items one add may bring: they become one document, which may have 1 MiB (convex-semantics 6.3)."""
+"""How many bytes one add may take: it becomes one document, which may have 1 MiB (convex-semantics 6.3)."""
+LONGEST_INTERVAL_MS: Final = 365 * 86_400_000
+"""The longest interval: the platform schedules nothing much farther ahead (convex-semantics 3.1)."""
 DUE_AT_ONCE: Final = 100
 """How many batches one call of triggerIntervalFlushes flushes at most."""
-
-BYTES_COUNTED: Final = 2 * PAGE_BYTES
-"""Of how many bytes of rows the items are counted to be shown; the number is the least that there are."""
 
 _AFTER_THE_LINE: Final = ("flushing", "retrying", "deadLetter")
 _WHY_KEPT: Final = {
@@ -75,13 +74,14 @@ def add_items(ctx: MutationCtx, batch_id: str, items: list[Any], config: Row) ->
     if SEPARATOR in batch_id:
         msg = f"Batch id {batch_id} holds {SEPARATOR}, which stands before the number of a batch: use another separator"
         raise RuntimeError(msg)
-    size = get_convex_size(items)
+    row = {"baseBatchId": batch_id, "items": items, "itemCount": len(items), "config": stored_config}
+    size = get_convex_size(row)
     if size > CALL_BYTES:
-        msg = f"{len(items)} items of {size} bytes are too much for one call (limit: {CALL_BYTES}): add them in several"
+        msg = f"{len(items)} items take {size} bytes, too many for one call (limit: {CALL_BYTES}): add them in several"
         raise RuntimeError(msg)
     if items:
-        row = {"baseBatchId": batch_id, "items": items, "itemCount": len(items), "size": size, "config": stored_config}
-        row_id = ctx.db.insert("batchItems", {**row, "createdAt": ctx.now(), "committedAt": ctx.db.vars.commit_ts})
+        written = {"size": size, "createdAt": ctx.now(), "committedAt": ctx.db.vars.commit_ts}
+        row_id = ctx.db.insert("batchItems", {**row, **written})
         schedule(ctx, 0, internal.lib.admit, {"rowId": row_id})
     return accumulating(batch_id, len(items))
 
@@ -103,8 +103,9 @@ def _checked(config: Row) -> Row:
         if not 1 <= value < inf or value != int(value):
             msg = f"{name} is {value}, but must be a whole number, 1 or more"
             raise RuntimeError(msg)
-    if not 0 <= config["flushIntervalMs"] < inf:
-        msg = f"flushIntervalMs is {config['flushIntervalMs']}, but must be a number of ms, 0 (never) or more"
+    interval_ms = config["flushIntervalMs"]
+    if not 0 <= interval_ms <= LONGEST_INTERVAL_MS:
+        msg = f"flushIntervalMs is {interval_ms}, but must lie between 0 (never) and {LONGEST_INTERVAL_MS}"
         raise RuntimeError(msg)
     others = {name: value for name, value in config.items() if name != "onFlushHandle"}
     return {**others, "processBatchHandle": handles[0]}
@@ -234,12 +235,15 @@ def _read_above_line(ctx: QueryCtx, base_id: str) -> list[Row]:
 
 
 def _some(rows: Iterable[Row]) -> list[Row]:
-    """Return rows up to `BYTES_COUNTED`; where no threshold flushes, more than one function may read can pile up."""
+    """Return as many rows as fill a delivery: where no threshold flushes, more than one function may read can pile up.
+
+    So what is counted for show is the least that there is.
+    """
     size, some = 0, []
     for row in rows:
         some.append(row)
         size += row["size"]
-        if size >= BYTES_COUNTED:
+        if size >= PAGE_BYTES or len(some) >= PAGE_ROWS:
             break
     return some
 

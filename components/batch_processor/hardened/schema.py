@@ -34,6 +34,7 @@ _STORED_CONFIG: Final = v.object({**_OPTIONS, "processBatchHandle": v.string()})
 STATUS: Final = v.union(*map(v.literal, ("accumulating", "flushing", "retrying", "deadLetter", "completed")))
 """How a batch stands: it only ever moves on, from the left to the right, and between flushing and retrying."""
 
+_COUNTED: Final = v.object({"rows": v.number(), "items": v.number(), "size": v.number(), "upTo": v.commit_ts()})
 _SCHEDULED: Final = v.optional(v.id("_scheduled_functions"))
 
 _BATCHES: Final = (
@@ -49,7 +50,7 @@ _BATCHES: Final = (
             # While it accumulates: its timer and when that is due; and how much was counted so far, up to which commit.
             "scheduledFlushId": _SCHEDULED,
             "flushAt": v.optional(v.number()),
-            "counted": v.optional(v.object({"items": v.number(), "size": v.number(), "upTo": v.commit_ts()})),
+            "counted": v.optional(_COUNTED),
             # From the line to the seal: the commits whose rows belong to it, after the one and up to the other.
             "after": v.optional(v.commit_ts()),
             "line": v.optional(v.commit_ts()),
@@ -77,7 +78,7 @@ _BATCH_ITEMS: Final = (
             "batchDocId": v.optional(v.id("batches")),  # absent until a batch has sealed the row
             "items": v.array(v.any()),
             "itemCount": v.number(),
-            "size": v.number(),  # of the items, in bytes
+            "size": v.number(),  # of the row, in bytes
             "createdAt": v.number(),
             "committedAt": v.commit_ts(),
             "config": _STORED_CONFIG,

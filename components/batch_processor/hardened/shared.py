@@ -17,6 +17,7 @@ __all__ = [
     "LONGEST_BACKOFF_MS",
     "PAGE_BYTES",
     "PAGE_ITEMS",
+    "PAGE_ROWS",
     "RUNNING",
     "backoff_ms",
     "find_stream",
@@ -31,7 +32,9 @@ __all__ = [
 PAGE_ITEMS: Final = 8_192
 """Items of one delivery at most: an array holds no more (convex-semantics 6.3)."""
 PAGE_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of items from which on a delivery is full, well below what a transaction reads (convex-semantics 6.3)."""
+"""Bytes of rows from which on a delivery is full: a transaction reads each of them twice (convex-semantics 6.3)."""
+PAGE_ROWS: Final = 2_000
+"""Rows from which on a delivery is full: to change a row is a read of its own (convex-semantics 6.3: 4,096)."""
 LEASE_MS: Final = 30_000
 """How long an attempt is left alone; then, and as often again, somebody looks whether it still runs."""
 RUNNING: Final = ("pending", "inProgress")
