@@ -41,6 +41,9 @@ ROWS_COUNTED_AT_ONCE: Final = 128
 PAGES_AT_ONCE: Final = 100
 """Batches sealed in one transaction at most, each of which schedules two functions."""
 
+CLEANED_UP_AT_ONCE: Final = 200
+"""Completed batches that are looked at in one transaction, twice as many as it makes."""
+
 # ------------------------------------------------------------------------------------------------------ admission
 
 
@@ -193,9 +196,20 @@ def collect_batch(ctx: MutationCtx, batch_doc_id: str) -> None:
     _seal(ctx, batch, pages[0])
     for page in pages[1:PAGES_AT_ONCE]:
         _seal(ctx, open_batch(ctx, base_id, page.config, status="flushing"), page)
+    _clean_up(ctx, base_id)
     if not is_all or len(pages) > PAGES_AT_ONCE:
         rest = open_batch(ctx, base_id, batch["config"], status="flushing", **own)
         schedule(ctx, 0, internal.lib.collect_batch, {"batchDocId": rest["_id"]})
+
+
+def _clean_up(ctx: MutationCtx, base_id: str) -> None:
+    """Delete the completed batches of an id but the newest."""
+    completed = ctx.db.query("batches").with_index(
+        "by_baseBatchId_status", lambda q: q.eq("baseBatchId", base_id).eq("status", "completed")
+    )
+    in_order = sorted(completed.take(CLEANED_UP_AT_ONCE), key=lambda batch: batch["sequence"])
+    for superseded in in_order[:-1]:
+        ctx.db.delete(superseded["_id"])
 
 
 def _read_below_line(ctx: MutationCtx, batch: Row) -> tuple[list[Row], bool]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.batch_processor.accumulator.common import Row, enter_in_history, read_with_status
+from components.batch_processor.accumulator.common import Row, enter_in_history
 from components.batch_processor.hardened.shared import (
     LEASE_MS,
     RUNNING,
@@ -50,6 +50,9 @@ __all__ = [
 DEFAULT_MAX_ATTEMPTS: Final = 10
 """Attempts before a batch becomes a dead letter, failed and lost ones alike: two and a half minutes of trying."""
 
+LEASES_FOR_A_RECORD: Final = 10
+"""How many leases more an attempt has whose action has ended well and whose record is still on its way."""
+
 _ATTEMPT: Final[dict[str, Any]] = {"batchDocId": v.id("batches"), "attempt": v.number()}
 
 _LOST: Final = "The attempt was lost: its action ended without a result"
@@ -67,7 +70,7 @@ def begin_attempt(ctx: MutationCtx, batch: Row) -> None:
         "attempt": attempt["attempt"],
         "failures": batch["failures"],
         "executorId": schedule(ctx, 0, internal.lib.execute_flush, attempt),
-        "watchdogId": schedule(ctx, LEASE_MS, internal.lib.watch_flush, {**attempt, "hasEnded": False}),
+        "watchdogId": schedule(ctx, LEASE_MS, internal.lib.watch_flush, {**attempt, "leasesSinceEnd": 0}),
         "retryId": UNDEFINED,
         "lastUpdatedAt": ctx.now(),
     }
@@ -139,18 +142,19 @@ def record_flush_result(ctx: MutationCtx, **result: Any) -> None:
         _fail(ctx, batch, result["errorMessage"])
 
 
-@internal_mutation(args={**_ATTEMPT, "hasEnded": v.boolean()})
-def watch_flush(ctx: MutationCtx, batch_doc_id: str, attempt: float, *, has_ended: bool) -> None:
+@internal_mutation(args={**_ATTEMPT, "leasesSinceEnd": v.number()})
+def watch_flush(ctx: MutationCtx, batch_doc_id: str, attempt: float, leases_since_end: int) -> None:
     """Look whether an attempt whose lease is over still runs; if not, it has failed.
 
-    An executor that has ended well without a record has scheduled it: that gets one more lease (`has_ended`).
+    An executor that has ended well without a record has scheduled it: that gets `LEASES_FOR_A_RECORD` more.
     """
     batch = _find_in_attempt(ctx, batch_doc_id, attempt, "flushing")
     if batch is None:
         return
     state = state_of(ctx, batch["executorId"])
-    if state in RUNNING or (state == "success" and not has_ended):
-        own = {"batchDocId": batch_doc_id, "attempt": attempt, "hasEnded": state == "success"}
+    if state in RUNNING or (state == "success" and leases_since_end < LEASES_FOR_A_RECORD):
+        ended = leases_since_end + (state == "success")
+        own = {"batchDocId": batch_doc_id, "attempt": attempt, "leasesSinceEnd": ended}
         ctx.db.patch(batch_doc_id, {"watchdogId": schedule(ctx, LEASE_MS, internal.lib.watch_flush, own)})
     else:
         _fail(ctx, {name: value for name, value in batch.items() if name != "watchdogId"}, _LOST)
@@ -165,18 +169,17 @@ def retry_flush(ctx: MutationCtx, batch_doc_id: str, attempt: float) -> None:
 
 
 def _complete(ctx: MutationCtx, batch: Row) -> None:
-    """Drop what was delivered; of an id's completed batches the newest is kept."""
+    """Drop what was delivered.
+
+    It looks at nothing that belongs to other batches, so records of one id do not compete; those that are superseded
+    go when the next batch is collected.
+    """
     _cancel(ctx, batch.get("watchdogId"))
     _cancel(ctx, batch.get("retryId"))
     for row in read_sealed_rows(ctx, batch["_id"]):
         ctx.db.delete(row["_id"])
     ended = dict.fromkeys(("executorId", "watchdogId", "retryId", "errorMessage"), UNDEFINED)
     ctx.db.patch(batch["_id"], {"status": "completed", "itemCount": 0, "lastUpdatedAt": ctx.now(), **ended})
-    completed = read_with_status(ctx, batch["baseBatchId"], "completed")
-    newest = max(other["sequence"] for other in completed)
-    for other in completed:
-        if other["sequence"] < newest:
-            ctx.db.delete(other["_id"])
 
 
 def _fail(ctx: MutationCtx, batch: Row, error_message: str) -> None:

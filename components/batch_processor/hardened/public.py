@@ -134,7 +134,7 @@ def flush_batch(ctx: MutationCtx, batch_id: str) -> Row:
     base_id = batch["baseBatchId"]
     item_count = ctx.run_query(internal.lib.count_unsealed, {"baseBatchId": base_id}, use_stale_snapshot=True)
     draw_line(ctx, batch)
-    return flushing(base_id, item_count)
+    return flushing(batch_id, item_count)
 
 
 def _open_for_flush(ctx: MutationCtx, base_id: str) -> Row | None:
@@ -184,7 +184,8 @@ def get_batch_status(ctx: QueryCtx, batch_id: str) -> Row | None:
     names = ("status", "itemCount", "createdAt", "lastUpdatedAt", "errorMessage")
     options = ("immediateFlushThreshold", "maxBatchSize", "flushIntervalMs")
     batches = [_picked(batch, *names) for batch in stored]
-    return {"batchId": batch_id, "batches": batches, "config": _picked(stored[-1]["config"], *options)}
+    newest = max(stored, key=lambda batch: batch.get("sequence", inf))
+    return {"batchId": batch_id, "batches": batches, "config": _picked(newest["config"], *options)}
 
 
 @query(args={"baseBatchId": v.string()})
