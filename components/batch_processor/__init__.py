@@ -18,6 +18,7 @@ from components.batch_processor.host_app import host_app, script_app
 from components.batch_processor.host_callbacks import DELIVERIES, PLAN, PLANS
 from components.batch_processor.iterator_client import (
     GetNextBatchResult,
+    HardenedIteratorConfig,
     IteratorConfig,
     IteratorHandleConfig,
     OnCompleteArgs,
@@ -33,6 +34,7 @@ __all__ = [
     "BatchConfig",
     "BatchProcessor",
     "GetNextBatchResult",
+    "HardenedIteratorConfig",
     "IteratorConfig",
     "IteratorHandleConfig",
     "NotInThisVersionError",

@@ -50,12 +50,12 @@ HOST_SCHEMA: Final = define_schema(
 """What jobs go through, and what onComplete leaves behind."""
 
 
-@internal_action(args={"items": v.array(v.any())})
-async def process_batch(ctx: ActionCtx, items: list[Any]) -> None:
-    """Take delivery of items, of a batch or of a job's page."""
+@internal_action(args={"items": v.array(v.any()), "deliveryKey": v.optional(v.string())})
+async def process_batch(ctx: ActionCtx, **delivery: Any) -> None:
+    """Take delivery of items, of a batch or of a job's page; version `hardened` can name the delivery."""
     plan = await ctx.external(PLAN).take("ok")
     message = message_planned(PLAN, plan)
-    await ctx.external(DELIVERIES).append({"call": PLAN, "t": ctx.now(), "items": items, "plan": plan})
+    await ctx.external(DELIVERIES).append({"call": PLAN, "t": ctx.now(), **delivery, "plan": plan})
     if message is not None:
         raise RuntimeError(message)
 
