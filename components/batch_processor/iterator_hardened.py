@@ -107,8 +107,7 @@ def resume_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     if job["status"] != "paused":
         msg = f"Job {job_id} is not paused (current: {job['status']})"
         raise RuntimeError(msg)
-    delay_ms = max(0, job.get("notBefore", 0) - ctx.now())
-    following = {} if "stepId" in job else _next_step(ctx, job, delay_ms)
+    following = {} if "stepId" in job else _next_step(ctx, job, _rest_of_backoff(ctx, job))
     ctx.db.patch(job["_id"], {"status": "running", **following})
     return {"jobId": job_id, "status": "running"}
 
@@ -124,6 +123,14 @@ def cancel_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     end = {"status": "failed", "errorMessage": "Cancelled by user", "step": job["step"] + 1}
     _finish(ctx, job, end)
     return {"jobId": job_id, "status": "failed"}
+
+
+def _rest_of_backoff(ctx: MutationCtx, job: Row) -> float:
+    """Return how long the next attempt has to wait; never longer than a whole back-off, whatever clocks say."""
+    if "notBefore" not in job:
+        return 0
+    left_ms: float = job["notBefore"] - ctx.now()
+    return max(0, min(left_ms, backoff_ms(job["retryCount"])))
 
 
 def _check_config(config: Row) -> None:

@@ -153,8 +153,12 @@ def test_a_resume_schedules_a_step_of_its_own_at_once_and_forgets_no_failure() -
         assert driver.scheduled()[0][3] == {"jobDocId": document, "step": 5}
 
 
-@pytest.mark.parametrize(("not_before", "begins"), [(4_000, 4_000), (200, 500)])
-def test_a_resume_waits_for_the_end_of_the_back_off(not_before: int, begins: int) -> None:
+@pytest.mark.parametrize(
+    ("not_before", "begins"), [(4_000, 4_000), (200, 500), (500, 500), (4_500, 4_500), (4_501, 4_500)]
+)
+def test_a_resume_waits_for_the_end_of_the_back_off_but_never_longer_than_a_whole_one(
+    not_before: int, begins: int
+) -> None:
     with world() as driver:
         put_job(driver, "paused", retryCount=3, notBefore=not_before)
         driver.advance(500)
