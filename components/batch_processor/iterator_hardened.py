@@ -1,21 +1,17 @@
 """The table iterator of version `hardened`: one step at a time drives a job, and nobody else writes to it.
 
-Owns the functions by which a job is started, steered and driven; those that only look at jobs are `iterator.py`'s. A
-step is an action with a number of its own. It is scheduled together with a watchdog, a mutation, which finds out if the
-step dies; and how a step ends is one transaction with whatever follows it: the next step, or the end of the job with
-its hook (`iterator_hooks.py`, which comes next). Sources: properties.md 2 (P20 to P31) and 3; names, results and errors
-as in component-versions 2.2.
+Owns the calls by which a job is started and steered, and says where all functions stand; those that only look at jobs
+are `iterator.py`'s. Whoever steers takes a step back only if it has not begun; one in progress ends its page, or finds
+out that nobody waits for it. Sources: properties.md 2 (P25 to P31) and 3; names, results and errors are those of
+component-versions 2.2. Next: `iterator_steps.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Any, Final
+from typing import Final
 
 from components.batch_processor.iterator import (
     DEFAULT_DELAY_MS,
-    DEFAULT_MAX_RETRIES,
     Module,
     Row,
     delete_iterator_job,
@@ -26,38 +22,26 @@ from components.batch_processor.iterator import (
     list_iterator_jobs,
     read_job,
 )
-from components.batch_processor.iterator_hooks import add_hook, run_on_complete
-from components.batch_processor.scheduling import backoff_ms, cancel_pending, error_text, schedule
-from components.batch_processor.schema_hardened import ITERATOR_CONFIG_HARDENED
-from convexsim import (
-    UNDEFINED,
-    ActionCtx,
-    MutationCtx,
-    QueryCtx,
-    Reference,
-    internal,
-    internal_action,
-    internal_mutation,
-    internal_query,
-    mutation,
-    v,
+from components.batch_processor.iterator_hooks import run_on_complete
+from components.batch_processor.iterator_steps import (
+    NO_STEP,
+    commit_page,
+    fail_page,
+    finish,
+    get_iterator_step,
+    leave_step,
+    next_step,
+    process_next_batch,
+    watch_job,
 )
+from components.batch_processor.scheduling import backoff_ms, cancel_pending
+from components.batch_processor.schema_hardened import ITERATOR_CONFIG_HARDENED
+from convexsim import MutationCtx, mutation, v
 
-__all__ = ["ITERATOR_HARDENED", "LEASE_MS", "RECORD_PATIENCE_MS"]
+__all__ = ["ITERATOR_HARDENED"]
 
-LEASE_MS: Final = 30_000
-"""How long after the moment of a step its watchdog looks after it, and how long from one look to the next."""
-RECORD_PATIENCE_MS: Final = 10 * LEASE_MS
-"""How long after the end of a step the transaction that writes it down may be on its way."""
 LONGEST_DELAY_MS: Final = 365 * 86_400_000
 """The longest delay between pages; the platform schedules nothing much farther ahead (convex-semantics 3.1)."""
-
-_OWN: Final = internal.lib
-_STEP: Final = {"jobDocId": v.id("iteratorJobs"), "step": v.number()}
-_PROCESSED_PAGE: Final = v.object({"itemCount": v.number(), "done": v.boolean(), "cursor": v.optional(v.string())})
-"""What is written down of a page; the last one has no cursor, so that of the job stays."""
-_NO_STEP: Final = {"stepId": UNDEFINED, "watchdogId": UNDEFINED}
-_NOT_RUNNING: Final = {"processed": False, "reason": "Job not found or not running"}
 
 # ------------------------------------------------------------------------------------------------ public functions
 
@@ -82,7 +66,7 @@ def start_iterator_job(ctx: MutationCtx, job_id: str, config: Row) -> Row:
         "pages": 0,
     }
     job_doc_id = ctx.db.insert("iteratorJobs", job)
-    ctx.db.patch(job_doc_id, _next_step(ctx, {**job, "_id": job_doc_id}, 0))
+    ctx.db.patch(job_doc_id, next_step(ctx, {**job, "_id": job_doc_id}, 0))
     return {"jobId": job_id, "status": "running"}
 
 
@@ -96,7 +80,7 @@ def pause_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     withdrawn = cancel_pending(ctx, job["stepId"])
     if withdrawn:
         cancel_pending(ctx, job["watchdogId"])
-    ctx.db.patch(job["_id"], {"status": "paused", **(_NO_STEP if withdrawn else {})})
+    ctx.db.patch(job["_id"], {"status": "paused", **(NO_STEP if withdrawn else {})})
     return {"jobId": job_id, "status": "paused"}
 
 
@@ -107,7 +91,7 @@ def resume_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     if job["status"] != "paused":
         msg = f"Job {job_id} is not paused (current: {job['status']})"
         raise RuntimeError(msg)
-    following = {} if "stepId" in job else _next_step(ctx, job, _rest_of_backoff(ctx, job))
+    following = {} if "stepId" in job else next_step(ctx, job, _rest_of_backoff(ctx, job))
     ctx.db.patch(job["_id"], {"status": "running", **following})
     return {"jobId": job_id, "status": "running"}
 
@@ -121,7 +105,7 @@ def cancel_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     if "stepId" in job:
         cancel_pending(ctx, job["stepId"])
     end = {"status": "failed", "errorMessage": "Cancelled by user", "step": job["step"] + 1}
-    _finish(ctx, job, end)
+    finish(ctx, job, end)
     return {"jobId": job_id, "status": "failed"}
 
 
@@ -144,192 +128,6 @@ def _check_config(config: Row) -> None:
     if not 0 <= delay_ms <= LONGEST_DELAY_MS:
         msg = f"delayBetweenBatchesMs is {delay_ms}; it must lie between 0 and {LONGEST_DELAY_MS}"
         raise RuntimeError(msg)
-
-
-# ------------------------------------------------------------------------------------------------------------ a step
-
-
-@internal_action(args=_STEP)
-async def process_next_batch(ctx: ActionCtx, job_doc_id: str, step: int) -> Row:
-    """Take one page of a job, process it and have that written down; whatever goes wrong is a failed attempt at it."""
-    which = {"jobDocId": job_doc_id, "step": step}
-    job = await ctx.run_query(_OWN.get_iterator_step, which)
-    if job is None:
-        return _NOT_RUNNING
-    if job["status"] == "paused":
-        return await _recorded(ctx, _OWN.leave_step, which)
-    try:
-        page = await _take_page(ctx, job)
-    except Exception as error:  # noqa: BLE001 - a page that is no page is a failed attempt too, as in the original
-        return await _recorded(ctx, _OWN.fail_page, {**which, "errorMessage": error_text(error)})
-    return await _recorded(ctx, _OWN.commit_page, {**which, "page": page})
-
-
-@internal_query(args=_STEP)
-def get_iterator_step(ctx: QueryCtx, job_doc_id: str, step: float) -> Row | None:
-    """Return a job if this is the step that drives it; it may be paused."""
-    return _read_step(ctx, job_doc_id, step)
-
-
-async def _take_page(ctx: ActionCtx, job: Row) -> Row:
-    """Process the next page and return what is to be written down of it."""
-    config, cursor = job["config"], job.get("cursor", UNDEFINED)
-    wanted = {"cursor": cursor, "batchSize": config["batchSize"]}
-    page = await ctx.run_query(config["getNextBatchHandle"], wanted)
-    _check_page(page, cursor)
-    items = page["items"]
-    if items:
-        key = {"deliveryKey": _delivery_key(job, items)} if config.get("passDeliveryKey") else {}
-        await ctx.run_action(config["processBatchHandle"], {"items": items, **key})
-    after = {} if page["done"] else {"cursor": page["cursor"]}
-    return {"itemCount": len(items), "done": page["done"], **after}
-
-
-def _check_page(page: Any, cursor: Any) -> None:
-    """Refuse what is no page, and one after which the job would stand where it was; `cursor` is where that was."""
-    if not (isinstance(page, dict) and isinstance(page.get("items"), list) and isinstance(page.get("done"), bool)):
-        msg = "getNextBatch returned no page: {items: [...], cursor: string unless done, done: boolean}"
-        raise RuntimeError(msg)  # noqa: TRY004 - what an app returns is data, not a type of ours
-    if page["done"]:
-        return
-    after = page.get("cursor")
-    if not (isinstance(after, str) and after):
-        msg = f"getNextBatch returned a page that is not done, with the cursor {after!r}: the next one could not be had"
-        raise RuntimeError(msg)
-    if not page["items"] and after == cursor:
-        msg = f"getNextBatch returned no items and the cursor that it was given, {after!r}: the job would never end"
-        raise RuntimeError(msg)
-
-
-def _delivery_key(job: Row, items: list[Any]) -> str:
-    """Return what names a delivery: which page of which job, and which items.
-
-    Two attempts at a page have one key if they deliver the same. If the table has changed in between they do not: a
-    receiver that skips keys it knows must not skip rows it has never seen.
-    """
-    content = json.dumps(items, sort_keys=True, default=repr)
-    return f"{job['_id']}/{job['pages']}/{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-
-
-async def _recorded(ctx: ActionCtx, recorder: Reference, args: Row) -> Row:
-    """Have written down how a step has ended; if that loses against others, later, for as long as it takes."""
-    try:
-        recorded: Row = await ctx.run_mutation(recorder, args)
-    except Exception as error:  # noqa: BLE001 - whatever kept it from being written down
-        await ctx.scheduler.run_after(0, recorder, args)
-        return {"processed": False, "reason": "Recorded later", "error": str(error)}
-    return recorded
-
-
-# ------------------------------------------------------------------------------------------------- how a step ends
-
-
-@internal_mutation(args={**_STEP, "page": _PROCESSED_PAGE})
-def commit_page(ctx: MutationCtx, job_doc_id: str, step: float, page: Row) -> Row:
-    """Write down a page that was processed; the last one completes the job, also if it was paused meanwhile."""
-    job = _read_step(ctx, job_doc_id, step)
-    if job is None:
-        return _NOT_RUNNING
-    count = job["processedCount"] + page["itemCount"]
-    progress = {
-        "processedCount": count,
-        "pages": job["pages"] + 1,
-        "retryCount": 0,
-        "notBefore": UNDEFINED,
-        "lastRunAt": ctx.now(),
-    }
-    if "cursor" in page:
-        progress["cursor"] = page["cursor"]
-    if page["done"]:
-        _finish(ctx, job, {**progress, "status": "completed"})
-        add_hook(ctx, job, count)
-    else:
-        _end_step(ctx, job, progress, job["config"]["delayBetweenBatchesMs"])
-    return {"processed": True, "done": page["done"], "processedCount": count}
-
-
-@internal_mutation(args={**_STEP, "errorMessage": v.string()})
-def fail_page(ctx: MutationCtx, job_doc_id: str, step: float, error_message: str) -> Row:
-    """Write down a failed attempt at a page."""
-    job = _read_step(ctx, job_doc_id, step)
-    return _NOT_RUNNING if job is None else _fail(ctx, job, error_message)
-
-
-@internal_mutation(args=_STEP)
-def leave_step(ctx: MutationCtx, job_doc_id: str, step: float) -> Row:
-    """End a step that found its job paused before it took a page; if the job runs by now, another step takes it."""
-    job = _read_step(ctx, job_doc_id, step)
-    if job is not None:
-        _end_step(ctx, job, {}, 0)
-    return _NOT_RUNNING
-
-
-@internal_mutation(args=_STEP)
-def watch_job(ctx: MutationCtx, job_doc_id: str, step: float) -> None:
-    """Look after a step: an attempt that was lost, because nobody can write it down any more, is a failed one."""
-    job = _read_step(ctx, job_doc_id, step)
-    if job is None:
-        return
-    loss = _loss(ctx, job["stepId"])
-    if loss is None:
-        again = schedule(ctx, LEASE_MS, _OWN.watch_job, {"jobDocId": job_doc_id, "step": step})
-        ctx.db.patch(job_doc_id, {"watchdogId": again})
-    else:
-        _fail(ctx, job, loss)
-
-
-def _read_step(ctx: QueryCtx, job_doc_id: str, step: float) -> Row | None:
-    """Return the job that a step drives; None if it drives none, so that nothing is to be done and nothing written."""
-    job = ctx.db.get(job_doc_id)
-    if job is None or job["status"] not in ("running", "paused"):
-        return None
-    return job if "stepId" in job and job["step"] == step else None
-
-
-def _loss(ctx: MutationCtx, step_id: str) -> str | None:
-    """Return why nobody will write down any more how a step has ended; None if somebody still may."""
-    row = ctx.db.system.get(step_id)
-    state = {"kind": "gone"} if row is None else row["state"]
-    if row is None or state["kind"] in ("failed", "canceled"):
-        return f"The attempt was lost: {state.get('error', state['kind'])}"
-    is_overdue = "completedTime" in row and ctx.now() - row["completedTime"] >= RECORD_PATIENCE_MS
-    return "The attempt was lost: nobody wrote down how it ended" if is_overdue else None
-
-
-def _fail(ctx: MutationCtx, job: Row, error_message: str) -> Row:
-    """Write down a failed attempt: another one follows after a while that doubles each time, or the job is given up."""
-    retries, now = job["retryCount"] + 1, ctx.now()
-    failure = {"retryCount": retries, "errorMessage": error_message, "lastRunAt": now}
-    if retries >= job["config"].get("maxRetries", DEFAULT_MAX_RETRIES):
-        _finish(ctx, job, {**failure, "status": "failed"})
-        return {"processed": False, "reason": "Max retries exceeded", "error": error_message}
-    delay_ms = backoff_ms(retries)
-    _end_step(ctx, job, {**failure, "notBefore": now + delay_ms}, delay_ms)
-    return {"processed": False, "reason": "Retrying", "error": error_message, "retryCount": retries}
-
-
-def _end_step(ctx: MutationCtx, job: Row, written: Row, delay_ms: float) -> None:
-    """End the step of a job that goes on: with the next step, if the job is not paused."""
-    cancel_pending(ctx, job["watchdogId"])
-    following = _next_step(ctx, job, delay_ms) if job["status"] == "running" else _NO_STEP
-    ctx.db.patch(job["_id"], {**written, **following})
-
-
-def _next_step(ctx: MutationCtx, job: Row, delay_ms: float) -> Row:
-    """Schedule a step and its watchdog, and return what the job is to know of them."""
-    which = {"jobDocId": job["_id"], "step": job["step"] + 1}
-    return {
-        "step": which["step"],
-        "stepId": schedule(ctx, delay_ms, _OWN.process_next_batch, which),
-        "watchdogId": schedule(ctx, delay_ms + LEASE_MS, _OWN.watch_job, which),
-    }
-
-
-def _finish(ctx: MutationCtx, job: Row, end: Row) -> None:
-    """End a job for ever: nothing of it is pending any more, and nothing will be written to it."""
-    if "watchdogId" in job:
-        cancel_pending(ctx, job["watchdogId"])
-    ctx.db.patch(job["_id"], {**_NO_STEP, "notBefore": UNDEFINED, **end})
 
 
 ITERATOR_HARDENED: Final[Module] = {

@@ -21,6 +21,7 @@ from convexsim import (
     Component,
     FunctionDefinition,
     Invariant,
+    MutationCtx,
     View,
     World,
     always,
@@ -30,6 +31,7 @@ from convexsim import (
     define_component,
     define_schema,
     eventually,
+    internal,
 )
 from convexsim.invariants import HistoryInvariant
 from tests.components.driver import COMPONENT, Driver
@@ -59,6 +61,29 @@ def world(rows: int = 5, *, own: Mapping[str, FunctionDefinition] | None = None,
 def put_job(driver: Driver, status: str, **fields: Any) -> str:
     """Insert a job ``j`` that no step drives, unless `fields` say so, and return its id."""
     return put_any_job(driver, status, **{"step": 1, "pages": 0, **fields})
+
+
+def ids(driver: Driver, count: int) -> list[str]:
+    """Schedule functions that do nothing for a late moment and return their ids."""
+
+    def plan(ctx: MutationCtx) -> list[str]:
+        return [
+            ctx.scheduler.run_after(10_000_000, internal.lib.get_iterator_job, {"jobId": "none"}) for _ in range(count)
+        ]
+
+    return list(driver.write(plan))
+
+
+def put_driven(driver: Driver, status: str = "running", **fields: Any) -> str:
+    """Insert a job at step 3, whose step and watchdog are pending, and return its id."""
+    step, watchdog = ids(driver, 2)
+    return put_job(driver, status, **{"step": 3, "stepId": step, "watchdogId": watchdog, **fields})
+
+
+def seen(driver: Driver, *names: str) -> list[Any]:
+    """Return what the one job says of these fields; None for one that is not there."""
+    (row,) = driver.rows("iteratorJobs")
+    return [row.get(name) for name in names]
 
 
 def prepare(on: World, rows: int = 3, plans: Mapping[str, Any] | None = None, **changed: Any) -> Any:

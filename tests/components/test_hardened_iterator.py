@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from components.batch_processor.iterator import ITERATOR_1_0_3
-from components.batch_processor.iterator_hardened import ITERATOR_HARDENED, LEASE_MS
+from components.batch_processor.iterator_hardened import ITERATOR_HARDENED
+from components.batch_processor.iterator_steps import LEASE_MS
 from components.batch_processor.schema import ITERATOR_STATUS
 from convexsim import ActionCtx, FunctionError, MutationCtx, internal, internal_action, mutation
 from tests.components.driver import Driver
