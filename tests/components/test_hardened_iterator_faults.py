@@ -8,7 +8,7 @@ import pytest
 
 from convexsim import Faults, View, sometimes
 from tests.components.hardened_iterator_scenarios import explored
-from tests.components.hardened_iterator_support import WHATEVER_HAPPENS, acked, jobs, p30_backoff, revisions
+from tests.components.hardened_iterator_support import WHATEVER_HAPPENS, acked, jobs, p20_no_row_twice, p30_backoff
 
 SKEW_MS = 300
 FAULTS: dict[str, Faults] = {
@@ -20,26 +20,6 @@ FAULTS: dict[str, Faults] = {
 }
 BOUND_MS = {"clocks": 3 * SKEW_MS}
 """How much closer two attempts may seem: the clock of the failure, of the next attempt, or of the resume is wrong."""
-
-
-@pytest.mark.parametrize("story", ["left alone", "callbacks fail", "paused by many", "cancelled in the delay"])
-@pytest.mark.parametrize("kind", FAULTS)
-def test_whatever_goes_wrong_all_but_exactly_once_holds(kind: str, story: str) -> None:
-    invariants = [*WHATEVER_HAPPENS, p30_backoff(BOUND_MS.get(kind, 0))]
-    report = explored(story, invariants, 10, FAULTS[kind])
-    assert report.holds, str(report)
-
-
-@pytest.mark.parametrize("self_cancel", ["tree", "throw"])
-def test_so_it_does_whatever_the_platform_does_about_functions_that_cancel_themselves(self_cancel: str) -> None:
-    report = explored("paused by many", WHATEVER_HAPPENS, 20, FAULTS["everything"], self_cancel)
-    assert report.holds, str(report)
-
-
-def lost(view: View) -> Any:
-    """Return the messages of attempts that a watchdog found lost."""
-    told = [new.get("errorMessage", "") for _, new in revisions(view) if new is not None]
-    return [message for message in told if message.startswith("The attempt was lost")]
 
 
 @sometimes
@@ -59,6 +39,25 @@ def recorded_later(view: View) -> bool:
     """What could not be written down by the step is written down after it."""
     answers = [answered.outcome for answered in view.answers("batchProcessor/lib:processNextBatch")]
     return any(getattr(outcome, "value", {}).get("reason") == "Recorded later" for outcome in answers)
+
+
+@pytest.mark.parametrize("story", ["left alone", "callbacks fail", "paused by many", "cancelled in the delay"])
+@pytest.mark.parametrize("kind", FAULTS)
+def test_whatever_goes_wrong_all_but_exactly_once_holds(kind: str, story: str) -> None:
+    invariants = [*WHATEVER_HAPPENS, p30_backoff(BOUND_MS.get(kind, 0))]
+    report = explored(story, invariants, 10, FAULTS[kind])
+    assert report.holds, str(report)
+
+
+def test_a_page_that_could_not_be_written_down_at_once_is_not_delivered_again() -> None:
+    report = explored("left alone", [*WHATEVER_HAPPENS, p20_no_row_twice, recorded_later], 60, Faults(system_errors=1))
+    assert report.holds, str(report)
+
+
+@pytest.mark.parametrize("self_cancel", ["tree", "throw"])
+def test_so_it_does_whatever_the_platform_does_about_functions_that_cancel_themselves(self_cancel: str) -> None:
+    report = explored("paused by many", WHATEVER_HAPPENS, 20, FAULTS["everything"], self_cancel)
+    assert report.holds, str(report)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,15 @@ def test_a_step_in_progress_is_left_alone_however_long_it_takes() -> None:
         assert seen(driver, "status", "retryCount") == ["completed", 0]
 
 
+def test_a_step_that_still_waits_for_its_turn_is_left_alone() -> None:
+    with world() as driver:
+        document = put_driven(driver)
+        driver.advance(7)
+        driver.lib("watchJob", jobDocId=document, step=3)
+        assert seen(driver, "step", "retryCount") == [3, 0]
+        assert driver.pending()[-1] == ("watchJob", 7 + LEASE_MS)
+
+
 def test_a_step_beyond_the_time_of_an_action_is_lost() -> None:
     with world(rows=1, own=slow(1_801_000)) as driver:
         start(driver, maxRetries=1)
