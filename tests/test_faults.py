@@ -565,6 +565,12 @@ def test_scheduled_actions_run_at_most_once_across_restarts() -> None:
     }
 
 
+def test_a_lost_action_is_marked_failed_in_the_end_also_if_its_pick_up_meets_a_system_error() -> None:
+    """convex-semantics 3.3: the row stays in the queue until it is marked."""
+    seen = ends(world_of(Faults(restarts=1, system_errors=1), "send"), lambda result: states(result).partition(":")[0])
+    assert seen == {"", "success", "failed"}
+
+
 def test_the_outside_is_reached_or_not_as_the_restart_says() -> None:
     reached = {
         (result.view.faults[0].how, tuple(result.view.external("out")))

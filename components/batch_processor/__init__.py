@@ -19,6 +19,7 @@ from components.batch_processor.host_app import host_app, script_app
 from components.batch_processor.host_callbacks import DELIVERIES, PLAN, PLANS
 from components.batch_processor.iterator_client import (
     GetNextBatchResult,
+    HardenedIteratorConfig,
     IteratorConfig,
     IteratorHandleConfig,
     OnCompleteArgs,
@@ -71,6 +72,7 @@ __all__ = [
     "GetNextBatchResult",
     "HardenedBatchProcessor",
     "HardenedConfig",
+    "HardenedIteratorConfig",
     "IntervalFlushItem",
     "IteratorConfig",
     "IteratorHandleConfig",

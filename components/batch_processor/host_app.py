@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from components.batch_processor.client import BatchConfig, BatchProcessor, ReadmeBatchProcessor, ThresholdConfig
+from components.batch_processor.hardened.client import HardenedBatchProcessor
 from components.batch_processor.host_callbacks import CALLBACKS, DELIVERIES, HOST_SCHEMA, PLANS
 from components.batch_processor.host_iterator import iterator_calls
 from components.batch_processor.versions import RELEASES, VERSIONS, component, version_of
@@ -58,7 +59,7 @@ def driver(version: str, config: BatchConfig | ThresholdConfig | Mapping[str, An
     make_client = version_of(version).client
     usual: ReadmeBatchProcessor | BatchProcessor
     if issubclass(make_client, BatchProcessor):
-        usual = make_client(components.batch_processor, _with_callback(config))
+        usual = make_client(components.batch_processor, _with_callback(make_client, config))
         add_items = _adding_by_client(make_client, usual)
     else:
         usual = make_client(components.batch_processor)
@@ -176,7 +177,7 @@ def _adding_by_client(make_client: type[BatchProcessor], usual: BatchProcessor) 
 
     @mutation(args={"batchId": v.string(), "items": v.array(v.any()), "config": v.optional(v.any())})
     def add_items(ctx: MutationCtx, batch_id: str, items: list[Any], config: dict[str, Any] | None = None) -> Any:
-        own = None if config is None else make_client(components.batch_processor, _with_callback(config))
+        own = None if config is None else make_client(components.batch_processor, _with_callback(make_client, config))
         return (usual if own is None else own).add_items(ctx, batch_id, items)
 
     return add_items
@@ -195,11 +196,14 @@ def _adding_by_call(client: ReadmeBatchProcessor, usual: Mapping[str, Any]) -> F
 
 
 def _with_callback(
-    config: BatchConfig | ThresholdConfig | Mapping[str, Any],
+    make_client: type[BatchProcessor], config: BatchConfig | ThresholdConfig | Mapping[str, Any]
 ) -> BatchConfig | ThresholdConfig | Mapping[str, Any]:
-    if isinstance(config, Mapping):
-        return {"processBatch": internal.driver.process_batch, **config}
-    return config
+    """Return a config in which what is left out is the app's own callback, which takes the key of a delivery too."""
+    if not isinstance(config, Mapping):
+        return config
+    callback = {} if "onFlushHandle" in config else {"processBatch": internal.driver.process_batch}
+    key = {"passDeliveryKey": True} if issubclass(make_client, HardenedBatchProcessor) else {}
+    return {**callback, **key, **config}
 
 
 def _as_data(config: BatchConfig | ThresholdConfig | Mapping[str, Any]) -> Mapping[str, Any]:

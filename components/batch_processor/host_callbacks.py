@@ -50,20 +50,24 @@ HOST_SCHEMA: Final = define_schema(
 """What jobs go through, and what onComplete leaves behind."""
 
 
-@internal_action(args={"items": v.array(v.any())})
-async def process_batch(ctx: ActionCtx, items: list[Any]) -> None:
+_DELIVERY: Final[dict[str, Any]] = {"items": v.array(v.any()), "deliveryKey": v.optional(v.string())}
+"""What a delivery brings; the key is `hardened`'s, and the same whenever the same items come again."""
+
+
+@internal_action(args=_DELIVERY)
+async def process_batch(ctx: ActionCtx, **delivery: Any) -> None:
     """Take delivery of items, of a batch or of a job's page."""
     plan = await ctx.external(PLAN).take("ok")
     message = message_planned(PLAN, plan)
-    await ctx.external(DELIVERIES).append({"call": PLAN, "t": ctx.now(), "items": items, "plan": plan})
+    await ctx.external(DELIVERIES).append({"call": PLAN, "t": ctx.now(), **delivery, "plan": plan})
     if message is not None:
         raise RuntimeError(message)
 
 
-@internal_action(args={"items": v.array(v.any())})
-async def always_fail(ctx: ActionCtx, items: list[Any]) -> None:
+@internal_action(args=_DELIVERY)
+async def always_fail(ctx: ActionCtx, **delivery: Any) -> None:
     """Fail whatever is planned."""
-    await ctx.external(DELIVERIES).append({"call": "alwaysFail", "t": ctx.now(), "items": items})
+    await ctx.external(DELIVERIES).append({"call": "alwaysFail", "t": ctx.now(), **delivery})
     msg = "always fails"
     raise RuntimeError(msg)
 

@@ -20,6 +20,7 @@ _CONFIG: Final = v.object(
         "maxRetries": v.optional(v.number()),
         "processBatch": v.optional(v.string()),
         "onComplete": v.optional(v.string()),
+        "passDeliveryKey": v.optional(v.boolean()),
     }
 )
 
@@ -80,16 +81,12 @@ def iterator_calls(client: IteratorHandleClient) -> dict[str, FunctionDefinition
 
 
 def _job_config(client: IteratorHandleClient, config: Mapping[str, Any]) -> Any:
-    """Return a config of the client's generation; callbacks as handles, which all of them take."""
-    chosen = {"processBatch": "processBatch", **config}
-    return client.iterator_config(
-        chosen["batchSize"],
-        _handle("getNextBatch"),
-        _handle(chosen["processBatch"]),
-        _handle(chosen["onComplete"]) if "onComplete" in chosen else None,
-        chosen.get("delayBetweenBatchesMs"),
-        chosen.get("maxRetries"),
-    )
+    """Return a config of the client's generation; callbacks as handles, which all of them take; they want keys."""
+    key = {"passDeliveryKey": True} if "passDeliveryKey" in client.iterator_config.SPELLING else {}
+    chosen = {"getNextBatch": "getNextBatch", "processBatch": "processBatch", **key, **config}
+    spelled = {name.removesuffix("Handle"): name for name in client.iterator_config.SPELLING}
+    given = {name: _handle(value) if isinstance(value, str) else value for name, value in chosen.items()}
+    return client.iterator_config.of({spelled.get(name, name): value for name, value in given.items()})
 
 
 def _handle(name: str) -> str:

@@ -4,7 +4,8 @@ Owns its Convex functions, which no version has changed; only the modules in whi
 row of `versions.py` takes them whole (component-versions 1, the matrix). The app brings the callbacks: a query that
 gives a page, an action that processes it, a mutation for the end. A chain of `process_next_batch` drives a job: each
 schedules the next. Nothing ties a job to its chain, so nothing stops two chains from driving one job (properties.md,
-R6). Source of every rule: component-versions 2. Next: `iterator_client.py`.
+R6). Source of every rule: component-versions 2. Next: `iterator.py`, which
+ties them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,23 @@ from convexsim import (
     v,
 )
 
-__all__ = ["ITERATOR_0_1_0", "ITERATOR_1_0_3"]
+__all__ = [
+    "DEFAULT_DELAY_MS",
+    "DEFAULT_MAX_RETRIES",
+    "FIRST_BACKOFF_MS",
+    "ITERATOR_0_1_0",
+    "ITERATOR_1_0_3",
+    "LONGEST_BACKOFF_MS",
+    "Module",
+    "Row",
+    "delete_iterator_job",
+    "find_job",
+    "get_iterator_job",
+    "get_iterator_job_by_id",
+    "get_iterator_job_status",
+    "list_iterator_jobs",
+    "read_job",
+]
 
 DEFAULT_DELAY_MS: Final = 100
 DEFAULT_MAX_RETRIES: Final = 5
@@ -46,7 +63,7 @@ Module = Mapping[str, FunctionDefinition]
 @mutation(args={"jobId": v.string()})
 def pause_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     """Pause a running job; what its chain has pending is left alone, and ends when it finds the job paused."""
-    job = _read_job(ctx, job_id)
+    job = read_job(ctx, job_id)
     if job["status"] != "running":
         msg = f"Job {job_id} is not running (current: {job['status']})"
         raise RuntimeError(msg)
@@ -57,7 +74,7 @@ def pause_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
 @mutation(args={"jobId": v.string()})
 def cancel_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     """End a job as failed, unless it has ended already."""
-    job = _read_job(ctx, job_id)
+    job = read_job(ctx, job_id)
     if job["status"] in ("completed", "failed"):
         return {"jobId": job_id, "status": job["status"], "reason": "Job already finished"}
     ctx.db.patch(job["_id"], {"status": "failed", "errorMessage": "Cancelled by user"})
@@ -67,7 +84,7 @@ def cancel_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
 @query(args={"jobId": v.string()})
 def get_iterator_job_status(ctx: QueryCtx, job_id: str) -> Row | None:
     """Return how far a job has come, and the part of its config that says how fast; None if there is none."""
-    job = _find_job(ctx, job_id)
+    job = find_job(ctx, job_id)
     if job is None:
         return None
     names = ("jobId", "status", "processedCount", "cursor", "retryCount", "errorMessage", "createdAt", "lastRunAt")
@@ -87,7 +104,7 @@ def list_iterator_jobs(ctx: QueryCtx, status: str | None = None, limit: int | No
 @mutation(args={"jobId": v.string()})
 def delete_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     """Delete a job that is neither running nor paused."""
-    job = _find_job(ctx, job_id)
+    job = find_job(ctx, job_id)
     if job is None:
         return {"deleted": False, "reason": "Job not found"}
     if job["status"] in ("running", "paused"):
@@ -102,7 +119,7 @@ def delete_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
 @internal_query(args={"jobId": v.string()})
 def get_iterator_job(ctx: QueryCtx, job_id: str) -> Row | None:
     """Return the job of an id."""
-    return _find_job(ctx, job_id)
+    return find_job(ctx, job_id)
 
 
 @internal_query(args={"jobDocId": v.id("iteratorJobs")})
@@ -149,12 +166,19 @@ def increment_retry_count(ctx: MutationCtx, job_doc_id: str, error_message: str,
 # ------------------------------------------------------------------------------------------------- what they share
 
 
-def _find_job(ctx: QueryCtx, job_id: str) -> Row | None:
+def find_job(ctx: QueryCtx, job_id: str) -> Row | None:
+    """Return the job of an id, or None."""
     return ctx.db.query("iteratorJobs").with_index("by_jobId", lambda q: q.eq("jobId", job_id)).first()
 
 
-def _read_job(ctx: QueryCtx, job_id: str) -> Row:
-    job = _find_job(ctx, job_id)
+def read_job(ctx: QueryCtx, job_id: str) -> Row:
+    """Return the job of an id.
+
+    Raises:
+        RuntimeError: there is none.
+
+    """
+    job = find_job(ctx, job_id)
     if job is None:
         msg = f"Job {job_id} not found"
         raise RuntimeError(msg)
@@ -175,7 +199,7 @@ def _drivers(own: Reference) -> Module:
     @mutation(args={"jobId": v.string(), "config": ITERATOR_CONFIG})
     def start_iterator_job(ctx: MutationCtx, job_id: str, config: Row) -> Row:
         """Begin a job at the start of its table; an id is used once, until its job is deleted."""
-        if _find_job(ctx, job_id) is not None:
+        if find_job(ctx, job_id) is not None:
             msg = f"Job {job_id} already exists"
             raise RuntimeError(msg)
         job = {
@@ -194,7 +218,7 @@ def _drivers(own: Reference) -> Module:
     @mutation(args={"jobId": v.string()})
     def resume_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
         """Let a paused job run again: by a new chain, whether or not the old one has come to its end."""
-        job = _read_job(ctx, job_id)
+        job = read_job(ctx, job_id)
         if job["status"] != "paused":
             msg = f"Job {job_id} is not paused (current: {job['status']})"
             raise RuntimeError(msg)

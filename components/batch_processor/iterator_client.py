@@ -17,6 +17,8 @@ from convexsim import ActionCtx, MutationCtx, QueryCtx, Reference, UsageError
 
 __all__ = [
     "GetNextBatchResult",
+    "HardenedIteratorClient",
+    "HardenedIteratorConfig",
     "IteratorClient",
     "IteratorConfig",
     "IteratorHandleClient",
@@ -40,9 +42,14 @@ class GetNextBatchResult(TypedDict, Generic[T]):
 
 
 class ProcessBatchArgs(TypedDict, Generic[T]):
-    """What processBatch, an action, is given."""
+    """What processBatch, an action, is given.
+
+    The key, which version `hardened` passes on request, names the delivery: two with one key deliver the same items, so
+    the second may be skipped.
+    """
 
     items: list[T]
+    deliveryKey: NotRequired[str]
 
 
 class OnCompleteArgs(TypedDict):
@@ -142,6 +149,34 @@ class IteratorHandleConfig(_Config):
     max_retries: float | None = None
 
 
+@frozen
+class HardenedIteratorConfig(IteratorConfig):
+    """The `IteratorConfig` of version `hardened`, for which those of all generations will do as well.
+
+    Attributes:
+        pass_delivery_key: whether processBatch gets, beside its items, a key that names their delivery.
+
+    """
+
+    SPELLING: ClassVar[Mapping[str, str]] = {**IteratorConfig.SPELLING, "passDeliveryKey": "pass_delivery_key"}
+
+    pass_delivery_key: bool | None = None
+
+    @classmethod
+    def of(cls, config: Any) -> Self:
+        """Return a config of any generation, or data in either spelling, as one of this version.
+
+        Raises:
+            UsageError: a field is missing, or there is one too many.
+
+        """
+        given = config.as_data() if isinstance(config, IteratorConfig | IteratorHandleConfig) else config
+        if not isinstance(given, Mapping):
+            return super().of(given)
+        plain = {name.removesuffix("Handle"): value for name, value in given.items()}
+        return super().of(plain if len(plain) == len(given) else given)
+
+
 _CALLBACKS: Final = ("getNextBatch", "processBatch", "onComplete")
 
 
@@ -212,3 +247,10 @@ class IteratorClient(IteratorHandleClient):
     def _with_handles(self, ctx: MutationCtx | ActionCtx, config: dict[str, Any]) -> dict[str, Any]:
         handles = {f"{name}Handle": ctx.create_function_handle(config[name]) for name in _CALLBACKS if name in config}
         return {**{name: value for name, value in config.items() if name not in _CALLBACKS}, **handles}
+
+
+class HardenedIteratorClient(IteratorClient):
+    """The iterator's calls of version `hardened`: any generation's config will do."""
+
+    __slots__ = ()
+    iterator_config = HardenedIteratorConfig

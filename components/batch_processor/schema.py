@@ -15,7 +15,7 @@ __all__ = [
     "BATCH_CONFIG",
     "FLUSH_HISTORY",
     "ITERATOR_CONFIG",
-    "ITERATOR_JOBS",
+    "ITERATOR_CONFIG_FIELDS",
     "ITERATOR_STATUS",
     "README_CONFIG",
     "SCHEMA_0_1_0",
@@ -25,6 +25,8 @@ __all__ = [
     "SCHEMA_1_0_5",
     "SCHEMA_1_0_9",
     "THRESHOLD_CONFIG",
+    "iterator_config",
+    "iterator_jobs",
 ]
 
 # ---------------------------------------------------------------------------------------------------------- configs
@@ -110,7 +112,7 @@ _BATCH_ITEMS: Final = (
 ITERATOR_STATUS: Final = v.union(*map(v.literal, ("pending", "running", "paused", "completed", "failed")))
 """How a job stands; no function ever writes ``pending`` (component-versions 2.1)."""
 
-_ITERATOR_CONFIG: Final[Mapping[str, Any]] = {
+ITERATOR_CONFIG_FIELDS: Final[Mapping[str, Any]] = {
     "batchSize": v.number(),
     "delayBetweenBatchesMs": v.number(),
     "getNextBatchHandle": v.string(),
@@ -118,28 +120,35 @@ _ITERATOR_CONFIG: Final[Mapping[str, Any]] = {
     "onCompleteHandle": v.optional(v.string()),
     "maxRetries": v.optional(v.number()),
 }
+"""How a job is to be run, as it stands in the job."""
 
-ITERATOR_CONFIG: Final = v.object({**_ITERATOR_CONFIG, "delayBetweenBatchesMs": v.optional(v.number())})
-"""How a job is to be run, as an argument of startIteratorJob; in a job the delay is always there."""
 
-ITERATOR_JOBS: Final = (
-    define_table(
-        {
-            "jobId": v.string(),
-            "cursor": v.optional(v.string()),
-            "processedCount": v.number(),
-            "status": ITERATOR_STATUS,
-            "config": v.object(_ITERATOR_CONFIG),
-            "retryCount": v.number(),
-            "errorMessage": v.optional(v.string()),
-            "createdAt": v.number(),
-            "lastRunAt": v.optional(v.number()),
-        }
-    )
-    .index("by_jobId", ["jobId"])
-    .index("by_status", ["status"])
-)
-"""The same in every version (component-versions 2.1)."""
+def iterator_config(fields: Mapping[str, Any]) -> Any:
+    """Return the same as an argument of startIteratorJob, where the delay may be left out."""
+    return v.object({**fields, "delayBetweenBatchesMs": v.optional(v.number())})
+
+
+def iterator_jobs(config: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> TableDefinition:
+    """Return the table of jobs with this config, and with fields of its own besides those of every version."""
+    fields = {
+        "jobId": v.string(),
+        "cursor": v.optional(v.string()),
+        "processedCount": v.number(),
+        "status": ITERATOR_STATUS,
+        "config": v.object(config),
+        "retryCount": v.number(),
+        "errorMessage": v.optional(v.string()),
+        "createdAt": v.number(),
+        "lastRunAt": v.optional(v.number()),
+    }
+    return define_table({**fields, **(own or {})}).index("by_jobId", ["jobId"]).index("by_status", ["status"])
+
+
+ITERATOR_CONFIG: Final = iterator_config(ITERATOR_CONFIG_FIELDS)
+"""How a job is to be run, as an argument."""
+
+_ITERATOR_JOBS: Final = iterator_jobs(ITERATOR_CONFIG_FIELDS)
+"""The same in every release (component-versions 2.1)."""
 
 FLUSH_HISTORY: Final = define_table(
     {
@@ -155,7 +164,7 @@ FLUSH_HISTORY: Final = define_table(
 
 # ------------------------------------------------------------------------------------------------- the whole schemas
 
-_UNCHANGED: Final = {"iteratorJobs": ITERATOR_JOBS, "flushHistory": FLUSH_HISTORY}
+_UNCHANGED: Final = {"iteratorJobs": _ITERATOR_JOBS, "flushHistory": FLUSH_HISTORY}
 
 SCHEMA_0_1_0: Final = define_schema({"batches": _batches(_ITEMS, _COUNTER, config=README_CONFIG), **_UNCHANGED})
 """The tables of 0.1.0 (component-versions 4)."""

@@ -27,9 +27,10 @@ from components.batch_processor.accumulator import (
 from components.batch_processor.client import BatchProcessor, ReadmeBatchProcessor, ThresholdBatchProcessor
 from components.batch_processor.hardened import admission, dead_letters, delivery, public
 from components.batch_processor.hardened.client import HardenedBatchProcessor
-from components.batch_processor.hardened.schema import ACCUMULATOR_TABLES
+from components.batch_processor.hardened.iterator import ITERATOR_HARDENED
+from components.batch_processor.hardened.schema import SCHEMA_HARDENED
 from components.batch_processor.iterator import ITERATOR_0_1_0, ITERATOR_1_0_3
-from convexsim import Component, FunctionDefinition, SchemaDefinition, UsageError, define_component, define_schema
+from convexsim import Component, FunctionDefinition, SchemaDefinition, UsageError, define_component
 
 __all__ = ["RELEASES", "VERSIONS", "Version", "component", "version_of"]
 
@@ -226,9 +227,9 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "lib:recordFlushResult": delivery.record_flush_result,
             "lib:watchFlush": delivery.watch_flush,
             "lib:retryFlush": delivery.retry_flush,
-            **ITERATOR_1_0_3,
+            **ITERATOR_HARDENED,
         },
-        schema=define_schema({**ACCUMULATOR_TABLES, "iteratorJobs": schema.ITERATOR_JOBS}),
+        schema=SCHEMA_HARDENED,
         client=HardenedBatchProcessor,
     ),
 }

@@ -20,6 +20,7 @@ from convexsim.trace import event
 if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
     from convexsim.database.history import Attempt
+    from convexsim.database.index import Document
     from convexsim.database.writes import Write
 
 __all__ = ["Committer", "remember", "written"]
@@ -71,8 +72,8 @@ class Committer(RuntimeActor):
     def _publish(self, message: Commit, commit_ts: int) -> None:
         """Tell the scheduler which functions wait from now on, and which no longer do."""
         rows = [write for write in message.final.writes if write.table.name == SCHEDULED_FUNCTIONS]
-        pending = tuple(scheduled_of(write.new) for write in rows if write.new is not None and _is(write, "pending"))
-        canceled = tuple(scheduled_of(write.new) for write in rows if write.new is not None and _is(write, "canceled"))
+        pending = tuple(scheduled_of(write.new) for write in rows if write.new and _waits(write))
+        canceled = tuple(scheduled_of(write.new) for write in rows if write.new and _kind(write.new) == "canceled")
         if pending or canceled:
             self.stage.scheduler.tell(Published(message.activity, commit_ts, pending, canceled))
 
@@ -84,8 +85,14 @@ def remember(stage: Stage, seen: Attempt | None, verdict: Committed | Conflict) 
         history.append(seen.committed(verdict.commit_ts, verdict.writes) if isinstance(verdict, Committed) else seen)
 
 
-def _is(write: Write, kind: str) -> bool:
-    return write.new is not None and write.new.value["state"]["kind"] == kind
+def _waits(write: Write) -> bool:
+    """Whether the function of a row is to be picked up from now on: pending, or lost in progress and rescheduled."""
+    before, after = _kind(write.old), _kind(write.new)
+    return after == "pending" or before == after == "inProgress"
+
+
+def _kind(row: Document | None) -> str:
+    return "gone" if row is None else str(row.value["state"]["kind"])
 
 
 def written(write: Write) -> event.Written:

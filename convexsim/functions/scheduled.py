@@ -220,10 +220,13 @@ def start_function(execution: Execution, scheduled: ScheduledFunction) -> str:
 
 
 def reschedule_function(execution: Execution, scheduled: ScheduledFunction, delay_ms: float) -> str:
-    """Let a pending function wait again, under the path of a new run, and return its state (convex-semantics 3.3)."""
+    """Let a function wait again, under the path of a new run, and return its state (convex-semantics 3.3).
+
+    One in progress is an action that a dead node has left behind: it is to be marked failed, as soon as that succeeds.
+    """
     row = _row(execution, scheduled.component, scheduled.id)
     state = _state(row)
-    if row is not None and state == "pending":
+    if row is not None and state in _UNFINISHED:
         again = {"nextTs": execution.now + delay_ms, "systemErrors": scheduled.system_errors + 1}
         execution.replace(row, {**row.value, **again, "activity": run_anew(scheduled.activity)})
     return state

@@ -22,6 +22,7 @@ from attrs import define, field
 
 from components.batch_processor.accumulator.common import Row, find_accumulating
 from components.batch_processor.hardened.delivery import begin_attempt
+from components.batch_processor.hardened.scheduling import cancel_pending, schedule
 from components.batch_processor.hardened.shared import (
     PAGE_BYTES,
     PAGE_ITEMS,
@@ -29,7 +30,6 @@ from components.batch_processor.hardened.shared import (
     find_stream,
     page_size_of,
     read_unsealed_rows,
-    schedule,
     threshold_of,
 )
 from convexsim import UNDEFINED, MutationCtx, internal, internal_mutation, v
@@ -93,7 +93,7 @@ def _see_to_timer(ctx: MutationCtx, batch: Row, interval_ms: float) -> None:
     flush_at = ctx.now() + interval_ms
     if interval_ms <= 0 or batch.get("flushAt", flush_at + 1) <= flush_at:
         return
-    _cancel_timer(ctx, batch)
+    cancel_pending(ctx, batch.get("scheduledFlushId"))
     timer = schedule(ctx, interval_ms, internal.lib.flush_on_time, {"batchDocId": batch["_id"]})
     batch.update(scheduledFlushId=timer, flushAt=flush_at)
     ctx.db.patch(batch["_id"], {"scheduledFlushId": timer, "flushAt": flush_at})
@@ -133,13 +133,8 @@ def flush_on_time(ctx: MutationCtx, batch_doc_id: str) -> None:
 
 def draw_line(ctx: MutationCtx, batch: Row) -> None:
     """Flush a batch that accumulates: it owns what is committed up to this very commit, and nothing later."""
-    _cancel_timer(ctx, batch)
+    cancel_pending(ctx, batch.get("scheduledFlushId"))
     _draw(ctx, batch)
-
-
-def _cancel_timer(ctx: MutationCtx, batch: Row) -> None:
-    if "scheduledFlushId" in batch:
-        ctx.scheduler.cancel(batch["scheduledFlushId"])
 
 
 def _draw(ctx: MutationCtx, batch: Row) -> None:

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from components.batch_processor.answers import Answer, mutating, querying
 from components.batch_processor.client import BatchConfig, ThresholdBatchProcessor, ThresholdConfig
+from components.batch_processor.iterator_client import HardenedIteratorClient
 from components.batch_processor.results import BatchResult, DeadLetterItem, DiscardResult, IntervalFlushItem
 from convexsim import UNDEFINED, ActionCtx, MutationCtx, QueryCtx, UsageError
 
@@ -56,7 +57,7 @@ class HardenedConfig(ThresholdConfig):
         return super().of({**others, "processBatch": config["onFlushHandle"]})
 
 
-class HardenedBatchProcessor(ThresholdBatchProcessor):
+class HardenedBatchProcessor(ThresholdBatchProcessor, HardenedIteratorClient):
     """The client of `hardened`: its calls are those of all generations, and those that look after dead letters.
 
     Args:

@@ -13,21 +13,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 from components.batch_processor.accumulator.common import Row, enter_in_history
-from components.batch_processor.hardened.shared import (
+from components.batch_processor.hardened.scheduling import (
     LEASE_MS,
-    RUNNING,
     backoff_ms,
-    read_sealed_rows,
+    cancel_pending,
+    error_text,
+    loss_of,
     schedule,
-    state_of,
 )
+from components.batch_processor.hardened.shared import read_sealed_rows
 from convexsim import (
     UNDEFINED,
     ActionCtx,
-    ConvexError,
-    FunctionError,
     MutationCtx,
-    PlatformError,
     QueryCtx,
     internal,
     internal_action,
@@ -50,14 +48,7 @@ __all__ = [
 DEFAULT_MAX_ATTEMPTS: Final = 10
 """Attempts before a batch becomes a dead letter, failed and lost ones alike: two and a half minutes of trying."""
 
-LEASES_FOR_A_RECORD: Final = 10
-"""How many leases more an attempt has whose action has ended well and whose record is still on its way."""
-
 _ATTEMPT: Final[dict[str, Any]] = {"batchDocId": v.id("batches"), "attempt": v.number()}
-
-_LOST: Final = "The attempt was lost: its action ended without a result"
-"""What a batch's errorMessage says if nobody lived to say more."""
-
 
 # ------------------------------------------------------------------------------------------------------- attempts
 
@@ -70,7 +61,7 @@ def begin_attempt(ctx: MutationCtx, batch: Row) -> None:
         "attempt": attempt["attempt"],
         "failures": batch["failures"],
         "executorId": schedule(ctx, 0, internal.lib.execute_flush, attempt),
-        "watchdogId": schedule(ctx, LEASE_MS, internal.lib.watch_flush, {**attempt, "leasesSinceEnd": 0}),
+        "watchdogId": schedule(ctx, LEASE_MS, internal.lib.watch_flush, attempt),
         "retryId": UNDEFINED,
         "lastUpdatedAt": ctx.now(),
     }
@@ -109,13 +100,13 @@ async def execute_flush(ctx: ActionCtx, batch_doc_id: str, attempt: float) -> No
     error_message: Any = UNDEFINED
     try:
         await ctx.run_action(flush["handle"], flush["args"])
-    except (ConvexError, FunctionError, PlatformError) as error:
-        error_message = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the delivery has failed
+        error_message = error_text(error)
     outcome = {"success": error_message is UNDEFINED, "errorMessage": error_message}
     result = {**own, **outcome, "itemCount": len(flush["args"]["items"]), "durationMs": ctx.now() - started_at}
     try:
         await ctx.run_mutation(internal.lib.record_flush_result, result)
-    except (FunctionError, PlatformError):
+    except Exception:  # noqa: BLE001 - whatever kept it from being written down
         await ctx.scheduler.run_after(0, internal.lib.record_flush_result, result)
 
 
@@ -142,22 +133,18 @@ def record_flush_result(ctx: MutationCtx, **result: Any) -> None:
         _fail(ctx, batch, result["errorMessage"])
 
 
-@internal_mutation(args={**_ATTEMPT, "leasesSinceEnd": v.number()})
-def watch_flush(ctx: MutationCtx, batch_doc_id: str, attempt: float, leases_since_end: int) -> None:
-    """Look whether an attempt whose lease is over still runs; if not, it has failed.
-
-    An executor that has ended well without a record has scheduled it: that gets `LEASES_FOR_A_RECORD` more.
-    """
+@internal_mutation(args=_ATTEMPT)
+def watch_flush(ctx: MutationCtx, batch_doc_id: str, attempt: float) -> None:
+    """Look after an attempt whose lease is over: one that was lost has failed, any other gets another lease."""
     batch = _find_in_attempt(ctx, batch_doc_id, attempt, "flushing")
     if batch is None:
         return
-    state = state_of(ctx, batch["executorId"])
-    if state in RUNNING or (state == "success" and leases_since_end < LEASES_FOR_A_RECORD):
-        ended = leases_since_end + (state == "success")
-        own = {"batchDocId": batch_doc_id, "attempt": attempt, "leasesSinceEnd": ended}
+    loss = loss_of(ctx, batch["executorId"])
+    if loss is None:
+        own = {"batchDocId": batch_doc_id, "attempt": attempt}
         ctx.db.patch(batch_doc_id, {"watchdogId": schedule(ctx, LEASE_MS, internal.lib.watch_flush, own)})
     else:
-        _fail(ctx, {name: value for name, value in batch.items() if name != "watchdogId"}, _LOST)
+        _fail(ctx, batch, loss)
 
 
 @internal_mutation(args=_ATTEMPT)
@@ -174,8 +161,8 @@ def _complete(ctx: MutationCtx, batch: Row) -> None:
     It looks at nothing that belongs to other batches, so records of one id do not compete; those that are superseded
     go when the next batch is collected.
     """
-    _cancel(ctx, batch.get("watchdogId"))
-    _cancel(ctx, batch.get("retryId"))
+    cancel_pending(ctx, batch.get("watchdogId"))
+    cancel_pending(ctx, batch.get("retryId"))
     for row in read_sealed_rows(ctx, batch["_id"]):
         ctx.db.delete(row["_id"])
     ended = dict.fromkeys(("executorId", "watchdogId", "retryId", "errorMessage"), UNDEFINED)
@@ -184,7 +171,7 @@ def _complete(ctx: MutationCtx, batch: Row) -> None:
 
 def _fail(ctx: MutationCtx, batch: Row, error_message: str) -> None:
     """Let a batch wait for its next attempt or, after the last one, for somebody who looks at dead letters."""
-    _cancel(ctx, batch.get("watchdogId"))
+    cancel_pending(ctx, batch.get("watchdogId"))
     failures = batch["failures"] + 1
     failed = {"failures": failures, "errorMessage": error_message, "lastUpdatedAt": ctx.now()}
     ctx.db.patch(batch["_id"], {**failed, "executorId": UNDEFINED, "watchdogId": UNDEFINED})
@@ -194,11 +181,6 @@ def _fail(ctx: MutationCtx, batch: Row, error_message: str) -> None:
         own = {"batchDocId": batch["_id"], "attempt": batch["attempt"]}
         retry = schedule(ctx, backoff_ms(failures), internal.lib.retry_flush, own)
         ctx.db.patch(batch["_id"], {"status": "retrying", "retryId": retry})
-
-
-def _cancel(ctx: MutationCtx, scheduled_id: str | None) -> None:
-    if scheduled_id is not None:
-        ctx.scheduler.cancel(scheduled_id)
 
 
 def delete_with_rows(ctx: MutationCtx, batch: Row) -> None:

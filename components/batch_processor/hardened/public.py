@@ -24,8 +24,9 @@ from components.batch_processor.accumulator.common import (
 )
 from components.batch_processor.hardened.admission import draw_line, open_batch
 from components.batch_processor.hardened.delivery import delete_with_rows
+from components.batch_processor.hardened.scheduling import schedule
 from components.batch_processor.hardened.schema import CONFIG
-from components.batch_processor.hardened.shared import PAGE_BYTES, PAGE_ROWS, find_stream, read_unsealed_rows, schedule
+from components.batch_processor.hardened.shared import PAGE_BYTES, PAGE_ROWS, find_stream, read_unsealed_rows
 from convexsim import MutationCtx, QueryCtx, get_convex_size, internal, internal_query, mutation, query, v
 
 __all__ = [

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.batch_processor.schema import FLUSH_HISTORY
-from convexsim import define_table, v
+from components.batch_processor.schema import FLUSH_HISTORY, ITERATOR_CONFIG_FIELDS, iterator_config, iterator_jobs
+from convexsim import define_schema, define_table, v
 
-__all__ = ["ACCUMULATOR_TABLES", "CONFIG", "STATUS"]
+__all__ = ["CONFIG", "ITERATOR_CONFIG_HARDENED", "ITERATOR_TABLES_HARDENED", "SCHEMA_HARDENED", "STATUS"]
 
 _OPTIONS: Final[dict[str, Any]] = {
     "immediateFlushThreshold": v.optional(v.number()),
@@ -98,10 +98,51 @@ _STREAMS: Final = define_table(
 ).index("by_baseBatchId", ["baseBatchId"])
 """What is remembered of an id for ever, so that no number of a batch, and no line, comes twice."""
 
-ACCUMULATOR_TABLES: Final = {
-    "batches": _BATCHES,
-    "batchItems": _BATCH_ITEMS,
-    "streams": _STREAMS,
-    "flushHistory": FLUSH_HISTORY,
+# ---------------------------------------------------------------------------------------------- the iterator
+
+
+_CONFIG_FIELDS: Final = {**ITERATOR_CONFIG_FIELDS, "passDeliveryKey": v.optional(v.boolean())}
+
+ITERATOR_CONFIG_HARDENED: Final = iterator_config(_CONFIG_FIELDS)
+"""How a job is to be run, as an argument of startIteratorJob."""
+
+_STEP: Final = {
+    "step": v.number(),
+    "stepId": v.optional(v.id("_scheduled_functions")),
+    "watchdogId": v.optional(v.id("_scheduled_functions")),
+    "notBefore": v.optional(v.number()),
+    "pages": v.number(),
 }
-"""The tables of the accumulator, by name."""
+"""Where a job stands: the number of its newest step; while that is pending, running or on its way to be written down,
+the functions that carry and watch it; when the next attempt may begin (ms), if the last one failed; pages written down.
+"""
+
+_HOOK: Final = {
+    "jobDocId": v.id("iteratorJobs"),
+    "jobId": v.string(),
+    "processedCount": v.number(),
+    "onCompleteHandle": v.string(),
+    "attempts": v.number(),
+    "errorMessage": v.optional(v.string()),
+}
+"""A job that is completed and whose onComplete has not succeeded yet: all that its call needs, for the job may be gone.
+"""
+
+ITERATOR_TABLES_HARDENED: Final = {
+    "iteratorJobs": iterator_jobs(_CONFIG_FIELDS, _STEP),
+    "iteratorHooks": define_table(_HOOK).index("by_jobId", ["jobId"]),
+}
+"""The iterator's tables by their names."""
+
+# -------------------------------------------------------------------------------------------------------------- all
+
+SCHEMA_HARDENED: Final = define_schema(
+    {
+        "batches": _BATCHES,
+        "batchItems": _BATCH_ITEMS,
+        "streams": _STREAMS,
+        "flushHistory": FLUSH_HISTORY,
+        **ITERATOR_TABLES_HARDENED,
+    }
+)
+"""The tables of `hardened`."""

@@ -1,6 +1,6 @@
-"""What the functions of the hardened accumulator share: limits, a config's meaning, reads, and how to schedule.
+"""What the functions of the hardened accumulator share: the size of a delivery, a config's meaning, and reads.
 
-Owns no Convex function. A helper that reads says so in its name (`find_`, `read_`). Next: `admission.py`.
+Owns no Convex function. A helper that reads says so in its name (`find_`, `read_`). Next: `scheduling.py`.
 """
 
 from __future__ import annotations
@@ -9,23 +9,16 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from components.batch_processor.accumulator.common import Row
-from convexsim import UNDEFINED, MutationCtx, QueryCtx, Reference
+from convexsim import UNDEFINED, QueryCtx
 
 __all__ = [
-    "FIRST_BACKOFF_MS",
-    "LEASE_MS",
-    "LONGEST_BACKOFF_MS",
     "PAGE_BYTES",
     "PAGE_ITEMS",
     "PAGE_ROWS",
-    "RUNNING",
-    "backoff_ms",
     "find_stream",
     "page_size_of",
     "read_sealed_rows",
     "read_unsealed_rows",
-    "schedule",
-    "state_of",
     "threshold_of",
 ]
 
@@ -35,14 +28,6 @@ PAGE_BYTES: Final = 4 * 1024 * 1024
 """Bytes of rows from which on a delivery is full: a transaction reads each of them twice (convex-semantics 6.3)."""
 PAGE_ROWS: Final = 2_000
 """Rows from which on a delivery is full: to change a row is a read of its own (convex-semantics 6.3: 4,096)."""
-LEASE_MS: Final = 30_000
-"""How long an attempt is left alone; then, and as often again, somebody looks whether it still runs."""
-RUNNING: Final = ("pending", "inProgress")
-"""The states of a scheduled function that will still come to its end."""
-FIRST_BACKOFF_MS: Final = 1_000
-LONGEST_BACKOFF_MS: Final = 30_000
-
-
 # -------------------------------------------------------------------------------------------------- what a config says
 
 
@@ -59,11 +44,6 @@ def page_size_of(config: Row) -> float:
     """Return at how many items a delivery is closed; the call that reaches the number is not split."""
     size: float = config.get("maxBatchSize", threshold_of(config) or PAGE_ITEMS)
     return min(size, PAGE_ITEMS)
-
-
-def backoff_ms(failures: int) -> float:
-    """Return how long to wait after so many failures in a row: 1, 2, 4 ... 30 s, as the README says."""
-    return min(FIRST_BACKOFF_MS * 2.0 ** (failures - 1), LONGEST_BACKOFF_MS)
 
 
 # ---------------------------------------------------------------------------------------------------------- reads
@@ -100,27 +80,3 @@ def read_sealed_rows(ctx: QueryCtx, batch_doc_id: str) -> list[Row]:
     """Return the rows that a batch has sealed, in the order of their commits; no row ever joins or leaves them."""
     rows = ctx.db.query("batchItems")
     return rows.with_index("by_batchDocId", lambda q: q.eq("batchDocId", batch_doc_id)).collect()
-
-
-def state_of(ctx: QueryCtx, scheduled_id: str) -> str:
-    """Return how a scheduled function stands (convex-semantics 3.2); ``gone`` if that is no longer known."""
-    row = ctx.db.system.get(scheduled_id)
-    return "gone" if row is None else str(row["state"]["kind"])
-
-
-# ----------------------------------------------------------------------------------------------------- scheduling
-
-
-def schedule(ctx: MutationCtx, delay_ms: float, function: Reference, args: Row) -> str:
-    """Schedule a function that must run, and return its id.
-
-    Raises:
-        RuntimeError: it would never run. What is scheduled under a canceled function is born canceled
-            (convex-semantics 3.4); better that the caller hears of it than that items are stored and forgotten.
-
-    """
-    scheduled_id = ctx.scheduler.run_after(delay_ms, function, args)
-    if state_of(ctx, scheduled_id) == "canceled":
-        msg = "Nothing can be scheduled here: the scheduled function that calls has been canceled while it ran"
-        raise RuntimeError(msg)
-    return scheduled_id
