@@ -116,7 +116,6 @@ class View:
         self._environment = environment
         self._transaction = Transaction(snapshot)
         self._calls = calls
-        self._derived: dict[Callable[[View], Any], Any] = {}
         self._answered, self._struck = len(environment.answers), len(environment.struck)
         self._requested = len(environment.network.requests)
         self._appended = {name: external.count for name, external in environment.externals.items()}
@@ -126,6 +125,8 @@ class View:
         """The newest commit that it shows; commits are counted from 1, and 0 is before the first."""
         self.writer = "" if newest is None else newest.write_source
         """Who made that commit: ``function (activity)``, like ``shop:take (alice.1)``."""
+        self.made: dict[Callable[..., Any], Any] = {}
+        """What `derived` and `folded` have made, by the functions that made it."""
         self.before = before
         """The moment at which invariants were asked before this one; None at the first.
 
@@ -184,9 +185,26 @@ class View:
 
     def derived(self, read: Callable[[View], T]) -> T:
         """Return what a function makes of this view; it is called once, however many invariants ask."""
-        if read not in self._derived:
-            self._derived[read] = read(self)
-        found: T = self._derived[read]
+        if read not in self.made:
+            self.made[read] = read(self)
+        found: T = self.made[read]
+        return found
+
+    def folded(self, step: Callable[[T | None, View], T]) -> T:
+        """Return what a function makes of the past: of each moment, and of what it has made of the one before.
+
+        The first gets None, which in a run without a past is this very view. It is called once for each moment, however
+        many invariants ask.
+        """
+        moments: list[View] = []
+        moment: View | None = self
+        while moment is not None and step not in moment.made:
+            moments.append(moment)
+            moment = moment.before
+        made: T | None = None if moment is None else moment.made[step]
+        for each in reversed(moments):
+            made = each.made[step] = step(made, each)
+        found: T = self.made[step]
         return found
 
     @property

@@ -128,3 +128,19 @@ def test_what_is_derived_is_made_once_for_a_view() -> None:
     assert run.view.before is not None
     assert run.view.before.derived(count) == 2
     assert calls == [run.view, run.view.before]
+
+
+def test_what_is_folded_is_made_once_for_a_moment_from_the_first_on() -> None:
+    calls: list[float] = []
+
+    def times(before: list[float] | None, view: View) -> list[float]:
+        calls.append(view.now)
+        return [*(before or []), view.now]
+
+    run = Simulation(world_of(PastInvariant("past", "always", "", lambda view: view.folded(times) == []))).run()
+    assert calls == [0]
+    calls.clear()
+    run = Simulation(world_of(PastInvariant("past", "eventually", "", nothing))).run()
+    assert run.view.before is not None
+    assert run.view.before.folded(times) == calls == [0, 0, 100, 600, 600]
+    assert run.view.folded(times) == calls == [0, 0, 100, 600, 600, 600]

@@ -1,0 +1,374 @@
+"""What stands in a world, whatever the version: batches, items, deliveries, scheduled functions.
+
+Owns how versions differ in their documents and in the names of their functions (`Layout`), and nothing else knows it;
+judges nothing. Items are told apart by their value, so those of one scenario must be distinct. Next: `chronicle.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, Self
+
+from attrs import field, frozen
+
+from components.batch_processor.accumulator.common import SEPARATOR
+from components.batch_processor.host_callbacks import DELIVERIES, PLAN
+from convexsim import UsageError, View
+
+__all__ = [
+    "COMPONENT",
+    "LAYOUTS",
+    "Batch",
+    "Config",
+    "Delivery",
+    "Function",
+    "ItemRow",
+    "Layout",
+    "Stored",
+    "base_of",
+    "crons",
+    "deliveries",
+    "is_at_rest",
+    "key_of",
+    "layout_of",
+]
+
+COMPONENT: Final = "batchProcessor"
+"""Where the host app mounts the component."""
+
+UNFINISHED: Final = ("pending", "inProgress")
+
+
+def key_of(item: Any) -> str:
+    """Return what an item is known by: its value, spelled in one way."""
+    if isinstance(item, Mapping):
+        return f"{{{', '.join(f'{name}: {key_of(item[name])}' for name in sorted(item))}}}"
+    if isinstance(item, list | tuple):
+        return f"[{', '.join(map(key_of, item))}]"
+    return repr(int(item) if isinstance(item, float) and item.is_integer() else item)
+
+
+def base_of(batch_id: str) -> str:
+    """Return the base id that stands before the first separator of a name."""
+    return batch_id.partition(SEPARATOR)[0]
+
+
+# ------------------------------------------------------------------------------------------------------ documents
+
+
+@frozen
+class Config:
+    """How items are to be flushed.
+
+    Attributes:
+        threshold: stored items from which on a flush is due; None if their number never makes it so.
+        max_size: what a delivery is held to (P8); None if nothing is said.
+        interval_ms: how long an item may wait; 0 is for ever.
+        callback: the host's function that gets the items; None for nobody, in 0.x.
+
+    """
+
+    threshold: float | None
+    max_size: float | None
+    interval_ms: float
+    callback: str | None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], default: str | None = None) -> Self:
+        """Return a config as it stands in a document, or as the host is given it: then the callback has a default."""
+        handles = [data[name] for name in ("processBatchHandle", "processBatch", "onFlushHandle") if name in data]
+        callback = str(handles[0]).rpartition(":")[2] if handles else default
+        if not callback:
+            return cls(None, None, 0, None)
+        max_size = data.get("maxBatchSize")
+        threshold = data.get("immediateFlushThreshold", max_size)
+        return cls(threshold, threshold if max_size is None else max_size, data["flushIntervalMs"], callback)
+
+
+@frozen
+class Batch:
+    """One batch document.
+
+    Attributes:
+        name: its full name; in 0.x the id.
+        base: the id that it serves.
+        sequence: None in 0.x.
+        timer_id: of the scheduled function that it calls its timer.
+        attempt: in hardened the number of its delivery; else 0.
+
+    """
+
+    id: str
+    name: str
+    base: str
+    sequence: int | None
+    status: str
+    config: Config
+    timer_id: str | None
+    attempt: int
+
+
+@frozen
+class ItemRow:
+    """Items that are stored together.
+
+    Attributes:
+        batch_id: of the batch that holds them; None for those that nobody has collected yet, in hardened.
+        items: by their keys.
+
+    """
+
+    base: str
+    batch_id: str | None
+    items: tuple[str, ...]
+    config: Config
+
+
+@frozen
+class Function:
+    """A function that the component has scheduled: its row."""
+
+    id: str
+    name: str
+    state: str
+    due_ms: float
+    created_ms: float
+    args: Mapping[str, Any]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is still to run, or running."""
+        return self.state in UNFINISHED
+
+
+@frozen(eq=False)
+class Stored:
+    """The accumulator's documents at one moment."""
+
+    batches: tuple[Batch, ...]
+    rows: tuple[ItemRow, ...]
+    functions: tuple[Function, ...]
+    by_id: Mapping[str, Batch] = field(init=False)
+    where: Mapping[str, ItemRow] = field(init=False)
+    """By each stored item the row that holds it."""
+
+    @by_id.default
+    def _find_batches(self) -> Mapping[str, Batch]:
+        return {batch.id: batch for batch in self.batches}
+
+    @where.default
+    def _find_items(self) -> Mapping[str, ItemRow]:
+        return {item: row for row in self.rows for item in row.items}
+
+    def rows_of(self, batch: Batch) -> list[ItemRow]:
+        """Return what is stored for a batch; for one that accumulates also what nobody has collected yet."""
+        is_open = batch.status == "accumulating"
+        return [
+            row
+            for row in self.rows
+            if row.batch_id == batch.id or (is_open and row.batch_id is None and row.base == batch.base)
+        ]
+
+    def status_of(self, item: str) -> str | None:
+        """Return the status of the batch that holds an item; what nobody has collected accumulates; None if gone."""
+        row = self.where.get(item)
+        if row is None:
+            return None
+        batch = self.by_id.get(row.batch_id or "")
+        return "accumulating" if row.batch_id is None else "orphaned" if batch is None else batch.status
+
+    def live(self, *names: str) -> Iterator[Function]:
+        """Return the functions of these names that are still to run, or running."""
+        return (function for function in self.functions if function.is_live and function.name in names)
+
+
+# ------------------------------------------------------------------------------------------------------- versions
+
+
+@frozen(eq=False)
+class Layout:
+    """How a version stores what it knows, and what its functions are called.
+
+    Attributes:
+        version: which.
+        items: where they stand: in their ``batch``, in ``rows`` of a batch, or in rows that are ``sealed`` only later.
+        module: with the functions that are not public.
+        timer: the function that a batch's timer runs; None if it has none.
+        executors: what delivers a batch, from its scheduling on.
+        inline: what, while it runs, may be delivering a batch.
+        transitions: what begins a flush that is due, and may lose its race for ever.
+        cron_ms: how often the host app's cron looks for what is due; 0 if it has none.
+
+    """
+
+    version: str
+    items: Literal["batch", "rows", "sealed"]
+    module: str
+    timer: str | None
+    executors: tuple[str, ...]
+    inline: tuple[str, ...]
+    transitions: tuple[str, ...]
+    cron_ms: float = 0
+
+    def stored(self, view: View) -> Stored:
+        """Return the accumulator's documents."""
+        return view.derived(self._read)
+
+    def functions(self, view: View) -> tuple[Function, ...]:
+        """Return what the component has scheduled."""
+        return view.derived(_read_functions)
+
+    def _read(self, view: View) -> Stored:
+        documents = view.documents("batches", COMPONENT)
+        batches = {row["_id"]: _batch(row) for row in documents}
+        if self.items == "batch":
+            rows = [
+                ItemRow(each.base, each.id, _keys(row["items"]), each.config)
+                for row, each in zip(documents, batches.values(), strict=True)
+            ]
+        else:
+            rows = [_item_row(row, batches) for row in view.documents("batchItems", COMPONENT)]
+        return Stored(tuple(batches.values()), tuple(rows), self.functions(view))
+
+
+_RELEASED: Final = ("executeFlush",)
+_LATER: Final = ("scheduledIntervalFlush",)
+_MARK: Final = ("markBatchFlushing",)
+_TRANSITION: Final = ("doFlushTransition",)
+
+LAYOUTS: Final[Mapping[str, Layout]] = {
+    layout.version: layout
+    for layout in (
+        Layout("0.1.0", "batch", "internal", None, _RELEASED, (), _MARK, cron_ms=30_000),
+        Layout("0.2.0", "batch", "internal", "scheduledIntervalFlush", _RELEASED, _LATER, _MARK),
+        Layout("1.0.3", "batch", "lib", "scheduledIntervalFlush", _RELEASED, _LATER, _MARK),
+        Layout("1.0.4", "rows", "lib", "scheduledIntervalFlush", _RELEASED, _LATER, _MARK),
+        Layout("1.0.5", "rows", "lib", "scheduledIntervalFlush", _RELEASED, (), _TRANSITION),
+        Layout("1.0.6", "rows", "lib", "scheduledIntervalFlush", _RELEASED, (), _TRANSITION),
+        Layout("1.0.7", "rows", "lib", "maybeFlush", _RELEASED, ("maybeFlush",), _TRANSITION),
+        Layout("1.0.9", "rows", "lib", "maybeFlush", _RELEASED, ("maybeFlush",), _TRANSITION),
+        Layout(
+            "hardened",
+            "sealed",
+            "lib",
+            "flushOnTime",
+            ("collectBatch", "executeFlush", "recordFlushResult"),
+            (),
+            ("admit", "flushOnTime", "collectBatch"),
+        ),
+    )
+}
+"""Every version that can be judged, by its label."""
+
+
+def layout_of(version: str) -> Layout:
+    """Return a version's layout.
+
+    Raises:
+        UsageError: there is none of that label.
+
+    """
+    if version not in LAYOUTS:
+        msg = f"The batch processor has no version {version!r} whose documents could be judged."
+        raise UsageError(msg, next_step=f"There are: {', '.join(LAYOUTS)}.")
+    return LAYOUTS[version]
+
+
+def _batch(row: Mapping[str, Any]) -> Batch:
+    return Batch(
+        row["_id"],
+        row["batchId"],
+        row.get("baseBatchId", row["batchId"]),
+        row.get("sequence"),
+        row["status"],
+        Config.of(row["config"]),
+        row.get("scheduledFlushId"),
+        row.get("attempt", 0),
+    )
+
+
+def _item_row(row: Mapping[str, Any], batches: Mapping[str, Batch]) -> ItemRow:
+    batch_id = row.get("batchDocId")
+    batch = batches.get(batch_id or "")
+    if "config" in row:
+        return ItemRow(row["baseBatchId"], batch_id, _keys(row["items"]), Config.of(row["config"]))
+    config = Config(None, None, 0, None) if batch is None else batch.config
+    return ItemRow("" if batch is None else batch.base, batch_id, _keys(row["items"]), config)
+
+
+def _read_functions(view: View) -> tuple[Function, ...]:
+    return tuple(
+        Function(
+            row["_id"],
+            row["name"].partition(":")[2],
+            row["state"]["kind"],
+            row["scheduledTime"],
+            row["_creationTime"],
+            row["args"][0],
+        )
+        for row in view.scheduled_functions(COMPONENT)
+    )
+
+
+def _keys(items: list[Any]) -> tuple[str, ...]:
+    return tuple(key_of(item) for item in items)
+
+
+# ----------------------------------------------------------------------------------------------------- deliveries
+
+
+@frozen
+class Delivery:
+    """One call of a callback with items: an entry of the host's ledger, which is made before the call ends.
+
+    Attributes:
+        at_ms: when, by the true clock; in a view without a past by that of the node that ran it.
+        is_acked: whether the callback accepts them.
+
+    """
+
+    at_ms: float
+    callback: str
+    items: tuple[str, ...]
+    is_acked: bool
+
+
+def deliveries(view: View) -> tuple[Delivery, ...]:
+    """Return every delivery so far, in order."""
+    return view.folded(_deliver)
+
+
+def _deliver(before: tuple[Delivery, ...] | None, view: View) -> tuple[Delivery, ...]:
+    known = before or ()
+    entries = [entry for entry in view.external(DELIVERIES) if "items" in entry][len(known) :]
+    return (
+        *known,
+        *(
+            Delivery(
+                entry["t"] if before is None else view.now,
+                entry["call"],
+                _keys(entry["items"]),
+                entry["call"] == PLAN and entry["plan"] == "ok",
+            )
+            for entry in entries
+        ),
+    )
+
+
+def is_at_rest(view: View) -> bool:
+    """Whether nothing is left to do: no scheduled function waits or runs, no call is open, and there is no cron."""
+    return view.derived(_rests)
+
+
+def _rests(view: View) -> bool:
+    rows = [*view.scheduled_functions(), *view.scheduled_functions(COMPONENT)]
+    is_open = any(call.outcome is None for call in view.calls())
+    return not is_open and not crons(view) and all(row["state"]["kind"] not in UNFINISHED for row in rows)
+
+
+def crons(view: View) -> list[dict[str, Any]]:
+    """Return the rows of the host app's crons."""
+    try:
+        return view.documents("_cron_jobs")
+    except UsageError:
+        return []
