@@ -173,14 +173,15 @@ class View:
         """Return the calls of one client, or of all."""
         return [call for call in self._calls if client is None or call.activity.startswith(f"{client}.")]
 
-    def answers(self, function: str) -> list[Answered]:
+    def answers(self, function: str, skip: int = 0) -> list[Answered]:
         """Return the calls of a function that came back, in order, whoever called: clients, actions, the scheduler.
 
         Args:
             function: its label, ``component/module:function``; without a component it is the app's.
+            skip: how many of the first are left out, for who has seen these before.
 
         """
-        found = [answered for answered in self._answers() if answered.function == function]
+        found = [answered for answered in self._answers() if answered.function == function][skip:]
         return [evolve(answered, args=thaw(answered.args)) for answered in found]
 
     def derived(self, read: Callable[[View], T]) -> T:

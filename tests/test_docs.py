@@ -193,7 +193,6 @@ UNTOLD: Final = {
     "Run.record": "a run as its choices: exploration, in the README",
     "Run.scenario": "as Simulation was told",
     "Session.make": "for the client's actor, which makes the calls that a scenario prepared",
-    "View.made": "for view.derived and view.folded, which fill it",
     "View.reads": "for the simulation: what an invariant has looked at",
     "World.calls": "for the simulation: run.calls has them with their results",
     "World.clients": "for the simulation: world.client(name) finds one again",

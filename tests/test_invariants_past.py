@@ -116,6 +116,11 @@ def test_a_step_backwards_is_found_where_it_happens() -> None:
     assert [(broken.invariant, broken.message) for broken in report.finding.run.violations] == [("grows", "one")]
 
 
+def test_answers_that_were_seen_before_are_left_out() -> None:
+    view = Simulation(world_of()).run().view
+    assert [[answer.args["n"] for answer in view.answers("m:add", skip)] for skip in range(3)] == [[1, 2], [2], []]
+
+
 def test_what_is_derived_is_made_once_for_a_view() -> None:
     calls: list[View] = []
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
-from components.batch_processor.properties.chronicle import ADDS, Chronicle, Span, adds_of, chronicle, results_of
+from components.batch_processor.properties.chronicle import ADDS, FLUSH, Chronicle, Span, adds_of, answers, chronicle
 from components.batch_processor.properties.records import (
     COMPONENT,
     Batch,
@@ -193,13 +193,11 @@ def accept(view: View, terms: Terms) -> None:
 
     A scenario adds with valid configs only; an id with a separator in it may be refused.
     """
-    for function in ADDS:
-        for answered in view.answers(function):
-            failure = getattr(answered.outcome, "failure", None)
-            if failure is None or failure.code in FAILURES_OF_THE_PLATFORM or "fail" in answered.args:
-                continue
-            if all(base_of(add["batchId"]) == add["batchId"] for add in adds_of(function, answered.args)):
-                raise AssertionError(f"{answered.activity} was refused: {failure.message}")
+    for answer in (each for function in ADDS for each in answers(view)[function]):
+        if answer.failure is None or answer.failure[0] in FAILURES_OF_THE_PLATFORM or "fail" in answer.args:
+            continue
+        if all(base_of(add["batchId"]) == add["batchId"] for add in adds_of(answer.function, answer.args)):
+            raise AssertionError(f"{answer.activity} was refused: {answer.failure[1]}")
 
 
 def history(view: View, terms: Terms) -> None:
@@ -281,13 +279,13 @@ def return_truth(view: View, terms: Terms) -> None:
     told = chronicle(terms.layout, view)
     if view.before is None:
         return
-    for activity, function, args, result in results_of(view, *ADDS, "driver:flush"):
-        states = told.commits.get(activity)
-        if function == "driver:flush":
-            _judge_flush(activity, args["batchId"], result, states)
+    for answer in (each for answered in answers(view).values() for each in answered if each.failure is None):
+        states = told.commits.get(answer.activity)
+        if answer.function == FLUSH:
+            _judge_flush(answer.activity, answer.args["batchId"], answer.result, states)
         elif states is not None:
-            for add, answer in _last_adds(function, args, result):
-                _judge_add(activity, states[1], add, answer)
+            for add, result in _last_adds(answer.function, answer.args, answer.result):
+                _judge_add(answer.activity, states[1], add, result)
 
 
 def _last_adds(function: str, args: Any, result: Any) -> Iterator[tuple[Any, Any]]:

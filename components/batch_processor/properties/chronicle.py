@@ -25,10 +25,25 @@ from components.batch_processor.properties.records import (
 )
 from convexsim import UsageError, View
 
-__all__ = ["ADDS", "Added", "Chronicle", "Span", "adds_of", "chronicle", "committed_by", "is_executed", "results_of"]
+__all__ = [
+    "ADDS",
+    "FLUSH",
+    "Added",
+    "Answer",
+    "Chronicle",
+    "Span",
+    "adds_of",
+    "answers",
+    "chronicle",
+    "committed_by",
+    "is_executed",
+]
 
 ADDS: Final = ("driver:addItems", "driver:addMany")
 """The host app's functions that add items."""
+
+FLUSH: Final = "driver:flush"
+"""The host app's function that asks for a flush."""
 
 _WRITER: Final = re.compile(r"(?P<function>.*) \((?P<activity>.*?)(?:r\d+)?\)")
 _RUN_ANEW: Final = re.compile(r"r\d+$")
@@ -54,6 +69,22 @@ class Added:
     config: Config | None
     call: str
     call_size: int
+
+
+@frozen
+class Answer:
+    """A call of the host app that came back.
+
+    Attributes:
+        failure: code and message of what it threw; None if it returned.
+
+    """
+
+    activity: str
+    function: str
+    args: Mapping[str, Any]
+    failure: tuple[str, str] | None
+    result: Any
 
 
 @frozen
@@ -112,13 +143,25 @@ def committed_by(view: View) -> tuple[str, str]:
     return (found["function"], found["activity"]) if found else ("", "")
 
 
-def results_of(view: View, *functions: str) -> Iterator[tuple[str, str, Mapping[str, Any], Any]]:
-    """Return activity, function, arguments and result of the host's calls that returned."""
-    for function in functions:
-        for answered in view.answers(function):
-            if getattr(answered.outcome, "failure", None) is None:
-                activity = _RUN_ANEW.sub("", answered.activity)
-                yield activity, function, answered.args, answered.outcome.unwrap()
+def answers(view: View) -> Mapping[str, tuple[Answer, ...]]:
+    """Return what the host app's calls that the accumulator hears of have answered so far, by function."""
+    return view.folded(_answer)
+
+
+def _answer(before: Mapping[str, tuple[Answer, ...]] | None, view: View) -> Mapping[str, tuple[Answer, ...]]:
+    known = before or dict.fromkeys((*ADDS, FLUSH), ())
+    return {
+        function: (*seen, *(_read_answer(each) for each in view.answers(function, skip=len(seen))))
+        for function, seen in known.items()
+    }
+
+
+def _read_answer(answered: Any) -> Answer:
+    failure = getattr(answered.outcome, "failure", None)
+    activity = _RUN_ANEW.sub("", answered.activity)
+    if failure is not None:
+        return Answer(activity, answered.function, answered.args, (failure.code, failure.message), None)
+    return Answer(activity, answered.function, answered.args, None, answered.outcome.unwrap())
 
 
 # -------------------------------------------------------------------------------------------------------- the fold
@@ -141,8 +184,10 @@ class _Step:
             told = _with_new_batches(told)
             for args in calls.values():
                 told = _with_added(told, view, activity, adds_of(function, args))
-        for activity, function, args, _ in results_of(view, *ADDS):
-            told = _with_added(told, view, activity, adds_of(function, args))
+        for function in ADDS:
+            for answer in answers(view)[function]:
+                if answer.failure is None and answer.activity not in told.commits:
+                    told = _with_added(told, view, answer.activity, adds_of(function, answer.args))
         return _lasted(_with_stored(told, view), view, dict.fromkeys(_conditions(self.layout, told, view)))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from math import inf
 
 from components.batch_processor.properties.accumulator import deliveries_of_batches, name_of
-from components.batch_processor.properties.chronicle import ADDS, Chronicle, Span, chronicle
+from components.batch_processor.properties.chronicle import ADDS, Chronicle, Span, answers, chronicle
 from components.batch_processor.properties.records import COMPONENT, Delivery, is_at_rest
 from components.batch_processor.properties.terms import Terms
 from convexsim import View
@@ -112,10 +112,8 @@ def progress_under_load(view: View, terms: Terms) -> None:
 
 def add_under_load(view: View, terms: Terms) -> None:
     """No add has used up the attempts that the platform gives it."""
-    for function in ADDS:
-        for answered in view.answers(function):
-            failure = getattr(answered.outcome, "failure", None)
-            assert failure is None or failure.code != _OCC, f"{answered.activity} gave up"
+    for answer in (each for function in ADDS for each in answers(view)[function]):
+        assert answer.failure is None or answer.failure[0] != _OCC, f"{answer.activity} gave up"
 
 
 def _for(length: float) -> str:
