@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from attrs import fields_dict, frozen
 
-from components.batch_processor.properties import accumulator, timing
+from components.batch_processor.properties import accumulator, iterator, timing
 from components.batch_processor.properties.records import layout_of
 from components.batch_processor.properties.terms import MODELS, Terms
 from convexsim import PastInvariant, UsageError, View
@@ -85,7 +85,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
         Property("P7", "ONE-FLIGHT", "always", "A flushing batch has one executor.", accumulator.one_flight),
         Property("P8", "SIZE-BOUND", "always", "Deliveries keep to maxBatchSize.", accumulator.size_bound),
         Property("P9", "ACCEPT", "always", "No valid add is refused.", accumulator.accept, "O"),
-        Property("P10", "HISTORY", "always", "History tells what was delivered.", accumulator.history, ACTIONS_DIE),
+        Property("P10", "HISTORY", "eventually", "History tells what was delivered.", accumulator.history, ACTIONS_DIE),
         Property("P11", "TIMER", "always", "What waits has exactly one timer.", accumulator.timer),
         Property("P12", "RETURN-TRUTH", "always", "Answers tell the committed state.", accumulator.return_truth),
         Property("P13", "FIFO", "always", "Items are acked in the order of adds.", accumulator.fifo),
@@ -95,6 +95,18 @@ PROPERTIES: Final[Mapping[str, Property]] = {
         Property("P17", "NO-STRAND", "eventually", "Nothing is left behind at rest.", timing.no_strand),
         Property("P18", "PROGRESS-UNDER-LOAD", "eventually", "A due flush wins its races.", timing.progress_under_load),
         Property("P19", "ADD-UNDER-LOAD", "always", "No add gives up.", timing.add_under_load, "O"),
+        Property("P20", "EXACTLY-ONCE", "always", "No row is processed twice.", iterator.exactly_once, ACTIONS_DIE),
+        Property("P21", "AT-LEAST-ONCE", "eventually", "Every row is processed.", iterator.at_least_once),
+        Property("P22", "MONOTONE", "always", "No job goes back.", iterator.monotone),
+        Property("P23", "COUNT-TRUTH", "eventually", "A job counts its rows.", iterator.count_truth),
+        Property("P24", "TERMINAL-FINAL", "always", "A job that has ended never changes.", iterator.terminal_final),
+        Property("P25", "CANCEL-WINS", "always", "A cancelled job stays so.", iterator.cancel_wins),
+        Property("P26", "ONE-CHAIN", "always", "A running job has one step.", iterator.one_chain),
+        Property("P27", "PAUSE", "always", "A paused job begins nothing.", iterator.pause),
+        Property("P28", "ONCOMPLETE-ONCE", "eventually", "A hook runs once.", iterator.on_complete_once, ACTIONS_DIE),
+        Property("P29", "RETRY-BOUND", "always", "A page is tried so often and no more.", iterator.retry_bound),
+        Property("P30", "BACKOFF", "always", "Attempts keep their distance.", iterator.backoff),
+        Property("P31", "NO-ORPHAN", "eventually", "No running job is left at rest.", iterator.no_orphan),
     )
 }
 """Every property, by its number."""

@@ -24,7 +24,7 @@ from components.batch_processor.properties.records import (
     key_of,
 )
 from components.batch_processor.properties.terms import Terms
-from convexsim import View
+from convexsim import UsageError, View
 
 __all__ = [
     "FAILURES_OF_THE_PLATFORM",
@@ -55,8 +55,17 @@ FAILURES_OF_THE_PLATFORM: Final = (
 
 
 def deliveries_of_batches(view: View, told: Chronicle) -> list[Delivery]:
-    """Return the deliveries that are not pages of a job: those with an item that was added, or that no row explains."""
+    """Return the deliveries that are not pages of a job: those with an item that was added, or that no row explains.
+
+    Raises:
+        UsageError: an item that was added is also a row that jobs go through.
+
+    """
     rows = {key_of(row["k"]) for row in view.documents("rows")}
+    both = [item for item in told.added if item in rows]
+    if both:
+        msg = f"The item {both[0]} was added, and is a row that jobs deliver too."
+        raise UsageError(msg, next_step="Add items that are no numbers where there are jobs.")
     return [one for one in deliveries(view) if any(item in told.added or item not in rows for item in one.items)]
 
 
@@ -242,20 +251,22 @@ def timer(view: View, terms: Terms) -> None:
     """A batch that accumulates items and has an interval has exactly one live timer, which it names; others have none.
 
     A timer is live while it is pending; while it runs as long as its batch names it and accumulates. One of an
-    accumulating batch that is still, or again, empty is nobody's harm, so it is not judged. A forced flush of 1.0.7 to
-    1.0.9 runs the function that timers run, and is told from one by being due at once (up to `skew_ms`).
+    accumulating batch that is still, or again, empty is nobody's harm, so it is not judged. In hardened a batch has the
+    interval of whatever was added to it, so that one with interval 0 may have a timer. A forced flush of 1.0.7 to 1.0.9
+    runs the function that timers run, and is told from one by being due at once (up to `skew_ms`).
     """
     stored = terms.layout.stored(view)
     timers = [function for function in stored.live(terms.layout.timer or "") if _is_timer(function, terms)]
+    may_be_any = terms.layout.items == "sealed"
     for function in timers:
         batch = stored.by_id.get(function.args["batchDocId"])
         name = "a batch that is gone" if batch is None else f"{batch.name}, {batch.status}"
-        is_meant = batch is not None and batch.status == "accumulating" and batch.config.interval_ms > 0
+        is_open = batch is not None and batch.status == "accumulating"
+        is_meant = is_open and batch is not None and (may_be_any or batch.config.interval_ms > 0)
         assert is_meant or function.state != "pending", f"a timer is pending for {name}"
     for batch in stored.batches:
-        if batch.status != "accumulating" or batch.config.interval_ms <= 0:
-            continue
-        if any(row.items for row in stored.rows_of(batch)):
+        is_due = batch.config.interval_ms > 0 or (may_be_any and batch.timer_id is not None)
+        if batch.status == "accumulating" and is_due and any(row.items for row in stored.rows_of(batch)):
             live = [one for one in timers if one.args["batchDocId"] == batch.id and _is_live(one, batch)]
             assert len(live) == 1, f"{batch.name} accumulates items and has {len(live)} live timers"
             assert live[0].id == batch.timer_id, f"{batch.name} does not name its timer"

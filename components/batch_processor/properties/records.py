@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Self
 from attrs import field, frozen
 
 from components.batch_processor.accumulator.common import SEPARATOR
-from components.batch_processor.host_callbacks import DELIVERIES, PLAN
+from components.batch_processor.host_callbacks import DELIVERIES
 from convexsim import UsageError, View
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Batch",
     "Config",
     "Delivery",
+    "Entry",
     "Function",
     "ItemRow",
     "Layout",
@@ -30,7 +31,9 @@ __all__ = [
     "deliveries",
     "is_at_rest",
     "key_of",
+    "keys_of",
     "layout_of",
+    "ledger",
 ]
 
 COMPONENT: Final = "batchProcessor"
@@ -95,6 +98,7 @@ class Batch:
         sequence: None in 0.x.
         timer_id: of the scheduled function that it calls its timer.
         attempt: in hardened the number of its delivery; else 0.
+        drawn: in hardened, from the line to the seal, after which commit and up to which rows are its own.
 
     """
 
@@ -106,6 +110,7 @@ class Batch:
     config: Config
     timer_id: str | None
     attempt: int
+    drawn: tuple[int, int] | None
 
 
 @frozen
@@ -113,7 +118,7 @@ class ItemRow:
     """Items that are stored together.
 
     Attributes:
-        batch_id: of the batch that holds them; None for those that nobody has collected yet, in hardened.
+        batch_id: of the batch that holds them; None for those that accumulate, in hardened.
         items: by their keys.
 
     """
@@ -197,6 +202,7 @@ class Layout:
         executors: what delivers a batch, from its scheduling on.
         inline: what, while it runs, may be delivering a batch.
         transitions: what begins a flush that is due, and may lose its race for ever.
+        steps: what takes a page of a job or writes down how that went.
         cron_ms: how often the host app's cron looks for what is due; 0 if it has none.
 
     """
@@ -208,6 +214,7 @@ class Layout:
     executors: tuple[str, ...]
     inline: tuple[str, ...]
     transitions: tuple[str, ...]
+    steps: tuple[str, ...] = ("processNextBatch",)
     cron_ms: float = 0
 
     def stored(self, view: View) -> Stored:
@@ -223,7 +230,7 @@ class Layout:
         batches = {row["_id"]: _batch(row) for row in documents}
         if self.items == "batch":
             rows = [
-                ItemRow(each.base, each.id, _keys(row["items"]), each.config)
+                ItemRow(each.base, each.id, keys_of(row["items"]), each.config)
                 for row, each in zip(documents, batches.values(), strict=True)
             ]
         else:
@@ -255,6 +262,7 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
             ("collectBatch", "executeFlush", "recordFlushResult"),
             (),
             ("admit", "flushOnTime", "collectBatch"),
+            ("processNextBatch", "commitPage", "failPage", "leaveStep"),
         ),
     )
 }
@@ -284,16 +292,29 @@ def _batch(row: Mapping[str, Any]) -> Batch:
         Config.of(row["config"]),
         row.get("scheduledFlushId"),
         row.get("attempt", 0),
+        (row["after"].value if "after" in row else -1, row["line"].value) if "line" in row else None,
     )
 
 
 def _item_row(row: Mapping[str, Any], batches: Mapping[str, Batch]) -> ItemRow:
-    batch_id = row.get("batchDocId")
-    batch = batches.get(batch_id or "")
+    items = keys_of(row["items"])
     if "config" in row:
-        return ItemRow(row["baseBatchId"], batch_id, _keys(row["items"]), Config.of(row["config"]))
-    config = Config(None, None, 0, None) if batch is None else batch.config
-    return ItemRow("" if batch is None else batch.base, batch_id, _keys(row["items"]), config)
+        batch_id = row["batchDocId"] if "batchDocId" in row else _drawn_by(row, batches)
+        return ItemRow(row["baseBatchId"], batch_id, items, Config.of(row["config"]))
+    batch = batches.get(row["batchDocId"])
+    if batch is None:
+        return ItemRow("", row["batchDocId"], items, Config(None, None, 0, None))
+    return ItemRow(batch.base, batch.id, items, batch.config)
+
+
+def _drawn_by(row: Mapping[str, Any], batches: Mapping[str, Batch]) -> str | None:
+    """Return the batch whose line a row is below that nobody has sealed yet; None if it accumulates."""
+    committed_at: int = row["committedAt"].value
+    for batch in batches.values():
+        low, high = batch.drawn or (0, 0)
+        if batch.base == row["baseBatchId"] and low < committed_at <= high:
+            return batch.id
+    return None
 
 
 def _read_functions(view: View) -> tuple[Function, ...]:
@@ -310,7 +331,8 @@ def _read_functions(view: View) -> tuple[Function, ...]:
     )
 
 
-def _keys(items: list[Any]) -> tuple[str, ...]:
+def keys_of(items: list[Any]) -> tuple[str, ...]:
+    """Return what items are known by."""
     return tuple(key_of(item) for item in items)
 
 
@@ -318,11 +340,45 @@ def _keys(items: list[Any]) -> tuple[str, ...]:
 
 
 @frozen
-class Delivery:
-    """One call of a callback with items: an entry of the host's ledger, which is made before the call ends.
+class Entry:
+    """One entry of the host's ledger: a call of a callback, which makes it before it ends.
 
     Attributes:
         at_ms: when, by the true clock; in a view without a past by that of the node that ran it.
+        call: the callback.
+        facts: what it was given, and how it was to end.
+
+    """
+
+    at_ms: float
+    call: str
+    facts: Mapping[str, Any]
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the callback was to end well; one that fails always has no plan."""
+        return self.facts.get("plan") == "ok"
+
+
+def ledger(view: View) -> tuple[Entry, ...]:
+    """Return every call of a callback so far, in order."""
+    return view.folded(_enter)
+
+
+def _enter(before: tuple[Entry, ...] | None, view: View) -> tuple[Entry, ...]:
+    known = before or ()
+    new = view.external(DELIVERIES)[len(known) :]
+    return (*known, *(Entry(each["t"] if before is None else view.now, each["call"], each) for each in new))
+
+
+@frozen
+class Delivery:
+    """One call of a callback with items.
+
+    Attributes:
+        at_ms: as in `Entry`.
+        callback: the host's function.
+        items: by their keys.
         is_acked: whether the callback accepts them.
 
     """
@@ -334,25 +390,13 @@ class Delivery:
 
 
 def deliveries(view: View) -> tuple[Delivery, ...]:
-    """Return every delivery so far, in order."""
-    return view.folded(_deliver)
+    """Return every delivery so far, of batches and of pages, in order."""
+    return view.derived(_deliver)
 
 
-def _deliver(before: tuple[Delivery, ...] | None, view: View) -> tuple[Delivery, ...]:
-    known = before or ()
-    entries = [entry for entry in view.external(DELIVERIES) if "items" in entry][len(known) :]
-    return (
-        *known,
-        *(
-            Delivery(
-                entry["t"] if before is None else view.now,
-                entry["call"],
-                _keys(entry["items"]),
-                entry["call"] == PLAN and entry["plan"] == "ok",
-            )
-            for entry in entries
-        ),
-    )
+def _deliver(view: View) -> tuple[Delivery, ...]:
+    given = [entry for entry in ledger(view) if "items" in entry.facts]
+    return tuple(Delivery(one.at_ms, one.call, keys_of(one.facts["items"]), one.is_ok) for one in given)
 
 
 def is_at_rest(view: View) -> bool:
