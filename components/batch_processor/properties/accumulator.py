@@ -253,10 +253,13 @@ def timer(view: View, terms: Terms) -> None:
     A timer is live while it is pending; while it runs as long as its batch names it and accumulates. One of an
     accumulating batch that is still, or again, empty is nobody's harm, so it is not judged. In hardened a batch has the
     interval of whatever was added to it, so that one with interval 0 may have a timer. A forced flush of 1.0.7 to 1.0.9
-    runs the function that timers run, and is told from one by being due at once (up to `skew_ms`).
+    runs the function that timers run; unless a batch names it, it is told from one by being due at once (up to
+    `skew_ms`).
     """
     stored = terms.layout.stored(view)
-    timers = [function for function in stored.live(terms.layout.timer or "") if _is_timer(function, terms)]
+    named = {batch.timer_id for batch in stored.batches}
+    live = stored.live(terms.layout.timer or "")
+    timers = [one for one in live if one.id in named or not _is_forced_flush(one, terms)]
     may_be_any = terms.layout.items == "sealed"
     for function in timers:
         batch = stored.by_id.get(function.args["batchDocId"])
@@ -267,14 +270,14 @@ def timer(view: View, terms: Terms) -> None:
     for batch in stored.batches:
         is_due = batch.config.interval_ms > 0 or (may_be_any and batch.timer_id is not None)
         if batch.status == "accumulating" and is_due and any(row.items for row in stored.rows_of(batch)):
-            live = [one for one in timers if one.args["batchDocId"] == batch.id and _is_live(one, batch)]
-            assert len(live) == 1, f"{batch.name} accumulates items and has {len(live)} live timers"
-            assert live[0].id == batch.timer_id, f"{batch.name} does not name its timer"
+            own = [one for one in timers if one.args["batchDocId"] == batch.id and _is_live(one, batch)]
+            assert len(own) == 1, f"{batch.name} accumulates items and has {len(own)} live timers"
+            assert own[0].id == batch.timer_id, f"{batch.name} does not name its timer"
 
 
-def _is_timer(function: Function, terms: Terms) -> bool:
-    is_forced = function.name != "maybeFlush" or function.args.get("force") is True
-    return is_forced and function.due_ms - function.created_ms > terms.skew_ms
+def _is_forced_flush(function: Function, terms: Terms) -> bool:
+    """Whether a function that no batch names is what flush() or a threshold has scheduled, and no timer."""
+    return function.name == "maybeFlush" and function.due_ms - function.created_ms <= terms.skew_ms
 
 
 def _is_live(function: Function, batch: Batch) -> bool:
