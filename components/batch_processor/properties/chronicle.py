@@ -21,6 +21,7 @@ from components.batch_processor.properties.records import (
     Layout,
     Stored,
     crons,
+    is_commit,
     key_of,
 )
 from convexsim import UsageError, View
@@ -176,7 +177,7 @@ class _Step:
     def __call__(self, made: Chronicle | None, view: View) -> Chronicle:
         stored = self.layout.stored(view)
         told = Chronicle(stored, None) if made is None else evolve(made, stored=stored, before=made.stored)
-        if view.before is None or view.before.ts != view.ts:
+        if view.before is None or is_commit(view):
             function, activity = committed_by(view) if view.before is not None else ("", "")
             calls = {call.activity: call.args for call in view.calls() if call.activity == activity}
             if calls:

@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 
 from components.batch_processor.iterator import DEFAULT_MAX_RETRIES, FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS
 from components.batch_processor.properties.chronicle import Span, committed_by
-from components.batch_processor.properties.records import COMPONENT, LAYOUTS, Entry, Function, Layout, ledger
+from components.batch_processor.properties.records import COMPONENT, LAYOUTS, Entry, Function, Layout, is_commit, ledger
 from convexsim import View
 
 __all__ = ["CANCEL", "CANCELLED", "ENDED", "STEP", "Job", "Pause", "Story", "backoff_ms", "pages", "story"]
@@ -152,6 +152,8 @@ class _Step:
     layout: Layout
 
     def __call__(self, made: Story | None, view: View) -> Story:
+        if made is not None and not is_commit(view) and made.entries == len(ledger(view)):
+            return evolve(made, before=made.jobs)
         jobs = {row["_id"]: _job(row) for row in view.documents("iteratorJobs", COMPONENT)}
         functions = self.layout.functions(view)
         steps = tuple(one for one in functions if one.is_live and one.name in self.layout.steps)
@@ -200,7 +202,7 @@ def _with_ends(told: Story, view: View) -> Story:
 
 def _with_cancels(told: Story, view: View) -> Story:
     function, activity = committed_by(view)
-    if view.before is None or view.before.ts == view.ts or function != CANCEL:
+    if not is_commit(view) or function != CANCEL:
         return told
     entries, was = len(ledger(view)), told.before
     new = {

@@ -30,6 +30,7 @@ __all__ = [
     "crons",
     "deliveries",
     "is_at_rest",
+    "is_commit",
     "key_of",
     "keys_of",
     "layout_of",
@@ -219,13 +220,15 @@ class Layout:
 
     def stored(self, view: View) -> Stored:
         """Return the accumulator's documents."""
-        return view.derived(self._read)
+        return view.folded(self._read)
 
     def functions(self, view: View) -> tuple[Function, ...]:
         """Return what the component has scheduled."""
-        return view.derived(_read_functions)
+        return view.folded(_read_functions)
 
-    def _read(self, view: View) -> Stored:
+    def _read(self, before: Stored | None, view: View) -> Stored:
+        if before is not None and not is_commit(view):
+            return before
         documents = view.documents("batches", COMPONENT)
         batches = {row["_id"]: _batch(row) for row in documents}
         if self.items == "batch":
@@ -317,7 +320,14 @@ def _drawn_by(row: Mapping[str, Any], batches: Mapping[str, Batch]) -> str | Non
     return None
 
 
-def _read_functions(view: View) -> tuple[Function, ...]:
+def is_commit(view: View) -> bool:
+    """Whether a moment is that of a commit, so that there are other documents than at the one before."""
+    return view.before is not None and view.before.ts != view.ts
+
+
+def _read_functions(before: tuple[Function, ...] | None, view: View) -> tuple[Function, ...]:
+    if before is not None and not is_commit(view):
+        return before
     return tuple(
         Function(
             row["_id"],
