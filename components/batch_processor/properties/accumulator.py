@@ -1,4 +1,4 @@
-"""The accumulator's safety: P1 to P13, at every moment unless their docstring says otherwise.
+"""The accumulator's safety: P1 to P13, at every moment, but for what answers and history say: that is judged at the end.
 
 Owns what is judged, exactly: where a world does not show all that a property speaks of, the docstring says which
 reading of it is decided. Next: `timing.py`.
@@ -293,16 +293,13 @@ def return_truth(view: View, terms: Terms) -> None:
     told = chronicle(terms.layout, view)
     if view.before is None:
         return
-    for function, seen in answers(view.before).items():
-        for answer in answers(view)[function][len(seen) :]:
-            states = told.commits.get(answer.activity)
-            if answer.failure is not None:
-                continue
-            if function == FLUSH:
-                _judge_flush(answer.activity, answer.args["batchId"], answer.result, states)
-            elif states is not None:
-                for add, result in _last_adds(function, answer.args, answer.result):
-                    _judge_add(answer.activity, states[1], add, result)
+    for answer in (each for answered in answers(view).values() for each in answered if each.failure is None):
+        states = told.commits.get(answer.activity)
+        if answer.function == FLUSH:
+            _judge_flush(answer.activity, answer.args["batchId"], answer.result, states)
+        elif states is not None:
+            for add, result in _last_adds(answer.function, answer.args, answer.result):
+                _judge_add(answer.activity, states[1], add, result)
 
 
 def _last_adds(function: str, args: Any, result: Any) -> Iterator[tuple[Any, Any]]:

@@ -84,7 +84,6 @@ class Story:
         early: the names of those whose hook has run before that.
         completions: how many runs of hooks were committed.
         cancelled: by the id of a job that a client has cancelled, how many entries the ledger had then.
-        cancels: the activities of the cancels that were committed.
         paused: by the id of a job, its pause.
         failed: by the id of a job, when its last failed attempt was written down and how many there are in a row.
         hasty: attempts that came too soon after such a failure: the failures, and the ms in between.
@@ -102,7 +101,6 @@ class Story:
     early: tuple[str, ...] = ()
     completions: int = 0
     cancelled: Mapping[str, int] = field(factory=dict)
-    cancels: frozenset[str] = frozenset()
     paused: Mapping[str, Pause] = field(factory=dict)
     failed: Mapping[str, tuple[float, int]] = field(factory=dict)
     hasty: tuple[tuple[int, float], ...] = ()
@@ -201,7 +199,7 @@ def _with_ends(told: Story, view: View) -> Story:
 
 
 def _with_cancels(told: Story, view: View) -> Story:
-    function, activity = committed_by(view)
+    function, _ = committed_by(view)
     if not is_commit(view) or function != CANCEL:
         return told
     entries, was = len(ledger(view)), told.before
@@ -210,7 +208,7 @@ def _with_cancels(told: Story, view: View) -> Story:
         for job in told.jobs.values()
         if job.status == "failed" and (job.id not in was or was[job.id].status not in ENDED)
     }
-    return evolve(told, cancelled={**told.cancelled, **new}, cancels=told.cancels | {activity})
+    return evolve(told, cancelled={**told.cancelled, **new})
 
 
 def _with_pauses(told: Story, view: View) -> Story:
