@@ -1,4 +1,4 @@
-"""The accumulator's safety: P1 to P13, at every moment, but for what answers and history say: that is judged at the end.
+"""The accumulator's safety: P1 to P13, at every moment, but what answers and history say at the end.
 
 Owns what is judged, exactly: where a world does not show all that a property speaks of, the docstring says which
 reading of it is decided. Next: `timing.py`.
@@ -85,7 +85,7 @@ def conservation(view: View, terms: Terms) -> None:
     """Each item of a committed add is stored or acked, or was thrown away by somebody who saw that it was dead."""
     told, acked = chronicle(terms.layout, view), acked_items(view)
     lost = [item for item in told.added if not (item in told.stored.where or item in acked or item in told.discarded)]
-    assert not lost, f"{_shown(lost)} of {told.added[lost[0]].batch_id} neither stored nor acked"
+    assert not lost, f"{_shown(lost)} of {told.added[lost[0]].batch_id}: neither stored nor acked"
 
 
 def no_premature_delete(view: View, terms: Terms) -> None:
@@ -93,7 +93,7 @@ def no_premature_delete(view: View, terms: Terms) -> None:
     told, acked = chronicle(terms.layout, view), acked_items(view)
     gone = [] if told.before is None else [item for item in told.before.where if item not in told.stored.where]
     lost = [item for item in gone if item not in acked and item not in told.discarded]
-    assert not lost, f"{_shown(lost)} left storage before any delivery was acked"
+    assert not lost, f"{_shown(lost)}: left storage before any delivery was acked"
 
 
 def at_most_once_ack(view: View, terms: Terms) -> None:
@@ -101,7 +101,7 @@ def at_most_once_ack(view: View, terms: Terms) -> None:
     told = chronicle(terms.layout, view)
     acked = Counter(item for one in deliveries_of_batches(view, told) if one.is_acked for item in one.items)
     twice = [item for item, count in acked.items() if count > 1]
-    assert not twice, f"{_shown(twice)} acked {acked[twice[0]]} times"
+    assert not twice, f"{_shown(twice)}: acked {acked[twice[0]]} times"
 
 
 def no_foreign(view: View, terms: Terms) -> None:
@@ -113,7 +113,7 @@ def no_foreign(view: View, terms: Terms) -> None:
     told = chronicle(terms.layout, view)
     for one in deliveries_of_batches(view, told):
         strange = [item for item in one.items if item not in told.added]
-        assert not strange, f"{_shown(strange)} delivered and never added"
+        assert not strange, f"{_shown(strange)}: delivered and never added"
         ids = sorted({told.added[item].batch_id for item in one.items})
         assert len(ids) == 1, f"one delivery holds items of {' and '.join(ids)}"
         for item in one.items:
@@ -343,4 +343,4 @@ def fifo(view: View, terms: Terms) -> None:
 
 def _shown(items: list[str]) -> str:
     more = f" and {len(items) - 1} more" if len(items) > 1 else ""
-    return f"{items[0]}{more} {'are' if more else 'is'}"
+    return f"{items[0]}{more}"

@@ -7,6 +7,7 @@ stored and what was answered is all that is known. Next: `accumulator.py`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,9 +15,11 @@ from attrs import evolve, field, frozen
 
 from components.batch_processor.host_callbacks import PLAN
 from components.batch_processor.properties.records import (
+    COMPONENT,
     LAYOUTS,
     Batch,
     Config,
+    Function,
     ItemRow,
     Layout,
     Stored,
@@ -37,7 +40,6 @@ __all__ = [
     "answers",
     "chronicle",
     "committed_by",
-    "is_executed",
 ]
 
 ADDS: Final = ("driver:addItems", "driver:addMany")
@@ -107,6 +109,7 @@ class Chronicle:
         before: its documents at the moment before; None at the first.
         added: what was added, by item.
         discarded: items that somebody threw away who saw that they could not be delivered (hardened).
+        begun: the ids of the scheduled functions that were ever seen running.
         seen: the ids of all batches that there ever were.
         highest: by base id, the highest sequence that there ever was.
         reused: the names of batches whose sequence is not higher than all before it.
@@ -120,6 +123,7 @@ class Chronicle:
     before: Stored | None
     added: Mapping[str, Added] = field(factory=dict)
     discarded: frozenset[str] = frozenset()
+    begun: frozenset[str] = frozenset()
     seen: frozenset[str] = frozenset()
     highest: Mapping[str, int] = field(factory=dict)
     reused: tuple[str, ...] = ()
@@ -182,7 +186,7 @@ class _Step:
             calls = {call.activity: call.args for call in view.calls() if call.activity == activity}
             if calls:
                 told = _called(told, activity)
-            told = _with_new_batches(told)
+            told = _with_documents(told)
             for args in calls.values():
                 told = _with_added(told, view, activity, adds_of(function, args))
         for function in ADDS:
@@ -203,7 +207,7 @@ def _called(told: Chronicle, activity: str) -> Chronicle:
     return evolve(told, commits=commits, discarded=told.discarded | frozenset(thrown))
 
 
-def _with_new_batches(told: Chronicle) -> Chronicle:
+def _with_documents(told: Chronicle) -> Chronicle:
     new = [batch for batch in told.stored.batches if batch.id not in told.seen]
     highest, reused = dict(told.highest), list(told.reused)
     for batch in sorted(new, key=lambda batch: (batch.base, batch.sequence or 0)):
@@ -211,8 +215,9 @@ def _with_new_batches(told: Chronicle) -> Chronicle:
             if batch.sequence <= highest.get(batch.base, -1):
                 reused.append(batch.name)
             highest[batch.base] = max(batch.sequence, highest.get(batch.base, -1))
+    begun = told.begun | {function.id for function in told.stored.functions if function.state == "inProgress"}
     seen = told.seen | {batch.id for batch in new}
-    return evolve(told, seen=seen, highest=highest, reused=tuple(reused))
+    return evolve(told, begun=begun, seen=seen, highest=highest, reused=tuple(reused))
 
 
 def adds_of(function: str, args: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -256,7 +261,7 @@ def _conditions(layout: Layout, told: Chronicle, view: View) -> Iterator[tuple[s
     for batch in stored.batches:
         if batch.status == "flushing":
             yield "flushing", batch.id
-            if not is_executed(layout, stored, batch, view):
+            if not _is_executed(layout, told, batch, view):
                 yield "idle", batch.id
     for where, rows in _waiting(layout, stored).items():
         total = 0
@@ -281,14 +286,28 @@ def _waiting(layout: Layout, stored: Stored) -> Mapping[str, list[ItemRow]]:
     return found
 
 
-def is_executed(layout: Layout, stored: Stored, batch: Batch, view: View) -> bool:
+def _is_executed(layout: Layout, told: Chronicle, batch: Batch, view: View) -> bool:
     """Whether somebody is there who delivers a flushing batch, or may be: a cron's run says not for whom it works."""
-    live = [function for function in stored.functions if function.args.get("batchDocId") == batch.id]
-    if any(function.is_live and function.name in layout.executors for function in live):
+    own = [function for function in told.stored.functions if function.args.get("batchDocId") == batch.id]
+    if any(function.is_live and function.name in layout.executors for function in own):
         return True
-    if any(function.state == "inProgress" and function.name in layout.inline for function in live):
+    inline = [function for function in own if function.name in layout.inline]
+    if any(function.state == "inProgress" for function in inline) or _runs_canceled(layout, told, inline, view):
         return True
     return layout.cron_ms > 0 and any(row["state"]["kind"] == "inProgress" for row in crons(view))
+
+
+def _runs_canceled(layout: Layout, told: Chronicle, inline: list[Function], view: View) -> bool:
+    """Whether one of the functions runs on although it was canceled: it has begun, and not all have come back."""
+    begun = Counter(function.name for function in inline if function.id in told.begun)
+    if not any(function.state == "canceled" and function.id in told.begun for function in inline):
+        return False
+    batch_id = inline[0].args["batchDocId"]
+    labels = {name: f"{COMPONENT}/{layout.module}:{name}" for name in begun}
+    return any(
+        sum(answered.args.get("batchDocId") == batch_id for answered in view.answers(labels[name])) < count
+        for name, count in begun.items()
+    )
 
 
 def _lasted(told: Chronicle, view: View, now_so: Mapping[tuple[str, str], None]) -> Chronicle:
