@@ -193,7 +193,8 @@ class _Step:
             for answer in answers(view)[function]:
                 if answer.failure is None and answer.activity not in told.commits:
                     told = _with_added(told, view, answer.activity, adds_of(function, answer.args))
-        return _lasted(_with_stored(told, view), view, dict.fromkeys(_conditions(self.layout, told, view)))
+        told = _with_stored(told, view)
+        return _lasted(told, view, dict.fromkeys(_conditions(self.layout, told, view)))
 
 
 _STEPS: Final = {version: _Step(layout) for version, layout in LAYOUTS.items()}
