@@ -12,17 +12,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 from components.batch_processor.properties.chronicle import ADDS, FLUSH, Chronicle, Span, adds_of, answers, chronicle
-from components.batch_processor.properties.records import (
-    COMPONENT,
-    Batch,
-    Delivery,
-    Function,
-    Stored,
-    base_of,
-    deliveries,
-    is_at_rest,
-    key_of,
-)
+from components.batch_processor.properties.ledger import Delivery, deliveries, is_at_rest
+from components.batch_processor.properties.records import COMPONENT, Batch, Function, Stored, base_of, key_of
 from components.batch_processor.properties.terms import Terms
 from convexsim import UsageError, View
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from components.batch_processor.host_callbacks import PLAN
+from components.batch_processor.properties.ledger import crons
 from components.batch_processor.properties.records import (
     COMPONENT,
     LAYOUTS,
@@ -23,7 +24,6 @@ from components.batch_processor.properties.records import (
     ItemRow,
     Layout,
     Stored,
-    crons,
     is_commit,
     key_of,
 )

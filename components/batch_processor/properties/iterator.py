@@ -10,7 +10,7 @@ from collections import Counter
 from itertools import groupby
 
 from components.batch_processor.properties.jobs import ENDED, STEP, Job, Story, backoff_ms, pages, story
-from components.batch_processor.properties.records import is_at_rest, ledger
+from components.batch_processor.properties.ledger import is_at_rest, ledger
 from components.batch_processor.properties.terms import Terms
 from convexsim import View
 

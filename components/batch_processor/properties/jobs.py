@@ -14,7 +14,8 @@ from attrs import evolve, field, frozen
 
 from components.batch_processor.iterator import DEFAULT_MAX_RETRIES, FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS
 from components.batch_processor.properties.chronicle import Span, committed_by
-from components.batch_processor.properties.records import COMPONENT, LAYOUTS, Entry, Function, Layout, is_commit, ledger
+from components.batch_processor.properties.ledger import Entry, ledger
+from components.batch_processor.properties.records import COMPONENT, LAYOUTS, Function, Layout, is_commit
 from convexsim import View
 
 __all__ = ["CANCEL", "CANCELLED", "ENDED", "STEP", "Job", "Pause", "Story", "backoff_ms", "pages", "story"]

@@ -12,7 +12,8 @@ from math import inf
 
 from components.batch_processor.properties.accumulator import deliveries_of_batches, name_of
 from components.batch_processor.properties.chronicle import ADDS, Chronicle, Span, answers, chronicle
-from components.batch_processor.properties.records import COMPONENT, Delivery, is_at_rest
+from components.batch_processor.properties.ledger import Delivery, is_at_rest
+from components.batch_processor.properties.records import COMPONENT
 from components.batch_processor.properties.terms import Terms
 from convexsim import View
 
