@@ -322,6 +322,11 @@ def test_p11_a_forced_flush_is_no_timer() -> None:
     assert runs(asked("1.0.7", force, "P11")) == {}
 
 
+@pytest.mark.parametrize("version", ["0.2.0", "1.0.5", "1.0.9"])
+def test_p11_a_timer_that_runs_is_live_until_its_batch_is_flushing(version: str) -> None:
+    assert runs(asked(version, lambda on: add(on, "ann", "x"), "P11")) == {}
+
+
 def test_p11_breaks_where_a_timer_dies() -> None:
     one = asked("1.0.3", lambda on: add(on, "ann", "x"), "P11", faults=Faults(crashes=1), model="C")
     report = check(one, RandomWalk(runs=100, seed=1))

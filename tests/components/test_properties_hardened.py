@@ -129,14 +129,14 @@ def test_a_row_belongs_to_the_batch_below_whose_line_it_is_and_else_accumulates(
     with Driver(APP) as driver:
         put_row(driver, "old")
         first, second = put_batch(driver, "accumulating"), put_batch(driver, "accumulating")
-        draw_line(driver, first)
-        line = driver.rows("batches")[0]["line"]
+        draw_line(driver, second)
+        line = driver.rows("batches")[1]["line"]
         put_row(driver, "x")
-        draw_line(driver, second, after=line)
+        draw_line(driver, first, after=line)
         put_row(driver, "y")
         put_row(driver, "z", batchDocId=second)
         stored = layout_of(HARDENED).stored(driver.view)
-        assert [stored.where[item].batch_id for item in ("'old'", "'x'", "'y'", "'z'")] == [first, second, None, second]
+        assert [stored.where[item].batch_id for item in ("'old'", "'x'", "'y'", "'z'")] == [second, first, None, second]
         statuses = [stored.status_of(item) for item in ("'old'", "'x'", "'y'", "'gone'")]
         assert statuses == ["flushing", "flushing", "accumulating", None]
 

@@ -56,6 +56,18 @@ def test_p14_each_failed_delivery_allows_one_interval_more() -> None:
     assert runs(asked("1.0.9", one_item, "P14", plan=[FAILS], model="U")) == {}
 
 
+def test_p14_a_failure_of_the_id_is_waited_for_once_more() -> None:
+    with world(plan=(FAILS,)) as driver:
+        put_row(driver, put_batch(driver, "a::0"), ["x", "y"])
+        write(driver, lambda ctx: ctx.scheduler.run_after(90_000, "lib:maybeFlush", {"batchDocId": "-"}))
+        moments = [driver.view]
+        driver.outcome("driver:processBatch", {"items": ["x"]})
+        for ms, expected in ((3_000, None), (1, "'y' of a waited for 3001 ms; at most 3000 ms were allowed")):
+            driver.advance(ms)
+            moments.append(driver.view)
+            assert said("P14", *moments, model="U") == expected
+
+
 def test_p14_r2_the_item_that_joins_a_batch_without_timer_waits_for_ever() -> None:
     def joins(on: World) -> None:
         add(on, "ann", "x")
