@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from convexsim import (
+    Faults,
     Invariant,
     PastInvariant,
     RandomWalk,
@@ -96,6 +98,16 @@ def test_the_last_moment_is_the_view_that_is_asked_at_the_end(when: Any) -> None
 @pytest.mark.parametrize("plain", [always(nothing), eventually(nothing)])
 def test_a_run_that_nobody_asks_for_its_past_has_none(plain: Invariant) -> None:
     assert Simulation(world_of(plain)).run().view.before is None
+
+
+def test_each_moment_keeps_what_had_gone_wrong_by_then() -> None:
+    counts: list[list[int]] = []
+    ends = PastInvariant(
+        "ends", "eventually", "", lambda view: counts.append([len(each.faults) for each in moments(view)])
+    )
+    check(attrs.evolve(world_of(ends), faults=Faults(crashes=1)), RandomWalk(runs=40, seed=1))
+    assert [0, 0, 0, 1, 1] in [count[-5:] for count in counts]
+    assert all(count[0] == 0 for count in counts)
 
 
 def test_a_step_backwards_is_found_where_it_happens() -> None:

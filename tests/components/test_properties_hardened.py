@@ -200,6 +200,19 @@ def test_p11_a_batch_has_a_timer_for_whatever_was_added_to_it() -> None:
         assert ask("P11", driver) == "a::0 accumulates items and has 2 live timers"
 
 
+def test_p18_a_flush_that_is_due_commits_in_a_moment() -> None:
+    with Driver(APP) as driver:
+        timer = schedule(driver, "flushOnTime", put_batch(driver, "accumulating"))
+        schedule(driver, "watchFlush", "-")
+        moments = [driver.view]
+        for now_ms, length in ((1_000, None), (1_001, "1001 ms")):
+            driver._clock.now = now_ms  # and nothing runs
+            put_row(driver, str(now_ms))
+            moments.append(driver.view)
+            expected = None if length is None else f"flushOnTime ({timer}) was due for {length}"
+            assert said("P18", *moments, version=HARDENED) == expected
+
+
 # --------------------------------------------------------------------------------------------------------- dead letters
 
 
