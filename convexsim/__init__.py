@@ -39,7 +39,7 @@ from convexsim.functions.define import (
 from convexsim.functions.environment import External, Platform
 from convexsim.functions.network import Request, Response
 from convexsim.functions.reference import Reference, api, components, internal
-from convexsim.invariants import Invariant, View, Violation, always, eventually, serializable, sometimes
+from convexsim.invariants import Invariant, PastInvariant, View, Violation, always, eventually, serializable, sometimes
 from convexsim.simulation import Run, Scenario, Simulation, World, scenario
 from convexsim.testing.script import ScriptApp
 from convexsim.trace.text import story
@@ -79,6 +79,7 @@ __all__ = [
     "LockstepChoices",
     "MutationCtx",
     "NetworkError",
+    "PastInvariant",
     "Platform",
     "PlatformError",
     "QueryCtx",

@@ -1,8 +1,8 @@
 """Invariants: what must hold, when it is asked, and against what.
 
 Owns the three kinds (`always` at every commit and use of the outside, `eventually` when nothing is left, `sometimes` in
-at least one run), the view of a world that they look through, and the ready one, `serializable`. Knows no exploration:
-`simulation/run.py` asks at the right moments.
+at least one run), the view of a world that they look through, its past for those that ask for it (`PastInvariant`), and
+the ready one, `serializable`. Knows no exploration: `simulation/run.py` asks at the right moments.
 
 An invariant is a function of a `View`. It holds unless it returns False or raises AssertionError; its docstring is the
 sentence that a report prints.
@@ -11,7 +11,7 @@ sentence that a report prints.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from attrs import evolve, frozen
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from convexsim.actors.client import Call
+    from convexsim.database.commit import Database
     from convexsim.database.history import Attempt
     from convexsim.database.index import Table
-    from convexsim.database.snapshot import Snapshot
     from convexsim.faults import Struck
     from convexsim.functions.environment import Answered, Environment
     from convexsim.functions.network import Request
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HistoryInvariant",
     "Invariant",
+    "PastInvariant",
     "View",
     "Violation",
     "always",
@@ -45,9 +46,12 @@ __all__ = [
     "eventually",
     "history_for",
     "judge",
+    "looks_back",
     "serializable",
     "sometimes",
 ]
+
+T = TypeVar("T")
 
 When = Literal["always", "eventually", "sometimes"]
 
@@ -73,6 +77,11 @@ class HistoryInvariant(Invariant):
     """An invariant that looks at `View.history`: a run that is asked for one records it, no other does."""
 
 
+@frozen(eq=False)
+class PastInvariant(Invariant):
+    """An invariant that looks at `View.before`: a run that is asked for one keeps every moment, no other does."""
+
+
 @frozen
 class Violation:
     """An invariant that did not hold, or a run that did not end as it must.
@@ -91,15 +100,38 @@ class Violation:
 class View:
     """A world as an invariant sees it: one snapshot, the clients' calls and the outside objects.
 
-    Reads of documents are recorded like a query's, in `reads`.
+    Reads of documents are recorded like a query's, in `reads`. What it tells is of its moment, also when that is past;
+    only calls go on to be answered.
     """
 
-    def __init__(self, environment: Environment, snapshot: Snapshot, calls: Sequence[Call], now: float) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        database: Database,
+        calls: Sequence[Call],
+        now: float,
+        before: View | None = None,
+    ) -> None:
+        snapshot, newest = database.snapshot, database.log.newest
         self._environment = environment
         self._transaction = Transaction(snapshot)
         self._calls = calls
+        self._answered, self._struck = len(environment.answers), len(environment.struck)
+        self._requested = len(environment.network.requests)
+        self._appended = {name: external.count for name, external in environment.externals.items()}
         self.now = now
         """Virtual time in ms."""
+        self.ts = snapshot.ts
+        """The newest commit that it shows; commits are counted from 1, and 0 is before the first."""
+        self.writer = "" if newest is None else newest.write_source
+        """Who made that commit: ``function (activity)``, like ``shop:take (alice.1)``."""
+        self.made: dict[Callable[..., Any], Any] = {}
+        """What `derived` and `folded` have made, by the functions that made it."""
+        self.before = before
+        """The moment at which invariants were asked before this one; None at the first.
+
+        Only in a run that is asked for a `PastInvariant`.
+        """
 
     @property
     def reads(self) -> Any:
@@ -127,28 +159,54 @@ class View:
 
     def external(self, name: str) -> list[Any]:
         """Return what was appended to an outside object."""
-        return self._environment.external(name).entries
+        return self._environment.external(name).entries[: self._appended[name]]
 
     def requests(self, url: str | None = None) -> list[Request]:
         """Return what actions have sent to an address of the stub network, or to all, in order.
 
         A request that got no response is among them: it may have arrived.
         """
-        return [request for request in self._environment.network.requests if url in (None, request.url)]
+        sent = self._environment.network.requests[: self._requested]
+        return [request for request in sent if url in (None, request.url)]
 
     def calls(self, client: str | None = None) -> list[Call]:
         """Return the calls of one client, or of all."""
         return [call for call in self._calls if client is None or call.activity.startswith(f"{client}.")]
 
-    def answers(self, function: str) -> list[Answered]:
+    def answers(self, function: str, skip: int = 0) -> list[Answered]:
         """Return the calls of a function that came back, in order, whoever called: clients, actions, the scheduler.
 
         Args:
             function: its label, ``component/module:function``; without a component it is the app's.
+            skip: how many of the first are left out, for who has seen these before.
 
         """
-        found = [answered for answered in self._environment.answers if answered.function == function]
+        found = [answered for answered in self._answers() if answered.function == function][skip:]
         return [evolve(answered, args=thaw(answered.args)) for answered in found]
+
+    def derived(self, read: Callable[[View], T]) -> T:
+        """Return what a function makes of this view; it is called once, however many invariants ask."""
+        if read not in self.made:
+            self.made[read] = read(self)
+        found: T = self.made[read]
+        return found
+
+    def folded(self, step: Callable[[T | None, View], T]) -> T:
+        """Return what a function makes of the past: of each moment, and of what it has made of the one before.
+
+        The first gets None, which in a run without a past is this very view. It is called once for each moment, however
+        many invariants ask.
+        """
+        moments: list[View] = []
+        moment: View | None = self
+        while moment is not None and step not in moment.made:
+            moments.append(moment)
+            moment = moment.before
+        made: T | None = None if moment is None else moment.made[step]
+        for each in reversed(moments):
+            made = each.made[step] = step(made, each)
+        found: T = self.made[step]
+        return found
 
     @property
     def history(self) -> Sequence[Attempt]:
@@ -167,14 +225,17 @@ class View:
         """Return function and error of every scheduled function, or run of a cron, that threw."""
         return [
             f"{answered.function}: {answered.outcome.failure.message}"
-            for answered in self._environment.answers
+            for answered in self._answers()
             if isinstance(answered.outcome, Threw) and root_of(answered.activity) == answered.activity
         ]
 
     @property
     def faults(self) -> list[Struck]:
         """What has gone wrong so far, in order, of what the scenario allows to go wrong."""
-        return list(self._environment.struck)
+        return self._environment.struck[: self._struck]
+
+    def _answers(self) -> Sequence[Answered]:
+        return self._environment.answers[: self._answered]
 
     def _table(self, name: str, component: str) -> Table | None:
         """Return a table; None for one that may come into being and has not."""
@@ -236,6 +297,11 @@ def as_invariant(thing: object) -> Invariant:
 def history_for(invariants: Sequence[Invariant]) -> list[Attempt] | None:
     """Return where a history is to be taken down, if one of the invariants looks at it."""
     return [] if any(isinstance(invariant, HistoryInvariant) for invariant in invariants) else None
+
+
+def looks_back(invariants: Sequence[Invariant]) -> bool:
+    """Return whether one of the invariants looks at the past, so that it is to be kept."""
+    return any(isinstance(invariant, PastInvariant) for invariant in invariants)
 
 
 def judge(invariant: Invariant, view: View, step: int) -> Violation | None:

@@ -202,6 +202,7 @@ UNTOLD: Final = {
 OF_EXPLORATION: Final = {
     "Finding": "what a report has found",
     "Invariant": "what always, eventually and sometimes make",
+    "PastInvariant": "an invariant whose runs keep their past",
     "Lockstep": "the explorer; the page has its choices, for a single run",
     "RandomWalk": "an explorer",
     "Report": "what check returns",

@@ -73,6 +73,11 @@ class GuardedExternal(External):
         with self._lock:
             return self._own.entries
 
+    @property
+    def count(self) -> int:
+        """How many entries there are."""
+        return self._own.count
+
     def append(self, value: Any) -> None:
         """Add an entry at the end."""
         with self._lock:

@@ -41,6 +41,11 @@ class WriteLog:
     def __init__(self) -> None:
         self._entries: list[LogEntry] = []
 
+    @property
+    def newest(self) -> LogEntry | None:
+        """The newest commit; None before the first."""
+        return self._entries[-1] if self._entries else None
+
     def append(self, entry: LogEntry) -> None:
         """Add the newest commit."""
         assert entry.ts == len(self._entries) + 1, f"commit {entry.ts} does not follow the newest one"

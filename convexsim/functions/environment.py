@@ -71,6 +71,11 @@ class External:
         """What was appended, in order, as a copy."""
         return [thaw(entry) for entry in self._entries]
 
+    @property
+    def count(self) -> int:
+        """How many entries there are."""
+        return len(self._entries)
+
     def append(self, value: Any) -> None:
         """Add an entry at the end."""
         self._entries.append(freeze(value))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import define, field
 
-from convexsim.invariants import View, Violation, judge
+from convexsim.invariants import View, Violation, judge, looks_back
 from convexsim.trace.event import Broken
 
 if TYPE_CHECKING:
@@ -74,12 +74,14 @@ class Monitor:
         self._run = run
         self._always = [invariant for invariant in run.scenario.invariants if invariant.when == "always"]
         self._at_end = [invariant for invariant in run.scenario.invariants if invariant.when != "always"]
+        self._looks_back = looks_back(run.scenario.invariants)
+        self._last: View | None = None
         self._judged = (-1, -1)
 
     @property
-    def asks_always(self) -> bool:
-        """Whether anything must always hold."""
-        return bool(self._always)
+    def looks_always(self) -> bool:
+        """Whether anything must always hold, or the past is to be kept."""
+        return bool(self._always) or self._looks_back
 
     def always_holds(self) -> bool:
         """Ask what must always hold, if there was a commit, or a use of the outside, since the last time."""
@@ -87,7 +89,7 @@ class Monitor:
         moment = (stage.database.snapshot.ts, stage.environment.uses)
         if moment != self._judged:
             self._judged = moment
-            self._ask(self._always)
+            self._ask(self._always, self._look())
         return not self._run.violations
 
     def close(self) -> None:
@@ -95,7 +97,7 @@ class Monitor:
         stage, run = self._stage, self._run
         run.steps, run.now, run.view = stage.steps, stage.now, self._look()
         if run.ending == "quiet" and self.always_holds():  # on threads a use of the outside may have come last
-            self._ask(self._at_end)
+            self._ask(self._at_end, run.view)
         elif run.ending == "max_steps":
             run.violations.append(Violation("ends", f"The run did not end within {run.steps} steps.", run.steps))
         elif run.ending == "max_seconds":
@@ -107,10 +109,12 @@ class Monitor:
 
     def _look(self) -> View:
         stage = self._stage
-        return View(stage.environment, stage.database.snapshot, self._world.calls, stage.now)
+        view = View(stage.environment, stage.database, self._world.calls, stage.now, self._last)
+        if self._looks_back:
+            self._last = view
+        return view
 
-    def _ask(self, asked: Sequence[Invariant]) -> None:
-        view = self._look()
+    def _ask(self, asked: Sequence[Invariant], view: View) -> None:
         for invariant in asked:
             broken = judge(invariant, view, self._stage.steps)
             if broken is None:

@@ -120,8 +120,8 @@ class Simulation:
 
     def _step(self, stage: SteppedStage, world: World, monitor: Monitor) -> Ending:
         _start_clients(stage, world)
-        dispatcher, asks = stage.dispatcher, monitor.asks_always
-        while not asks or monitor.always_holds():
+        dispatcher, looks = stage.dispatcher, monitor.looks_always
+        while not looks or monitor.always_holds():
             if dispatcher.steps >= self.max_steps:
                 return "max_steps"
             if not dispatcher.step():

@@ -78,7 +78,7 @@ class SerialWorld(AbstractContextManager["SerialWorld"]):
     @property
     def view(self) -> View:
         """The world as it stands now."""
-        return View(self._environment, self._stage.database.snapshot, [], self.now)
+        return View(self._environment, self._stage.database, [], self.now, before=None)
 
     def call(self, name: Reference | str, args: Mapping[str, Any] | None = None) -> Outcome:
         """Call a public function, as a client does, and return how it ended.

@@ -230,7 +230,7 @@ class Repetition:
                 self._commit(happened)
             elif isinstance(happened, event.Ended):
                 self._compare(happened)
-        view = View(self.environment, self.database.snapshot, [], 0)
+        view = View(self.environment, self.database, [], 0, before=None)
         for table in ("counters", "accounts", "seats", "_scheduled_functions"):
             ours, theirs = ({row["_id"]: _timeless(row) for row in each.documents(table)} for each in (view, self._end))
             self._expect(f"the documents of {table}", ours, theirs)

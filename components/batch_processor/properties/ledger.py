@@ -1,0 +1,96 @@
+"""What the host app has heard: every call of a callback, and when; and whether anything is left to hear.
+
+Owns the reading of the ledger, `DELIVERIES`; judges nothing. Next: `chronicle.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+from components.batch_processor.host_callbacks import DELIVERIES
+from components.batch_processor.properties.records import COMPONENT, UNFINISHED, keys_of
+from convexsim import UsageError, View
+
+__all__ = ["Delivery", "Entry", "crons", "deliveries", "is_at_rest", "ledger"]
+
+
+@frozen
+class Entry:
+    """One entry of the host's ledger: a call of a callback, which makes it before it ends.
+
+    Attributes:
+        at_ms: when, by the true clock; in a view without a past by that of the node that ran it.
+        call: the callback.
+        facts: what it was given, and how it was to end.
+
+    """
+
+    at_ms: float
+    call: str
+    facts: Mapping[str, Any]
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the callback was to end well; one that fails always has no plan."""
+        return self.facts.get("plan") == "ok"
+
+
+def ledger(view: View) -> tuple[Entry, ...]:
+    """Return every call of a callback so far, in order."""
+    return view.folded(_enter)
+
+
+def _enter(before: tuple[Entry, ...] | None, view: View) -> tuple[Entry, ...]:
+    known = before or ()
+    new = view.external(DELIVERIES)[len(known) :]
+    return (*known, *(Entry(each["t"] if before is None else view.now, each["call"], each) for each in new))
+
+
+@frozen
+class Delivery:
+    """One call of a callback with items.
+
+    Attributes:
+        at_ms: as in `Entry`.
+        callback: the host's function.
+        items: by their keys.
+        is_acked: whether the callback accepts them.
+
+    """
+
+    at_ms: float
+    callback: str
+    items: tuple[str, ...]
+    is_acked: bool
+
+
+def deliveries(view: View) -> tuple[Delivery, ...]:
+    """Return every delivery so far, of batches and of pages, in order."""
+    return view.derived(_deliver)
+
+
+def _deliver(view: View) -> tuple[Delivery, ...]:
+    given = [entry for entry in ledger(view) if "items" in entry.facts]
+    return tuple(Delivery(one.at_ms, one.call, keys_of(one.facts["items"]), one.is_ok) for one in given)
+
+
+def is_at_rest(view: View) -> bool:
+    """Whether nothing is left to do: no scheduled function waits or runs, no call is open, and there is no cron."""
+    return view.derived(_rests)
+
+
+def _rests(view: View) -> bool:
+    rows = [*view.scheduled_functions(), *view.scheduled_functions(COMPONENT)]
+    is_open = any(call.outcome is None for call in view.calls())
+    return not is_open and not crons(view) and all(row["state"]["kind"] not in UNFINISHED for row in rows)
+
+
+def crons(view: View) -> list[dict[str, Any]]:
+    """Return the rows of the host app's crons."""
+    try:
+        return view.documents("_cron_jobs")
+    except UsageError:
+        return []
