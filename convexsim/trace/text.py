@@ -41,6 +41,7 @@ _FAULTS: Final = {
     "restart before": "the backend dies before this reaches the outside, and starts again",
     "restart after": "the backend dies as soon as this has happened, and starts again",
     "system error": "a transient error of the platform: nothing of this attempt is kept",
+    "conflict": "a write from outside this world comes first",
     "request lost": "the request is lost on the way",
     "answer lost": "the call arrives, but its answer will be lost",
 }
