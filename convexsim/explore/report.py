@@ -124,11 +124,11 @@ class Report:
             lines.append("  nothing was asked: the scenario has no invariants")
         if self.calls and sum(self.failed_calls.values()) == self.calls:
             lines.append("  EVERY CALL FAILED, so hardly anything was tested:")
-        for what, failed in (("calls", self.failed_calls), ("scheduled functions", self.failed_functions)):
+        for what, failed in (("call", self.failed_calls), ("scheduled function", self.failed_functions)):
             most = sorted(failed.items(), key=lambda item: (-item[1], item[0]))
-            lines += [f"  {number:,} failed {what}: {error}" for error, number in most[:_SHOWN_ERRORS]]
+            lines += [f"  {_failed(number, what)}: {error}" for error, number in most[:_SHOWN_ERRORS]]
             if len(most) > _SHOWN_ERRORS:
-                lines.append(f"  and {len(most) - _SHOWN_ERRORS} other errors of {what}")
+                lines.append(f"  and {len(most) - _SHOWN_ERRORS} other errors of {what}s")
         return lines
 
     def _verdict(self) -> str:
@@ -141,3 +141,7 @@ class Report:
         if self.interrupted:
             return f"interrupted; no failure in {runs}"
         return f"no failure in {runs}"
+
+
+def _failed(number: int, what: str) -> str:
+    return f"{number:,} failed {what}{'' if number == 1 else 's'}"

@@ -266,7 +266,9 @@ class Catalog:
         if definition is None or not definition.is_public:
             public = [own for own, defined in root.functions.items() if defined.is_public]
             msg = f"Could not find public function for '{path}'."
-            raise PlatformError(msg, code="FunctionNotFound", next_step=did_you_mean(path, public))
+            hidden = "It is internal: only functions may call it."
+            advice = did_you_mean(path, public) if definition is None else hidden
+            raise PlatformError(msg, code="FunctionNotFound", next_step=advice)
         return Target(root, path, definition)
 
     def _own(self, caller: Mounted, path: str) -> Target:

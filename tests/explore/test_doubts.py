@@ -94,11 +94,24 @@ def test_a_world_refuses_what_makes_no_sense_where_it_is_said() -> None:
 
 def test_a_report_says_when_every_call_failed_and_how() -> None:
     @scenario(app=app(), invariants=[lambda _view: True])
+    def wrong(world: World) -> None:
+        world.client("a").mutation(api.counters.note, {"text": 3})
+
+    told = str(check(wrong, RandomWalk(runs=4)))
+    assert "EVERY CALL FAILED" in told
+    assert "4 failed calls: ArgumentValidationError" in told
+    assert "1 failed call: ArgumentValidationError" in str(check(wrong, RandomWalk(runs=1)))
+
+
+def test_a_misspelt_call_in_a_script_is_told_with_the_right_spelling() -> None:
+    async def script(session: Session) -> None:
+        await session.mutation("counters:bmup")
+
+    @scenario(app=app(), invariants=[lambda _view: True])
     def typo(world: World) -> None:
-        world.client("a").mutation("counters:bmup")
+        world.client("a").run(script)
 
     told = str(check(typo, RandomWalk(runs=4)))
-    assert "EVERY CALL FAILED" in told
     assert "4 failed calls: Could not find public function for 'counters:bmup'" in told
 
 
@@ -118,6 +131,7 @@ def test_a_report_names_scheduled_functions_that_threw() -> None:
 
     told = str(check(failing, RandomWalk(runs=3)))
     assert "3 failed scheduled functions: m:later: no use" in told
+    assert "1 failed scheduled function: m:later: no use" in str(check(failing, RandomWalk(runs=1)))
     assert "EVERY CALL" not in told
 
 

@@ -162,12 +162,11 @@ def test_failed_calls_are_counted_by_their_message() -> None:
     @scenario(app=app())
     def wrong(world: World) -> None:
         world.client("alice").mutation(api.counters.note, {"text": 3})
-        world.client("alice").mutation("counters:nope")
+        world.client("alice").mutation(api.counters.bump, {"nam": "hits"})
 
     report = check(wrong, RandomWalk(runs=3))
     assert sorted(report.failed_calls.values()) == [3, 3]
-    assert any("ArgumentValidationError" in message for message in report.failed_calls)
-    assert any("Did you mean" in message for message in report.failed_calls)
+    assert all("ArgumentValidationError" in message for message in report.failed_calls)
 
 
 @pytest.mark.parametrize("level", [0, 4, "2"])
