@@ -17,9 +17,10 @@ from attrs import evolve, frozen
 
 from convexsim.choices import root_of
 from convexsim.database.transaction import Transaction
-from convexsim.errors import UsageError
-from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
+from convexsim.errors import UsageError, did_you_mean
+from convexsim.functions.component import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Threw
+from convexsim.functions.refusals import RefusedError, Refusing
 from convexsim.functions.scheduled import shown
 from convexsim.trace.serial_order import find_cycle, tell_cycle
 from convexsim.values import thaw
@@ -88,7 +89,7 @@ class Violation:
     step: int
 
 
-class View:
+class View(Refusing):
     """A world as an invariant sees it: one snapshot, the clients' calls and the outside objects.
 
     Reads of documents are recorded like a query's, in `reads`.
@@ -249,7 +250,7 @@ def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
         holds: object = invariant.predicate(view)
     except AssertionError as failure:
         return Violation(invariant.name, str(failure).partition("\n")[0] or invariant.sentence, step)
-    except UsageError:
+    except (UsageError, RefusedError):
         raise
     except Exception as error:
         msg = f"The invariant {invariant.name} itself failed: {type(error).__name__}: {error}."

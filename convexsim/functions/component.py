@@ -6,7 +6,7 @@ catalog is built once and never changes; a world is a database over its tables.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,21 +14,28 @@ from attrs import Factory, evolve, frozen
 
 from convexsim.database.index import Table, make_table
 from convexsim.database.tables import FIRST_USER_TABLE
-from convexsim.errors import PlatformError, UsageError
+from convexsim.errors import PlatformError, UsageError, did_you_mean
+from convexsim.functions.cron_schedule import CronSchedule
 from convexsim.functions.crons import splayed
 from convexsim.functions.define import FunctionDefinition, check_determinism
 from convexsim.functions.reference import HANDLE_PREFIX, Reference, make_handle, parse_handle, parts_of
 from convexsim.functions.spelling import to_camel
 from convexsim.functions.variables import checked_names, checked_variables, visible
-from convexsim.values import check_identifier, define_schema, define_table
+from convexsim.values import (
+    SchemaDefinition,
+    ValidationFailure,
+    check_identifier,
+    define_schema,
+    define_table,
+    show,
+)
 from convexsim.values.validators import AnyValidator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from convexsim.functions.cron_schedule import CronDefinition, CronSchedule
+    from convexsim.functions.cron_schedule import CronDefinition
     from convexsim.functions.define import FunctionKind
-    from convexsim.values import SchemaDefinition
 
 __all__ = [
     "CRONS",
@@ -70,9 +77,9 @@ class Component:
         self.declared = checked_names(env, name)
         self.bound: dict[str, dict[str, str]] = {}
         """Environment variables with their values, by the child for whom it binds them; an app's own by no name."""
-        self.schema = schema if schema is not None else define_schema({}, strict_table_name_types=False)
+        self.schema = _checked_schema(schema)
         self.functions = _functions(modules)
-        self.crons = {} if crons is None else crons.definitions
+        self.crons = {} if crons is None else _checked_crons(crons)
         self.children: dict[str, Component] = {}
         self._catalog: Catalog | None = None
         self._closed = False
@@ -86,8 +93,13 @@ class Component:
             env: values for the environment variables that the component declares; it sees no others.
 
         """
-        mounted_as = to_camel(name if name is not None else component.name)
-        check_identifier(mounted_as, "component name")
+        given: object = component
+        if not isinstance(given, Component):
+            msg = f"{self.name} cannot use {show(given)}, which is no component."
+            raise UsageError(msg, next_step="Write app.use(define_component(...)).")
+        named = name if name is not None else component.name
+        check_identifier(named, "component name")
+        mounted_as = to_camel(named)
         if mounted_as in self.children:
             msg = f"{self.name} already uses a component under the name {mounted_as!r}."
             raise UsageError(msg, next_step="Give one of them another name=.")
@@ -291,16 +303,25 @@ class Catalog:
         return Target(mounted, path, definition)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return advice for a wrong name: the nearest right one, or all there are."""
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    if near:
-        return f"Did you mean '{near[0]}'?"
-    return f"There are: {', '.join(names)}." if names else "There are none."
+def _checked_schema(schema: object) -> SchemaDefinition:
+    if schema is None:
+        return define_schema({}, strict_table_name_types=False)
+    if not isinstance(schema, SchemaDefinition):
+        raise UsageError(f"{show(schema)} is no schema.", next_step="Write define_schema({...}).")
+    return schema
 
 
-def _functions(modules: Mapping[str, Any]) -> dict[str, FunctionDefinition]:
+def _checked_crons(crons: object) -> dict[str, CronDefinition]:
+    if not isinstance(crons, CronSchedule):
+        msg = f"{show(crons)} is no schedule of crons."
+        raise UsageError(msg, next_step="Write crons = cron_schedule(), and crons.interval(...).")
+    return crons.definitions
+
+
+def _functions(modules: object) -> dict[str, FunctionDefinition]:
+    if not isinstance(modules, Mapping) or not all(isinstance(name, str) for name in modules):
+        msg = f"The modules of a component are given by their names, not as {show(modules)}."
+        raise UsageError(msg, next_step='Write {"counters": counters}, for the functions of `counters`.')
     functions: dict[str, FunctionDefinition] = {}
     for module_name, module in modules.items():
         members = module if isinstance(module, dict) else getattr(module, "__dict__", {})
@@ -345,7 +366,8 @@ def _mount(component: Component, path: str, bound: Mapping[str, str]) -> Iterabl
 
 
 def _crons(component: Component, path: str) -> dict[str, CronDefinition]:
-    """Return the crons of a component in its place, where each has its splay; what they run must be there."""
+    """Return the crons of a component in its place, where each has its splay; what they run must fit them."""
+    names = dict(enumerate(component.schema.tables, FIRST_USER_TABLE))
     for identifier, cron in component.crons.items():
         definition = component.functions.get(cron.function)
         if definition is None:
@@ -354,6 +376,12 @@ def _crons(component: Component, path: str) -> dict[str, CronDefinition]:
         if definition.kind == "query":
             msg = f"The cron {identifier!r} of {component.name} runs the query '{cron.function}'."
             raise UsageError(msg, next_step="Only mutations and actions can be run by a cron.")
+        try:
+            if definition.args is not None:
+                definition.args.check(cron.args, "args", names)
+        except ValidationFailure as failure:
+            msg = f"The cron {identifier!r} of {component.name} does not fit what '{cron.function}' takes: {failure}"
+            raise UsageError(msg, next_step="Give the arguments that its args name.") from None
     return {
         identifier: evolve(cron, timing=splayed(cron.timing, f"{path}/{identifier}"))
         for identifier, cron in component.crons.items()

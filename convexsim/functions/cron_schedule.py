@@ -35,7 +35,7 @@ class CronDefinition:
 
     Attributes:
         function: the path ``module:fn`` in the same component.
-        args: frozen; they are checked when it runs.
+        args: frozen; whether they fit is asked when the app is complete, where TypeScript's compiler would ask.
 
     """
 

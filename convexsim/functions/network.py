@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen, validators
 
-from convexsim.errors import NetworkError, PlatformError, UsageError
-from convexsim.functions.component import did_you_mean
+from convexsim.errors import NetworkError, PlatformError, UsageError, did_you_mean
 from convexsim.values import dumps, freeze, thaw
 
 __all__ = ["Handler", "Network", "Request", "Response", "Route", "request_of"]

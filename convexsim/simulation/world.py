@@ -18,6 +18,7 @@ from convexsim.errors import PlatformError, UsageError
 from convexsim.functions.environment import External
 from convexsim.functions.network import Network
 from convexsim.functions.reference import Reference
+from convexsim.functions.refusals import Refusing
 from convexsim.values import show
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ __all__ = ["ClientScript", "World", "checked_name"]
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
-class ClientScript:
+class ClientScript(Refusing):
     """One client: what it calls, one call at a time and in order; different clients race.
 
     Attributes:
@@ -91,7 +92,7 @@ class ClientScript:
             raise UsageError(msg, next_step=refused.next_step) from None
 
 
-class World:
+class World(Refusing):
     """What a scenario writes into: clients and the things outside the database.
 
     Args:

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from convexsim.errors import UsageError
-from convexsim.functions.component import did_you_mean
+from convexsim.errors import UsageError, did_you_mean
 from convexsim.testing.script import Line, ScriptApp, script_error
 
 if TYPE_CHECKING:
