@@ -19,7 +19,7 @@ from convexsim.choices import root_of
 from convexsim.database.transaction import Transaction
 from convexsim.errors import UsageError, did_you_mean
 from convexsim.functions.component import SCHEDULED_FUNCTIONS
-from convexsim.functions.outcome import Threw
+from convexsim.functions.outcome import Threw, bare_assert
 from convexsim.functions.refusals import RefusedError, Refusing
 from convexsim.functions.scheduled import shown
 from convexsim.trace.serial_order import find_cycle, tell_cycle
@@ -249,7 +249,7 @@ def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
     try:
         holds: object = invariant.predicate(view)
     except AssertionError as failure:
-        return Violation(invariant.name, str(failure).partition("\n")[0] or invariant.sentence, step)
+        return Violation(invariant.name, str(failure).partition("\n")[0] or _unsaid(invariant, failure), step)
     except (UsageError, RefusedError):
         raise
     except Exception as error:
@@ -259,6 +259,12 @@ def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
         return Violation(invariant.name, invariant.sentence, step) if holds is False else None
     msg = f"The invariant {invariant.name} returned {holds!r}."
     raise UsageError(msg, next_step="An invariant returns True, False or nothing; bool(...) makes one of anything.")
+
+
+def _unsaid(invariant: Invariant, failure: AssertionError) -> str:
+    """Return the sentence of an invariant, and which assert did not hold."""
+    source = bare_assert(failure)
+    return f"{invariant.sentence.rstrip('.')}: {source}" if source else invariant.sentence
 
 
 def _invariant(predicate: Callable[[View], bool | None], when: When) -> Invariant:

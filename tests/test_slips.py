@@ -6,6 +6,7 @@ A wrong value must not travel: neither as an error of Python's about something t
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from convexsim import (
     scenario,
     v,
 )
+from convexsim.testing.scenario_file import open_scenarios
 from tests.support import run
 
 SCHEMA = define_schema({"rows": define_table({"of": v.id("rows")}).index("by_of", ["of"])})
@@ -158,6 +160,53 @@ def test_a_script_and_an_invariant_are_told_the_name_that_there_is() -> None:
 
     with pytest.raises(AttributeError, match=r"View has no 'docments'\. Did you mean 'documents'\?"):
         Simulation(asked).run()
+
+
+BARE: dict[str, tuple[str, str]] = {
+    "one line": ("assert len(rows) == 1", "assert len(rows) == 1"),
+    "after something else": ("if rows == []: assert rows", "assert rows"),
+    "several lines": (
+        "assert all(\n        row['é'] == 'ü'\n        for row in [{'é': 1}]\n    )",
+        "assert all( row['é'] ==",
+    ),
+    "a message": ("assert rows, 'nobody is there'", "nobody is there"),
+}
+
+
+@pytest.mark.parametrize("way", BARE)
+def test_an_assert_without_a_word_is_told_by_its_source(way: str, tmp_path: Path) -> None:
+    written, said = BARE[way]
+    script = tmp_path / "own.py"
+    script.write_text(
+        "from convexsim import *\n"
+        f"def check_rows(rows):\n    {written}\n"
+        "@mutation\ndef handle(ctx): check_rows(ctx.db.query('rows').collect())\n"
+        "def rows_are_right(view): check_rows(view.documents('rows'))\n"
+        "@scenario(app=define_app({'m': {'handle': handle}}), invariants=[rows_are_right])\n"
+        "def it(world): world.client('a').mutation('m:handle')\n",
+        encoding="utf-8",
+    )
+    with open_scenarios(script) as (it,):
+        result = Simulation(it).run()
+    (broken,) = result.violations
+    if way == "a message":
+        assert broken.message == said
+        assert result.calls[0].error == f"AssertionError: {said} (own.py:3)"
+    else:
+        assert broken.message.startswith(f"rows are right: {said}")
+        assert str(result.calls[0].error).startswith(f"AssertionError: {said}")
+        assert str(result.calls[0].error).endswith(" (own.py:3)")
+
+
+def test_an_assert_whose_source_is_unknown_is_told_by_its_sentence() -> None:
+    scope: dict[str, Any] = {}
+    exec("def holds(view):\n    assert view is None", scope)  # noqa: S102 - code that no file holds
+
+    @scenario(app=define_app(MODULES), invariants=[scope["holds"]])
+    def unknown(world: World) -> None:
+        world.client("a").query(api.m.look)
+
+    assert [broken.message for broken in Simulation(unknown).run().violations] == ["holds"]
 
 
 def test_the_arguments_of_a_cron_fit_what_it_runs() -> None:
