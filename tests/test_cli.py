@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 import convexsim
-from convexsim import cli
 from convexsim.cli import main
+from convexsim.cli import terminal as terminal_module
 from convexsim.simulation import run as run_module
 
 ROOT = Path(__file__).parents[1]
@@ -296,7 +296,7 @@ def test_progress_is_one_line_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seconds = iter(number * 0.0625 for number in range(1_000))
-    monkeypatch.setattr(cli, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(terminal_module, "monotonic", lambda: next(seconds))
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main(["explore", "lesson.py:calm", "--runs", "5"]) == 0
@@ -307,7 +307,7 @@ def test_progress_is_one_line_on_a_terminal(
 
 def test_nobody_looking_means_no_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     hours = iter(range(0, 3_600_000, 3_600))
-    monkeypatch.setattr(cli, "monotonic", lambda: next(hours))
+    monkeypatch.setattr(terminal_module, "monotonic", lambda: next(hours))
     assert main(["explore", "lesson.py:calm", "--runs", "5"]) == 0
     assert capsys.readouterr().err == ""
 
@@ -608,6 +608,34 @@ def test_a_closed_output_is_no_bug_of_convexsim() -> None:
         closed = ["sh", "-c", f'exec "$0" -c "$1" {words} >&-', sys.executable, START]
         done = subprocess.run(closed, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_two_closed_outputs_are_none_either() -> None:
+    closed = ["sh", "-c", 'exec "$0" -c "$1" explore lesson.py:calm --runs 2 >&- 2>&-', sys.executable, START]
+    assert subprocess.run(closed, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+@pytest.mark.parametrize("words", ["run lesson.py:calm", "run lesson.py:calm --json", "explore lesson.py:calm"])
+def test_a_full_output_is_no_bug_of_convexsim(words: str) -> None:
+    full = ["sh", "-c", f'exec "$0" -c "$1" {words} >/dev/full', sys.executable, START]
+    done = subprocess.run(full, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "convexsim: The output cannot be written: No space left on device. Let it go where there is room.\n"
+    )
+
+
+def test_a_script_that_cannot_open_a_file_is_told_by_its_own_line(capsys: pytest.CaptureFixture[str]) -> None:
+    script("open('nowhere')\n")
+    assert refused(capsys, "run", "other.py").startswith("other.py:2: FileNotFoundError")
+
+
+def test_the_package_is_the_command() -> None:
+    called = [sys.executable, "-m", "convexsim", "run", "lesson.py:calm"]
+    done = subprocess.run(called, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nreplay it: python -m convexsim replay lesson.py 'cs1." in done.stdout
 
 
 def test_a_terminal_without_arrows_gets_the_story_too() -> None:
