@@ -261,7 +261,7 @@ def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert finding["choices_after"] <= finding["choices_before"]
     assert finding["replay"].startswith("cs1.L3.racy.")
     common = {"explorer": "random walk, seed 0", "level": 3, "exhausted": False, "interrupted": False}
-    common |= {"unreached": [], "failed_calls": {}}
+    common |= {"unreached": [], "failed_calls": {}, "differs_from_step": None}
     assert racy == {"scenario": "racy", "holds": False, **common}
     assert calm == {"scenario": "calm", "holds": True, "finding": None, "runs": 40, **common}
 

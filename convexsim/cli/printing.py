@@ -114,6 +114,7 @@ def tell_report(report: Report, arguments: argparse.Namespace) -> None:
             "holds": report.holds,
             "unreached": report.unreached,
             "failed_calls": report.failed_calls,
+            "differs_from_step": report.differs_from_step,
             "finding": None,
         }
         if finding is not None:

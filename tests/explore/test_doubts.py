@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -159,6 +160,78 @@ def test_state_that_outlives_a_run_is_found_out() -> None:
     with pytest.raises(UsageError, match="the same choices did not again") as refused:
         check(stateful, RandomWalk(runs=10))
     assert "outlives a run" in str(refused.value)
+
+
+def leaks(note: Callable[[str], int]) -> Scenario:
+    """A world in which two clients note their name, in something that outlives the run."""
+
+    @mutation
+    def take(ctx: Any, name: str) -> None:
+        ctx.db.insert("notes", {"text": f"{name} is number {note(name)}"})
+
+    @eventually
+    def somebody_is_first(view: View) -> bool:
+        return any("number 1" in row["text"] for row in view.documents("notes"))
+
+    @scenario(app=define_app({"m": {"take": take}}), invariants=[somebody_is_first])
+    def leaking(world: World) -> None:
+        for name in ("ann", "bob"):
+            world.client(name).mutation(api.m.take, {"name": name})
+
+    return leaking
+
+
+def test_a_failure_that_comes_of_earlier_runs_is_told_as_such() -> None:
+    """It repeats in this process, again and again; in a new one its replay string would mean a run that holds."""
+    seen: list[str] = []
+
+    def note(name: str) -> int:
+        seen.append(name)
+        return len(seen)
+
+    report = check(leaks(note), RandomWalk(runs=20))
+    assert report.finding is not None
+    told = str(report)
+    assert report.differs_from_step is not None
+    assert "STATE OUTLIVES A RUN: the first run, repeated after all others, goes another way from step " in told
+    assert "a mutable default" in told
+
+
+def test_state_that_changes_in_the_first_run_alone_is_found_too() -> None:
+    def note(name: str, known: set[str] = set()) -> int:  # noqa: B006 - the very mistake
+        before = len(known)
+        known.add(name)
+        return before + 1
+
+    assert "STATE OUTLIVES A RUN" in str(check(leaks(note), RandomWalk(runs=20)))
+
+
+def test_state_is_told_of_where_nothing_breaks() -> None:
+    seen: list[str] = []
+
+    def note(name: str) -> int:
+        seen.append(name)
+        return 1 if name == "ann" else len(seen)
+
+    report = check(leaks(note), Exhaustive())
+    assert report.holds
+    assert "STATE OUTLIVES A RUN" in str(report)
+
+
+def test_what_has_no_state_and_what_only_looks_different_is_not_suspected() -> None:
+    """A text with an address differs each time, and means nothing."""
+    assert check(leaks(len), RandomWalk(runs=20)).differs_from_step is None
+    assert check(lost_update, RandomWalk(runs=50)).differs_from_step is None
+
+    @mutation
+    def fail(ctx: Any) -> None:
+        raise ValueError(object())
+
+    @scenario(app=define_app({"m": {"fail": fail}}), invariants=[lambda _view: True])
+    def failing(world: World) -> None:
+        world.client("a").mutation(api.m.fail)
+
+    assert check(failing, RandomWalk(runs=3)).differs_from_step is None
 
 
 def test_an_interruption_while_shrinking_keeps_the_failure() -> None:
