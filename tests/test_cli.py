@@ -617,9 +617,11 @@ def test_two_closed_outputs_are_none_either() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
 @pytest.mark.parametrize("words", ["run lesson.py:calm", "run lesson.py:calm --json", "explore lesson.py:calm"])
-def test_a_full_output_is_no_bug_of_convexsim(words: str) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_output_is_no_bug_of_convexsim(words: str, unbuffered: str) -> None:
     full = ["sh", "-c", f'exec "$0" -c "$1" {words} >/dev/full', sys.executable, START]
-    done = subprocess.run(full, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(full, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 2
     assert done.stderr == (
         "convexsim: The output cannot be written: No space left on device. Let it go where there is room.\n"

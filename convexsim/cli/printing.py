@@ -143,7 +143,7 @@ def _how_to_replay(arguments: argparse.Namespace, string: str) -> str:
     typed = Path(sys.argv[0])  # as in .venv/bin/convexsim, where no PATH leads
     on_path = typed.name != "convexsim" or shutil.which("convexsim") is not None
     program = "convexsim" if on_path else shlex.quote(str(typed))
-    if typed.name == "__main__.py":
+    if typed.parts[-2:] == ("convexsim", "__main__.py"):
         program = "python -m convexsim"
     return f"replay it: {program} replay {shlex.quote(str(arguments.file.path))} '{string}'"
 

@@ -14,13 +14,17 @@ from convexsim import (
     Scenario,
     Simulation,
     UsageError,
+    View,
     World,
     api,
     check,
+    eventually,
     scenario,
 )
 from convexsim.choices import ListedChoices, RandomChoices
 from convexsim.explore.explorer import Explorer
+from convexsim.explore.replay import without_trailing_zeros
+from convexsim.explore.shrink import shrink
 from convexsim.trace.event import Stepped
 from tests.explore.worlds import app, lost_update, no_update_is_lost, proper_bumps, racing_bumps, too_many
 
@@ -127,6 +131,23 @@ def test_shrinking_keeps_the_invariant_that_broke() -> None:
     assert [broken.invariant for broken in report.finding.violations] == ["never_above_one"]
     assert report.finding.choices_after == 0
     assert report.finding.run.ending == "broken"
+
+
+def test_a_forced_choice_that_is_left_becomes_as_low_as_it_can() -> None:
+    """Which of the other four comes first does not matter, so in the end it is option 1."""
+
+    @eventually
+    def ann_is_first(view: View) -> bool:
+        return str(view.documents("notes")[0]["text"]) == "ann"
+
+    @scenario(app=app(), invariants=[ann_is_first])
+    def race(world: World) -> None:
+        for name in ("ann", "bob", "cid", "dan", "eve"):
+            world.client(name).mutation(api.counters.note, {"text": name})
+
+    failing = Simulation(race, ListedChoices((4,)), level=3).run()
+    assert failing.violations
+    assert without_trailing_zeros(shrink(failing, 3).indexes) == (1,)
 
 
 def test_without_shrinking_the_very_run_is_reported() -> None:
