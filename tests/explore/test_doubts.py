@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,10 @@ import pytest
 
 from convexsim import (
     Exhaustive,
+    Faults,
     FunctionError,
+    Limits,
+    Platform,
     RandomWalk,
     Run,
     Scenario,
@@ -353,6 +357,51 @@ def test_what_never_ends_reaches_a_named_limit(endless: Scenario) -> None:
     run = Simulation(endless, RandomChoices(1), trace=False, max_steps=500).run()
     assert run.ending == "max_steps"
     assert [broken.invariant for broken in run.violations] == ["ends"]
+
+
+class Noisy:
+    def __del__(self) -> None:
+        raise ValueError
+
+
+@pytest.mark.parametrize("ends", ["with its world", "at its limit", "by a crash"])
+def test_a_handler_that_catches_even_the_end_of_the_run_is_let_go_quietly(
+    ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare `except:` in an endless loop. Whatever else Python has to say of what cannot be raised, it says."""
+    heard: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: heard.append(unraisable.exc_type))
+
+    @action
+    async def stubborn(ctx: Any) -> None:
+        noisy = Noisy()
+        while noisy is not None:
+            try:
+                await ctx.sleep(1_000)
+            except BaseException:  # noqa: BLE001, S112 - the very mistake
+                continue
+
+    limits = Limits(action_ms=2_500) if ends == "at its limit" else Limits()
+    faults = Faults(crashes=1) if ends == "by a crash" else Faults()
+    given = {"platform": Platform(limits=limits), "faults": faults, "until_ms": 5_000}
+
+    @scenario(app=define_app({"m": {"stubborn": stubborn}}), **given)  # type: ignore[arg-type]
+    def world_of_one(world: World) -> None:
+        world.client("a").action(api.m.stubborn)
+
+    class NotAtOnce:
+        asked = 0
+
+        def choose(self, kind: str, options: Any) -> int:
+            self.asked += kind == "fault"
+            return int(self.asked > 1)
+
+    result = Simulation(world_of_one, NotAtOnce()).run()
+    assert result.ending == "quiet"
+    assert len(result.view.faults) == (ends == "by a crash")
+    del result
+    gc.collect()
+    assert heard == [ValueError]  # of the handler's own object, which died with it
 
 
 def test_a_component_of_two_words_is_reached_in_either_spelling() -> None:
