@@ -51,6 +51,7 @@ from convexsim.values import (
     TableDefinition,
     define_schema,
     define_table,
+    get_convex_size,
     v,
 )
 
@@ -109,6 +110,7 @@ __all__ = [
     "define_table",
     "eventually",
     "gather",
+    "get_convex_size",
     "internal",
     "internal_action",
     "internal_mutation",

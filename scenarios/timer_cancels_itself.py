@@ -9,7 +9,7 @@ what is running. What a platform makes of a function that cancels itself has cha
 * throw  (June 2026): the mutation fails, the timer with it. The batch goes on accumulating, with nobody to flush it.
 * noop   (today): a warning, and nothing else. The items arrive.
 
-No second client and no fault is needed, only time.
+No second client and no fault is needed, only time. In `hardened` the timer is a mutation that does not cancel itself.
 """
 
 from components.batch_processor import host_app
@@ -17,7 +17,8 @@ from convexsim import Platform, RandomWalk, World, api, check, eventually, scena
 
 ITEMS = ["sign-up", "purchase"]
 
-app = host_app("1.0.5", {"maxBatchSize": 100, "flushIntervalMs": 1_000})
+CONFIG = {"maxBatchSize": 100, "flushIntervalMs": 1_000}
+TREE = Platform(self_cancel="tree")
 
 
 @eventually
@@ -28,19 +29,30 @@ def every_item_is_delivered(view):
     assert delivered == ITEMS, f"delivered {delivered} of {ITEMS}, and the batch is {' and '.join(states)}"
 
 
-@scenario(app=app, invariants=[every_item_is_delivered], platform=Platform(self_cancel="tree"))
-def timer_cancels_itself(world: World):
+def two_items(world: World):
     """One client adds two items, far below the threshold; a second later the batch's timer is due."""
     world.external("processBatch")
     world.external("deliveries")
     world.client("alice").mutation(api.driver.add_items, {"batchId": "events", "items": ITEMS})
 
 
+@scenario(app=host_app("1.0.5", CONFIG), invariants=[every_item_is_delivered], platform=TREE)
+def timer_cancels_itself(world: World):
+    """In 1.0.5, on a platform where what is scheduled under a canceled function is canceled."""
+    two_items(world)
+
+
+@scenario(app=host_app("hardened", CONFIG), invariants=[every_item_is_delivered], platform=TREE)
+def timer_leaves_itself_alone(world: World):
+    """The same on the same platform, in `hardened`."""
+    two_items(world)
+
+
 on_throw = timer_cancels_itself.variant("timer_cancels_itself_throw", self_cancel="throw")
 on_noop = timer_cancels_itself.variant("timer_cancels_itself_noop", self_cancel="noop")
 
 if __name__ == "__main__":
-    for each in (timer_cancels_itself, on_throw, on_noop):
+    for each in (timer_cancels_itself, on_throw, on_noop, timer_leaves_itself_alone):
         report = check(each, RandomWalk(runs=20, seed=1))
         print(report)
         if report.finding is not None:

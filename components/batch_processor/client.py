@@ -2,19 +2,31 @@
 
 Owns the spelling of the accumulator's calls and the translation of its config; all rules are the component's. A call is
 made through the caller's ctx, and its result is passed on as it comes: a value in a query or mutation, in an action
-something to await. What a generation lacks is said by `Lacking`, which knows who has it. The iterator's calls stand in
-`iterator_client.py`.
+something to await (`answers.py`); what it holds says `results.py`. What a generation lacks is said by `Lacking`, which
+knows who has it. The iterator's calls stand in `iterator_client.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, ClassVar, Final, Generic, NoReturn, Self, TypedDict, TypeVar, overload
 
 import attrs
 from attrs import frozen
 
+from components.batch_processor.answers import Answer, mutating, querying
 from components.batch_processor.iterator_client import IteratorClient, IteratorHandleClient
+from components.batch_processor.results import (
+    BatchListItem,
+    BatchResult,
+    BatchStatusResult,
+    DeleteResult,
+    FlushHistoryItem,
+    FlushResult,
+    IntervalFlushItem,
+    ReadmeBatchConfig,
+    ReadmeBatchStatusResult,
+)
 from convexsim import UNDEFINED, ActionCtx, MutationCtx, QueryCtx, Reference, UsageError
 
 __all__ = [
@@ -35,6 +47,8 @@ _FIELDS: Final = {
     "maxBatchSize": "max_batch_size",
     "flushIntervalMs": "flush_interval_ms",
     "processBatch": "process_batch",
+    "passDeliveryKey": "pass_delivery_key",
+    "maxAttempts": "max_attempts",
 }
 
 # -------------------------------------------------------------------------------------- what a version does not have
@@ -160,20 +174,25 @@ class _Calls:
 
     _functions: Reference
 
-    def flush(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
+    list_dead_letters: Any = Lacking("hardened")
+    retry_dead_letter: Any = Lacking("hardened")
+    discard_dead_letter: Any = Lacking("hardened")
+
+    @mutating
+    def flush(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Answer[FlushResult]:
         """Flush a batch below the threshold, or ask for it."""
         return ctx.run_mutation(self._functions.flush_batch, {"batchId": batch_id})
 
-    def get_batch_status(self, ctx: QueryCtx | ActionCtx, batch_id: str) -> Any:
-        """Return what an id accumulates or has in flush, or None; 0.x: its one batch, completed too."""
-        return ctx.run_query(self._functions.get_batch_status, {"batchId": batch_id})
-
-    def get_flush_history(self, ctx: QueryCtx | ActionCtx, batch_id: str, limit: int | None = None) -> Any:
+    @querying
+    def get_flush_history(
+        self, ctx: QueryCtx | ActionCtx, batch_id: str, limit: int | None = None
+    ) -> Answer[list[FlushHistoryItem]]:
         """Return finished flushes, newest first."""
         args = {"batchId": batch_id, "limit": UNDEFINED if limit is None else limit}
         return ctx.run_query(self._functions.get_flush_history, args)
 
-    def delete_batch(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Any:
+    @mutating
+    def delete_batch(self, ctx: MutationCtx | ActionCtx, batch_id: str) -> Answer[DeleteResult]:
         """Delete a batch by its full name: ``<id>::<sequence>``, or in 0.x the id."""
         return ctx.run_mutation(self._functions.delete_batch, {"batchId": batch_id})
 
@@ -188,28 +207,37 @@ class ReadmeBatchProcessor(_Calls, IteratorHandleClient):
 
     __slots__ = ()
 
-    get_all_batches_for_base_id = Lacking("1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.9")
+    get_all_batches_for_base_id = Lacking("1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.9", "hardened")
 
     def __init__(self, component: Reference) -> None:
         super().__init__(component.public)
 
+    @mutating
     def add_items(
-        self, ctx: MutationCtx | ActionCtx, batch_id: str, items: list[Any], config: Mapping[str, Any]
-    ) -> Any:
+        self,
+        ctx: MutationCtx | ActionCtx,
+        batch_id: str,
+        items: list[Any],
+        config: ReadmeBatchConfig | Mapping[str, Any],
+    ) -> Answer[BatchResult]:
         """Add items to the batch of an id.
 
         Args:
             ctx: of the calling function.
             batch_id: which batch; its name is the id.
             items: any values.
-            config: as the component takes it: maxBatchSize, flushIntervalMs (ms), and onFlushHandle, a handle, without
-                which nothing is ever flushed.
+            config: as the component takes it.
 
         """
         args = {"batchId": batch_id, "items": items, "config": dict(config)}
         return ctx.run_mutation(self._functions.add_items, args)
 
-    def trigger_interval_flushes(self, ctx: ActionCtx) -> Any:
+    @querying
+    def get_batch_status(self, ctx: QueryCtx | ActionCtx, batch_id: str) -> Answer[ReadmeBatchStatusResult | None]:
+        """Return the id's one batch, completed or not; None if there is none."""
+        return ctx.run_query(self._functions.get_batch_status, {"batchId": batch_id})
+
+    def trigger_interval_flushes(self, ctx: ActionCtx) -> Awaitable[list[IntervalFlushItem]]:
         """Flush every batch whose interval has passed since its last add: what a cron of the app is to call."""
         return ctx.run_action(self._functions.trigger_interval_flushes, {})
 
@@ -233,7 +261,7 @@ class BatchProcessor(_Calls, IteratorClient):
     config_type: ClassVar[type[BatchConfig | ThresholdConfig]] = BatchConfig
     """What a config of this generation may say."""
 
-    trigger_interval_flushes = Lacking("0.1.0", "0.2.0")
+    trigger_interval_flushes: Any = Lacking("0.1.0", "0.2.0", "hardened")
 
     def __init__(
         self, component: Reference, config: BatchConfig | ThresholdConfig | Mapping[str, Any] | None = None
@@ -241,21 +269,33 @@ class BatchProcessor(_Calls, IteratorClient):
         super().__init__(component.lib)
         self._config = None if config is None else self.config_type.of(config)
 
-    def add_items(self, ctx: MutationCtx | ActionCtx, batch_id: str, items: list[Any]) -> Any:
+    @mutating
+    def add_items(self, ctx: MutationCtx | ActionCtx, batch_id: str, items: list[Any]) -> Answer[BatchResult]:
         """Add items to the batch that accumulates under an id.
 
         Raises:
             RuntimeError: the client was made without a config, in the original's words.
 
         """
-        if self._config is None:
+        return self._add(ctx, batch_id, items, self._config)
+
+    def _add(
+        self, ctx: MutationCtx | ActionCtx, batch_id: str, items: list[Any], config: _Config | None
+    ) -> Answer[BatchResult]:
+        if config is None:
             msg = "BatchProcessor config with processBatch is required to use addItems. Pass config to the constructor."
             raise RuntimeError(msg)
-        config = self._config.as_data()
-        config["processBatchHandle"] = ctx.create_function_handle(config.pop("processBatch"))
-        return ctx.run_mutation(self._functions.add_items, {"batchId": batch_id, "items": items, "config": config})
+        given = config.as_data()
+        given["processBatchHandle"] = ctx.create_function_handle(given.pop("processBatch"))
+        return ctx.run_mutation(self._functions.add_items, {"batchId": batch_id, "items": items, "config": given})
 
-    def get_all_batches_for_base_id(self, ctx: QueryCtx | ActionCtx, base_batch_id: str) -> Any:
+    @querying
+    def get_batch_status(self, ctx: QueryCtx | ActionCtx, batch_id: str) -> Answer[BatchStatusResult | None]:
+        """Return what an id accumulates or has in flush, or None."""
+        return ctx.run_query(self._functions.get_batch_status, {"batchId": batch_id})
+
+    @querying
+    def get_all_batches_for_base_id(self, ctx: QueryCtx | ActionCtx, base_batch_id: str) -> Answer[list[BatchListItem]]:
         """Return every batch of an id, completed ones too."""
         return ctx.run_query(self._functions.get_all_batches_for_base_id, {"baseBatchId": base_batch_id})
 

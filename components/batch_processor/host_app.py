@@ -13,7 +13,7 @@ from typing import Any, Final
 from components.batch_processor.client import BatchConfig, BatchProcessor, ReadmeBatchProcessor, ThresholdConfig
 from components.batch_processor.host_callbacks import CALLBACKS, DELIVERIES, HOST_SCHEMA, PLANS
 from components.batch_processor.host_iterator import iterator_calls
-from components.batch_processor.versions import VERSIONS, component, version_of
+from components.batch_processor.versions import RELEASES, VERSIONS, component, version_of
 from convexsim import (
     ActionCtx,
     Component,
@@ -97,8 +97,31 @@ def driver(version: str, config: BatchConfig | ThresholdConfig | Mapping[str, An
         "getAllBatchesForBaseId": get_all_batches_for_base_id,
         "deleteBatch": delete_batch,
         "checkFlushes": check_flushes,
+        **_dead_letter_calls(usual),
         **iterator_calls(usual),
         **CALLBACKS,
+    }
+
+
+def _dead_letter_calls(client: ReadmeBatchProcessor | BatchProcessor) -> Module:
+    """Return the functions by which an app looks after dead letters."""
+
+    @query(args={"batchId": v.optional(v.string()), "limit": v.optional(v.number())})
+    def list_dead_letters(ctx: QueryCtx, batch_id: str | None = None, limit: int | None = None) -> Any:
+        return client.list_dead_letters(ctx, batch_id, limit)
+
+    @mutation(args={"batchId": v.string()})
+    def retry_dead_letter(ctx: MutationCtx, batch_id: str) -> Any:
+        return client.retry_dead_letter(ctx, batch_id)
+
+    @mutation(args={"batchId": v.string()})
+    def discard_dead_letter(ctx: MutationCtx, batch_id: str) -> Any:
+        return client.discard_dead_letter(ctx, batch_id)
+
+    return {
+        "listDeadLetters": list_dead_letters,
+        "retryDeadLetter": retry_dead_letter,
+        "discardDeadLetter": discard_dead_letter,
     }
 
 
@@ -110,7 +133,8 @@ def host_app(
     Its public functions are ``addItems{batchId, items, config?}`` (a config for this call only),
     ``addMany{adds: [{batchId, items, config?}], fail?}`` (several in one mutation, which then throws `fail`),
     ``flush``, ``getBatchStatus``, ``getAllBatchesForBaseId`` and ``deleteBatch{batchId}``,
-    ``getFlushHistory{batchId, limit?}``, and those of `iterator_calls`.
+    ``getFlushHistory{batchId, limit?}``, ``listDeadLetters{batchId?, limit?}``, ``retryDeadLetter{batchId}`` and
+    ``discardDeadLetter{batchId}``, and those of `iterator_calls`.
     The internal ``checkFlushes`` is for a cron; with version 0.1.0, which never flushes by itself below the threshold,
     the app has one, every 30 s (so a scenario must say until when it runs). A function whose call the version lacks
     raises `NotInThisVersionError`. A world that runs the app declares the outside objects that the callbacks use, as
@@ -141,7 +165,7 @@ def script_app(version: str) -> ScriptApp:
 
     """
     own = version_of(version).schema.tables
-    others = {table: None for other in VERSIONS.values() for table in other.schema.tables if table not in own}
+    others = {table: None for label in RELEASES for table in VERSIONS[label].schema.tables if table not in own}
     app = host_app(version)
     ids = ("batchDocId", "scheduledFlushId")
     return ScriptApp(app, "driver", "batchProcessor", PLANS, DELIVERIES, absent=tuple(others), hidden=ids)

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Final, Generic, NotRequired, Self, TypedDict, 
 
 from attrs import frozen
 
+from components.batch_processor.answers import Answer, mutating, querying
+from components.batch_processor.results import CancelResult, DeleteResult, JobListItem, JobResult, JobStatusResult
 from convexsim import ActionCtx, MutationCtx, QueryCtx, Reference, UsageError
 
 __all__ = [
@@ -157,33 +159,42 @@ class IteratorHandleClient:
     def __init__(self, functions: Reference) -> None:
         self._functions = functions
 
-    def start_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str, config: Any) -> Any:
+    @mutating
+    def start_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str, config: Any) -> Answer[JobResult]:
         """Begin a job; `config` is an `iterator_config` of this client, or the same as data."""
         given = self.iterator_config.of(config).as_data()
         args = {"jobId": job_id, "config": self._with_handles(ctx, given)}
         return ctx.run_mutation(self._functions.start_iterator_job, args)
 
-    def pause_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Any:
+    @mutating
+    def pause_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Answer[JobResult]:
         """Pause a running job."""
         return ctx.run_mutation(self._functions.pause_iterator_job, {"jobId": job_id})
 
-    def resume_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Any:
+    @mutating
+    def resume_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Answer[JobResult]:
         """Let a paused job run again."""
         return ctx.run_mutation(self._functions.resume_iterator_job, {"jobId": job_id})
 
-    def cancel_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Any:
+    @mutating
+    def cancel_iterator(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Answer[CancelResult]:
         """End a job as failed."""
         return ctx.run_mutation(self._functions.cancel_iterator_job, {"jobId": job_id})
 
-    def get_iterator_status(self, ctx: QueryCtx | ActionCtx, job_id: str) -> Any:
+    @querying
+    def get_iterator_status(self, ctx: QueryCtx | ActionCtx, job_id: str) -> Answer[JobStatusResult | None]:
         """Return how far a job has come, or None."""
         return ctx.run_query(self._functions.get_iterator_job_status, {"jobId": job_id})
 
-    def list_iterator_jobs(self, ctx: QueryCtx | ActionCtx, options: Mapping[str, Any] | None = None) -> Any:
+    @querying
+    def list_iterator_jobs(
+        self, ctx: QueryCtx | ActionCtx, options: Mapping[str, Any] | None = None
+    ) -> Answer[list[JobListItem]]:
         """Return jobs, oldest first; `options` are ``status`` and ``limit``, each of which may be left out."""
         return ctx.run_query(self._functions.list_iterator_jobs, dict(options or {}))
 
-    def delete_iterator_job(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Any:
+    @mutating
+    def delete_iterator_job(self, ctx: MutationCtx | ActionCtx, job_id: str) -> Answer[DeleteResult]:
         """Delete a job that has ended."""
         return ctx.run_mutation(self._functions.delete_iterator_job, {"jobId": job_id})
 

@@ -13,7 +13,9 @@ from convexsim import TableDefinition, define_schema, define_table, v
 
 __all__ = [
     "BATCH_CONFIG",
+    "FLUSH_HISTORY",
     "ITERATOR_CONFIG",
+    "ITERATOR_JOBS",
     "ITERATOR_STATUS",
     "README_CONFIG",
     "SCHEMA_0_1_0",
@@ -120,7 +122,7 @@ _ITERATOR_CONFIG: Final[Mapping[str, Any]] = {
 ITERATOR_CONFIG: Final = v.object({**_ITERATOR_CONFIG, "delayBetweenBatchesMs": v.optional(v.number())})
 """How a job is to be run, as an argument of startIteratorJob; in a job the delay is always there."""
 
-_ITERATOR_JOBS: Final = (
+ITERATOR_JOBS: Final = (
     define_table(
         {
             "jobId": v.string(),
@@ -139,7 +141,7 @@ _ITERATOR_JOBS: Final = (
 )
 """The same in every version (component-versions 2.1)."""
 
-_FLUSH_HISTORY: Final = define_table(
+FLUSH_HISTORY: Final = define_table(
     {
         "batchId": v.string(),
         "itemCount": v.number(),
@@ -153,7 +155,7 @@ _FLUSH_HISTORY: Final = define_table(
 
 # ------------------------------------------------------------------------------------------------- the whole schemas
 
-_UNCHANGED: Final = {"iteratorJobs": _ITERATOR_JOBS, "flushHistory": _FLUSH_HISTORY}
+_UNCHANGED: Final = {"iteratorJobs": ITERATOR_JOBS, "flushHistory": FLUSH_HISTORY}
 
 SCHEMA_0_1_0: Final = define_schema({"batches": _batches(_ITEMS, _COUNTER, config=README_CONFIG), **_UNCHANGED})
 """The tables of 0.1.0 (component-versions 4)."""

@@ -25,10 +25,13 @@ from components.batch_processor.accumulator import (
     v1_0_9,
 )
 from components.batch_processor.client import BatchProcessor, ReadmeBatchProcessor, ThresholdBatchProcessor
+from components.batch_processor.hardened import admission, dead_letters, delivery, public
+from components.batch_processor.hardened.client import HardenedBatchProcessor
+from components.batch_processor.hardened.schema import ACCUMULATOR_TABLES
 from components.batch_processor.iterator import ITERATOR_0_1_0, ITERATOR_1_0_3
-from convexsim import Component, FunctionDefinition, SchemaDefinition, UsageError, define_component
+from convexsim import Component, FunctionDefinition, SchemaDefinition, UsageError, define_component, define_schema
 
-__all__ = ["VERSIONS", "Version", "component", "version_of"]
+__all__ = ["RELEASES", "VERSIONS", "Version", "component", "version_of"]
 
 
 @frozen(eq=False)
@@ -202,8 +205,37 @@ VERSIONS: Final[Mapping[str, Version]] = {
         schema=schema.SCHEMA_1_0_9,
         client=ThresholdBatchProcessor,
     ),
+    "hardened": Version(
+        functions={
+            "lib:addItems": public.add_items,
+            "lib:flushBatch": public.flush_batch,
+            "lib:getBatchStatus": public.get_batch_status,
+            "lib:getAllBatchesForBaseId": public.get_all_batches_for_base_id,
+            "lib:getFlushHistory": v0_1_0.get_flush_history,
+            "lib:deleteBatch": public.delete_batch,
+            "lib:triggerIntervalFlushes": public.trigger_interval_flushes,
+            "lib:listDeadLetters": dead_letters.list_dead_letters,
+            "lib:retryDeadLetter": dead_letters.retry_dead_letter,
+            "lib:discardDeadLetter": dead_letters.discard_dead_letter,
+            "lib:countUnsealed": public.count_unsealed,
+            "lib:admit": admission.admit,
+            "lib:flushOnTime": admission.flush_on_time,
+            "lib:collectBatch": admission.collect_batch,
+            "lib:getFlush": delivery.get_flush,
+            "lib:executeFlush": delivery.execute_flush,
+            "lib:recordFlushResult": delivery.record_flush_result,
+            "lib:watchFlush": delivery.watch_flush,
+            "lib:retryFlush": delivery.retry_flush,
+            **ITERATOR_1_0_3,
+        },
+        schema=define_schema({**ACCUMULATOR_TABLES, "iteratorJobs": schema.ITERATOR_JOBS}),
+        client=HardenedBatchProcessor,
+    ),
 }
-"""Every version there is, oldest first."""
+"""Every version there is, oldest first; `hardened` is none of the original's."""
+
+RELEASES: Final = tuple(label for label in VERSIONS if label != "hardened")
+"""The versions that the original has released."""
 
 
 def version_of(label: str) -> Version:

@@ -30,6 +30,7 @@ __all__ = [
     "equal",
     "freeze",
     "freeze_pending",
+    "get_convex_size",
     "nesting_of",
     "resolve",
     "size_of",
@@ -277,6 +278,15 @@ def size_of(value: Value) -> int:
     if size:
         return size
     raise InternalError(f"size_of got {show(value)}, which is no frozen value.")
+
+
+def get_convex_size(value: object) -> int:
+    """Return the size of any Convex value in bytes, as the limits count it; 0 of UNDEFINED.
+
+    For functions that must know beforehand whether a document, or what they read, stays within its limit.
+    Errors: as for `freeze`. Source: convex-semantics 8; ``getConvexSize`` of Convex's client library.
+    """
+    return 0 if value is UNDEFINED else size_of(freeze_pending(value))
 
 
 def nesting_of(value: Value) -> int:

@@ -124,6 +124,7 @@ def test_in_an_action_each_call_is_awaited_and_a_transaction_of_its_own() -> Non
         added = await client.add_items(ctx, "a", [1])
         flushed = await client.flush(ctx, "a")
         status = await client.get_batch_status(ctx, "a")
+        assert status is not None
         history = await client.get_flush_history(ctx, "a", 1)
         batches = await client.get_all_batches_for_base_id(ctx, "a")
         deleted = await client.delete_batch(ctx, "a::0")
@@ -250,6 +251,7 @@ def test_the_readmes_example_with_a_real_handle() -> None:
     @query
     def reads(ctx: QueryCtx) -> list[Any]:
         status = batch_processor.get_batch_status(ctx, "analytics-events")
+        assert status is not None
         return [status["status"], len(batch_processor.get_flush_history(ctx, "analytics-events", 5))]
 
     @internal_action

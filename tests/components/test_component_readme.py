@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, Final, NotRequired, get_origin, get_type_hints
+from typing import Any, Final, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
 import attrs
 import pytest
@@ -26,8 +26,6 @@ HOME: Final = ROOT / "components" / "batch_processor"
 README: Final = Page.read(HOME / "README.md")
 LABELS: Final = list(VERSIONS)
 WIDTH: Final = 120
-BARE: Final = "data for add_items"
-"""What the table of types calls the config of 0.x, which has no class."""
 
 # -------------------------------------------------------------------------------------------------------- its programs
 
@@ -44,7 +42,7 @@ def test_an_example_prints_what_stands_below_it(example: str, printed: dict[str,
 
 def test_every_python_block_is_an_example_with_its_output_right_below() -> None:
     assert unchecked(README) == []
-    assert list(README.examples) == ["setup", "analytics", "crons", "migrations", "control", "retries"]
+    assert list(README.examples) == ["setup", "analytics", "crons", "migrations", "control", "retries", "hardened"]
 
 
 def test_it_is_narrow() -> None:
@@ -89,8 +87,6 @@ def test_the_api_table_has_the_methods_of_each_versions_client(label: str) -> No
 
 def fields_of(name: str) -> list[str]:
     """Return the fields of a type, with a question mark if they may be left out."""
-    if name == BARE:
-        return [field + "?" * isinstance(each, OptionalValidator) for field, each in README_CONFIG.fields.items()]
     kind = getattr(package, name.strip("`"))
     if attrs.has(kind):
         return [field.name + "?" * (field.default is not attrs.NOTHING) for field in attrs.fields(kind)]
@@ -104,17 +100,40 @@ def test_the_table_of_types_has_their_fields(name: str, told: str) -> None:
 
 
 def test_no_type_is_left_out() -> None:
-    kinds = {name for name in package.__all__ if re.search(r"(Config|Args|Result)$", name)}
-    assert kinds == {name.strip("`") for name, *_ in rows("type")} - {BARE}
+    kinds = {name for name in package.__all__ if name.endswith("Config") or is_typeddict(getattr(package, name))}
+    assert kinds == {name.strip("`") for name, *_ in rows("type")}
+
+
+def types_in(hint: Any) -> set[str]:
+    """Return the types of results that stand anywhere in an annotation."""
+    own = {hint.__name__} if is_typeddict(hint) else set()
+    return own.union(*map(types_in, get_args(hint)))
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_versions_methods_answer_what_the_table_of_types_tells(label: str) -> None:
+    client = VERSIONS[label].client
+    told: dict[str, set[str]] = {}
+    for name, versions, cell in rows("type"):
+        methods = cell.partition("; from ")[2].partition(", with")[0] if label in versions_in(versions) else ""
+        for method in re.findall(r"`(\w+)`", methods):
+            told.setdefault(method, set()).add(name.strip("`"))
+    public = {name: each for name, each in inspect.getmembers(client, inspect.isfunction) if not name.startswith("_")}
+    own = {name: types_in(get_type_hints(method)["return"]) for name, method in public.items()}
+    assert {name: types for name, types in told.items() if name in public} == own
+
+
+def test_the_config_of_0_x_is_what_the_component_takes() -> None:
+    taken = [name + "?" * isinstance(each, OptionalValidator) for name, each in README_CONFIG.fields.items()]
+    assert sorted(fields_of("ReadmeBatchConfig")) == sorted(taken)
 
 
 @pytest.mark.parametrize("label", LABELS)
 def test_a_versions_client_takes_the_configs_that_are_told_for_it(label: str) -> None:
     told = {name.strip("`") for name, versions, _ in rows("type") if label in versions_in(versions)}
     client: Any = VERSIONS[label].client
-    batch = getattr(client, "config_type", None)
-    own = {client.iterator_config.__name__, *([batch.__name__] if batch else [])}
-    assert {name for name in told if name.endswith("Config")} == own
+    batch = getattr(client, "config_type", package.ReadmeBatchConfig)
+    assert {name for name in told if name.endswith("Config")} == {client.iterator_config.__name__, batch.__name__}
 
 
 # --------------------------------------------------------------------------------------------------- versions and races
@@ -174,6 +193,8 @@ def test_every_link_leads_to_a_scenario_or_test_of_that_name() -> None:
         assert f"def {definition}(" in (HOME / target).read_text(encoding="utf-8")
 
 
-def test_every_anchor_is_a_heading() -> None:
+def test_every_anchor_is_a_heading_and_every_other_link_a_file() -> None:
     headings = re.findall(r"^#+ (.*)$", README.text, re.MULTILINE)
-    assert set(README.links) <= {f"#{heading.lower().replace(' ', '-')}" for heading in headings}
+    anchors = {link for link in README.links if link.startswith("#")}
+    assert anchors <= {f"#{heading.lower().replace(' ', '-')}" for heading in headings}
+    assert [link for link in README.links if link not in anchors and not (HOME / link).is_file()] == []

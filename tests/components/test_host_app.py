@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.batch_processor import (
+    RELEASES,
     VERSIONS,
     BatchConfig,
     NotInThisVersionError,
@@ -218,6 +219,32 @@ def test_in_0_2_0_the_app_has_the_crons_function_but_no_cron() -> None:
     with Driver(host_app("0.2.0", {"maxBatchSize": 3, "flushIntervalMs": 0})) as driver:
         driver.host("addItems", batchId="a", items=[1])
         assert driver.outcome("driver:checkFlushes").unwrap() == [{"batchId": "a", "flushed": True}]
+
+
+def test_dead_letters_are_listed_tried_again_and_discarded() -> None:
+    config = {"maxBatchSize": 1, "flushIntervalMs": 0, "maxAttempts": 1}
+    with Driver(host_app("hardened"), plan=[{"fail": "no"}] * 3) as driver:
+        for batch_id in "ab":
+            driver.host("addItems", batchId=batch_id, items=[1], config=config)
+        driver.advance()
+        assert [letter["batchId"] for letter in driver.host("listDeadLetters")] == ["a::0", "b::0"]
+        assert [letter["batchId"] for letter in driver.host("listDeadLetters", limit=1)] == ["a::0"]
+        assert [letter["batchId"] for letter in driver.host("listDeadLetters", batchId="b")] == ["b::0"]
+        assert driver.host("retryDeadLetter", batchId="a::0")["status"] == "flushing"
+        driver.advance()
+        assert driver.host("listDeadLetters", batchId="a")[0]["errorMessage"] == "no"
+        assert driver.host("discardDeadLetter", batchId="a::0") == {"deleted": True, "itemCount": 1}
+        assert driver.host("listDeadLetters", batchId="a") == []
+
+
+@pytest.mark.parametrize("version", RELEASES)
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [("listDeadLetters", {}), ("retryDeadLetter", {"batchId": "a::0"}), ("discardDeadLetter", {"batchId": "a::0"})],
+)
+def test_no_release_has_dead_letters(version: str, name: str, args: dict[str, str]) -> None:
+    with Driver(host_app(version)) as driver, pytest.raises(NotInThisVersionError, match="have it: hardened"):
+        driver.host(name, **args)
 
 
 def test_what_a_version_lacks_stops_the_run() -> None:

@@ -119,6 +119,7 @@ def test_in_an_action_each_call_is_awaited_and_a_transaction_of_its_own() -> Non
         listed = [len(await client.list_iterator_jobs(ctx, options)) for options in (None, {}, {"status": "paused"})]
         cancelled = await client.cancel_iterator(ctx, "j")
         status = await client.get_iterator_status(ctx, "j")
+        assert status is not None
         deleted = await client.delete_iterator_job(ctx, "j")
         told = [answer["status"] for answer in (started, paused, resumed, cancelled, status)]
         return [told, listed, deleted, await client.get_iterator_status(ctx, "j")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.batch_processor import DELIVERIES, PLANS, VERSIONS, host_app
+from components.batch_processor import DELIVERIES, PLANS, RELEASES, host_app
 from convexsim import (
     Exhaustive,
     Faults,
@@ -24,7 +24,7 @@ from convexsim import (
 )
 from tests.components.iterator_support import world
 
-APPS = {label: host_app(label) for label in VERSIONS}
+APPS = {label: host_app(label) for label in RELEASES}
 COMPONENT = "batchProcessor"
 
 
@@ -121,7 +121,7 @@ def explored(body: Any, *invariants: Invariant, label: str = "1.0.5", faults: Fa
     return check(what, RandomWalk(runs=100, seed=1))
 
 
-@pytest.mark.parametrize("label", VERSIONS)
+@pytest.mark.parametrize("label", RELEASES)
 @pytest.mark.parametrize("body", [resumed_during_the_delay, resumed_during_back_off])
 def test_r6_pause_and_resume_while_a_step_is_pending_make_two_chains(body: Any, label: str) -> None:
     report = explored(body, p26_one_chain, label=label)
@@ -129,7 +129,7 @@ def test_r6_pause_and_resume_while_a_step_is_pending_make_two_chains(body: Any, 
     assert chains(report.finding.run.view) == 2
 
 
-@pytest.mark.parametrize("label", VERSIONS)
+@pytest.mark.parametrize("label", RELEASES)
 @pytest.mark.parametrize("body", [resumed_during_the_delay, resumed_during_back_off])
 def test_r6_two_chains_deliver_the_same_row_twice(body: Any, label: str) -> None:
     report = explored(body, p20_no_row_twice, label=label)

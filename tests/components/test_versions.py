@@ -13,13 +13,14 @@ from typing import Any
 import attrs
 import pytest
 
-from components.batch_processor import VERSIONS, NotInThisVersionError, component, host_app
+from components.batch_processor import RELEASES, VERSIONS, NotInThisVersionError, component, host_app
 from components.batch_processor.iterator import ITERATOR_0_1_0, ITERATOR_1_0_3
 from convexsim import FunctionDefinition, Reference, UsageError, components
 from convexsim.functions.reference import parts_of
 from convexsim.functions.spelling import to_camel
 
 LABELS = ("0.1.0", "0.2.0", "1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.9")
+OWN = (*LABELS, "hardened")
 
 # The matrix of component-versions 1, without the columns that have no row here: one letter is one body. The two bodies
 # of scheduledIntervalFlush in 1.0.3 and 1.0.4 differ in what they hand on, which one body here hands on as it comes.
@@ -77,6 +78,9 @@ METHODS = {  # each method of any client, with arguments that it takes
     "delete_batch": ("a",),
     "get_all_batches_for_base_id": ("a",),
     "trigger_interval_flushes": (),
+    "list_dead_letters": (),
+    "retry_dead_letter": ("a::0",),
+    "discard_dead_letter": ("a::0",),
     "pause_iterator": ("j",),
     "resume_iterator": ("j",),
     "cancel_iterator": ("j",),
@@ -86,6 +90,7 @@ METHODS = {  # each method of any client, with arguments that it takes
 }
 
 each_version = pytest.mark.parametrize("label", LABELS)
+each_and_ours = pytest.mark.parametrize("label", OWN)
 
 
 def by_name(label: str) -> dict[str, FunctionDefinition]:
@@ -95,7 +100,8 @@ def by_name(label: str) -> dict[str, FunctionDefinition]:
 
 
 def test_these_are_the_versions_oldest_first() -> None:
-    assert tuple(VERSIONS) == LABELS
+    assert RELEASES == LABELS
+    assert tuple(VERSIONS) == OWN
 
 
 # -------------------------------------------------------------------------------------------------------- functions
@@ -210,7 +216,7 @@ def paths_of(function: FunctionDefinition) -> set[str]:
     return set(named_paths(function.handler, {"internal": ()}, set()))
 
 
-@each_version
+@each_and_ours
 def test_every_path_that_a_function_names_exists_in_its_version(label: str) -> None:
     functions = VERSIONS[label].functions
     for path, function in functions.items():
@@ -302,7 +308,7 @@ def client_of(label: str) -> Any:
     return make(components.batch_processor) if label.startswith("0.") else make(components.batch_processor, usual)
 
 
-@each_version
+@each_and_ours
 def test_what_a_client_calls_is_a_public_function_of_its_version(label: str) -> None:
     client = client_of(label)
     config: tuple[Any, ...] = ({},) if label.startswith("0.") else ()
@@ -322,7 +328,7 @@ def test_what_a_client_calls_is_a_public_function_of_its_version(label: str) -> 
 def test_a_method_that_a_version_lacks_names_those_that_have_it(name: str) -> None:
     having = []
     messages = []
-    for label in LABELS:
+    for label in OWN:
         try:
             getattr(client_of(label), name)
         except NotInThisVersionError as error:
@@ -330,21 +336,21 @@ def test_a_method_that_a_version_lacks_names_those_that_have_it(name: str) -> No
         else:
             having.append(label)
     expected = f"This version of the batch processor has no {name}. Versions that have it: {', '.join(having)}."
-    assert messages == [expected] * (len(LABELS) - len(having))
+    assert messages == [expected] * (len(OWN) - len(having))
     assert having
 
 
 def test_which_versions_those_are() -> None:
-    with pytest.raises(NotInThisVersionError, match=r"have it: 0\.1\.0, 0\.2\.0\."):
+    with pytest.raises(NotInThisVersionError, match=r"have it: 0\.1\.0, 0\.2\.0, hardened\."):
         client_of("1.0.5").trigger_interval_flushes(Recorder())
-    with pytest.raises(NotInThisVersionError, match=r"have it: 1\.0\.3, .*, 1\.0\.9\."):
+    with pytest.raises(NotInThisVersionError, match=r"have it: 1\.0\.3, .*, 1\.0\.9, hardened\."):
         client_of("0.2.0").get_all_batches_for_base_id(Recorder(), "a")
 
 
 # -------------------------------------------------------------------------------------------------------- components
 
 
-@each_version
+@each_and_ours
 def test_every_call_makes_a_component_of_its_own(label: str) -> None:
     first, second = component(label), component(label)
     assert first is not second

@@ -15,7 +15,19 @@ import pytest
 from hypothesis import given
 
 from convexsim.errors import InternalError, PlatformError, UsageError
-from convexsim.values import UNDEFINED, Int64, Undefined, check_identifier, equal, freeze, show, size_of, thaw
+from convexsim.values import (
+    COMMIT_TS,
+    UNDEFINED,
+    Int64,
+    Undefined,
+    check_identifier,
+    equal,
+    freeze,
+    get_convex_size,
+    show,
+    size_of,
+    thaw,
+)
 from tests.values.strategies import INT64_MAX, INT64_MIN, PROPERTY, SAFE, containers, nested, values
 
 
@@ -273,6 +285,13 @@ def test_objects_end_at_1024_fields_and_absent_ones_do_not_count() -> None:
 )
 def test_sizes(value: object, size: int) -> None:
     assert size_of(value) == size
+
+
+@pytest.mark.parametrize(
+    ("value", "size"), [(UNDEFINED, 0), ((1, 2.0), 20), ({"b": UNDEFINED, "a": "é"}, 8), ({"t": COMMIT_TS}, 13)]
+)
+def test_the_size_of_what_a_handler_has_in_hand(value: object, size: int) -> None:
+    assert get_convex_size(value) == size
 
 
 @PROPERTY
