@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from convexsim.choices import root_of
 from convexsim.database.transaction import Transaction
 from convexsim.errors import UsageError, did_you_mean
-from convexsim.functions.component import SCHEDULED_FUNCTIONS
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Threw, bare_assert
 from convexsim.functions.refusals import RefusedError, Refusing
 from convexsim.functions.scheduled import shown

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from convexsim.actors.connection import Connection
     from convexsim.actors.kernel import Future
     from convexsim.actors.stage import Stage
-    from convexsim.functions.component import Target
+    from convexsim.functions.catalog import Target
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
 

@@ -15,7 +15,7 @@ from convexsim.actors.messages import Commit, Published, RequestSnapshot, Snapsh
 from convexsim.actors.stage import RuntimeActor, strikes
 from convexsim.database.commit import Committed, Conflict, foreign_conflict
 from convexsim.database.write_rate import WriteRate
-from convexsim.functions.component import SCHEDULED_FUNCTIONS
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.scheduled import scheduled_of
 from convexsim.trace import event
 

@@ -1,7 +1,7 @@
 """How a function is defined: `query`, `mutation`, `action` and their internal twins.
 
 Owns `FunctionDefinition` and the translation of an arguments object into a Python call. Knows neither where a function
-is mounted (`component.py`) nor what its context does (`context.py`).
+is mounted (`catalog.py`) nor what its context does (`context.py`).
 
 Query and mutation handlers are plain `def`, action handlers `async def`: the colour of a handler shows whether others
 can run in its middle.

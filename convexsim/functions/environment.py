@@ -20,7 +20,7 @@ from convexsim.values import freeze, show, thaw
 
 if TYPE_CHECKING:
     from convexsim.database.history import Attempt
-    from convexsim.functions.component import Catalog
+    from convexsim.functions.catalog import Catalog
     from convexsim.functions.outcome import Outcome
     from convexsim.functions.syscalls import ExternalVerb
 

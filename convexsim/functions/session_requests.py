@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from convexsim.functions.component import SESSION_REQUESTS
+from convexsim.functions.catalog import SESSION_REQUESTS
 from convexsim.functions.outcome import Outcome, Returned
 from convexsim.functions.perform import perform
 from convexsim.values.keys import encode_key, prefix_end
 
 if TYPE_CHECKING:
-    from convexsim.functions.component import Target
+    from convexsim.functions.catalog import Target
     from convexsim.functions.execution import Execution
 
 __all__ = ["SessionRequest", "perform_once"]

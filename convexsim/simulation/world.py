@@ -24,7 +24,7 @@ from convexsim.values import show
 if TYPE_CHECKING:
     from convexsim.actors.client import Entry, Script
     from convexsim.actors.connection import ClientKind
-    from convexsim.functions.component import Catalog
+    from convexsim.functions.catalog import Catalog
     from convexsim.functions.define import FunctionKind
 
 __all__ = ["ClientScript", "World", "checked_name"]

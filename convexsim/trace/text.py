@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.choices import root_of
 from convexsim.database.tables import TABLES
-from convexsim.functions.component import SCHEDULED_FUNCTIONS
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Returned
 from convexsim.functions.syscalls import Canceled, ExternalUse, Fetched, Logged, Scheduled
 from convexsim.trace import event
