@@ -222,6 +222,7 @@ VERSIONS: Final[Mapping[str, Version]] = {
             "lib:admit": admission.admit,
             "lib:flushOnTime": admission.flush_on_time,
             "lib:collectBatch": admission.collect_batch,
+            "lib:cleanUp": admission.clean_up,
             "lib:getFlush": delivery.get_flush,
             "lib:executeFlush": delivery.execute_flush,
             "lib:recordFlushResult": delivery.record_flush_result,

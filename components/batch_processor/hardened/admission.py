@@ -34,7 +34,7 @@ from components.batch_processor.hardened.shared import (
 )
 from convexsim import UNDEFINED, MutationCtx, internal, internal_mutation, v
 
-__all__ = ["admit", "collect_batch", "draw_line", "flush_on_time", "open_batch"]
+__all__ = ["admit", "clean_up", "collect_batch", "draw_line", "flush_on_time", "open_batch"]
 
 ROWS_COUNTED_AT_ONCE: Final = 128
 """After how many rows an admission writes down how far it has counted, so that the next ones begin there."""
@@ -191,16 +191,20 @@ def collect_batch(ctx: MutationCtx, batch_doc_id: str) -> None:
     _seal(ctx, batch, pages[0])
     for page in pages[1:PAGES_AT_ONCE]:
         _seal(ctx, open_batch(ctx, base_id, page.config, status="flushing"), page)
-    _clean_up(ctx, base_id)
+    schedule(ctx, 0, internal.lib.clean_up, {"baseBatchId": base_id})
     if not is_all or len(pages) > PAGES_AT_ONCE:
         rest = open_batch(ctx, base_id, batch["config"], status="flushing", **own)
         schedule(ctx, 0, internal.lib.collect_batch, {"batchDocId": rest["_id"]})
 
 
-def _clean_up(ctx: MutationCtx, base_id: str) -> None:
-    """Delete the completed batches of an id but the newest."""
+@internal_mutation(args={"baseBatchId": v.string()})
+def clean_up(ctx: MutationCtx, base_batch_id: str) -> None:
+    """Delete the completed batches of an id but the newest: by itself, because all records of the id compete with it.
+
+    Nobody waits for it.
+    """
     completed = ctx.db.query("batches").with_index(
-        "by_baseBatchId_status", lambda q: q.eq("baseBatchId", base_id).eq("status", "completed")
+        "by_baseBatchId_status", lambda q: q.eq("baseBatchId", base_batch_id).eq("status", "completed")
     )
     in_order = sorted(completed.take(CLEANED_UP_AT_ONCE), key=lambda batch: batch["sequence"])
     for superseded in in_order[:-1]:

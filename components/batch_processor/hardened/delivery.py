@@ -159,7 +159,7 @@ def _complete(ctx: MutationCtx, batch: Row) -> None:
     """Drop what was delivered.
 
     It looks at nothing that belongs to other batches, so records of one id do not compete; those that are superseded
-    go when the next batch is collected.
+    go when another one is collected.
     """
     cancel_pending(ctx, batch.get("watchdogId"))
     cancel_pending(ctx, batch.get("retryId"))

@@ -111,7 +111,7 @@ def one_chain(view: View, terms: Terms) -> None:
         is_clear = job.delay_ms > 0 or "step" in job.document
         assert len(current) <= 1 or not is_clear, f"{job.name} has {len(current)} steps running"
     allowed_ms = terms.lease_ms + terms.late_ms if terms.has_leases else 0
-    gaps = [(gap.which, (gap.to_ms or view.now) - gap.from_ms) for gap in told.gaps]
+    gaps = [(gap.which, (view.now if gap.to_ms is None else gap.to_ms) - gap.from_ms) for gap in told.gaps]
     gaps += [(which, view.now - since_ms) for which, since_ms in told.stepless.items()]
     for which, length in gaps:
         is_excused = terms.has_leases and length <= allowed_ms
@@ -121,13 +121,15 @@ def one_chain(view: View, terms: Terms) -> None:
 def pause(view: View, terms: Terms) -> None:
     """While a job is paused at most one page is processed, and that only if a step was running when it was paused.
 
-    Judged while no other job runs.
+    What a step that has died had sent before is in flight too, so each death allows one more. Judged while no other
+    job runs.
     """
     told = story(terms.layout, view)
+    deaths = sum(struck.fault in ("crash", "restart") for struck in view.faults)
     for which, paused in told.paused.items():
         if not paused.is_alone:
             continue
-        allowed = 1 if paused.in_flight else 0
+        allowed = (1 if paused.in_flight else 0) + deaths
         since = ledger(view)[paused.entries :]
         asked = sum(entry.call == "getNextBatch" for entry in since)
         processed = sum("items" in entry.facts and entry in pages(view) for entry in since)
