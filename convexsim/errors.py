@@ -1,6 +1,6 @@
 """Every exception of convexsim: what went wrong, in which terms, and what to do next.
 
-Owns the error classes and nothing else; imports nothing of the package. Three kinds, by who reads them:
+Owns the error classes, and the advice for a wrong name; imports nothing of the package. Three kinds, by who reads them:
 
 * `UsageError`: somebody used the simulator in a way that cannot work (a wrong path, a stale replay string).
 * `PlatformError`: the simulated platform refuses something inside a function, with Convex's own short code
@@ -13,7 +13,11 @@ Owns the error classes and nothing else; imports nothing of the package. Three k
 
 from __future__ import annotations
 
-from typing import Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "ConvexError",
@@ -23,6 +27,7 @@ __all__ = [
     "NetworkError",
     "PlatformError",
     "UsageError",
+    "did_you_mean",
 ]
 
 
@@ -98,3 +103,12 @@ class ConvexError(Exception):
     def __init__(self, data: Any) -> None:
         super().__init__(data if isinstance(data, str) else repr(data))
         self.data = data
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return advice for a wrong name: the nearest right one, or all there are."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    return f"There are: {', '.join(names)}." if names else "There are none."

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULTS", "Fault", "FaultChoices", "Faults", "Struck"]
 
-Fault = Literal["crash", "restart", "system error", "disconnect", "skew"]
+Fault = Literal["crash", "restart", "system error", "conflict", "disconnect", "skew"]
 FAULTS: Final[dict[Fault, str]] = {
     "crash": "crashes",
     "restart": "restarts",
     "system error": "system_errors",
+    "conflict": "conflicts",
     "disconnect": "disconnects",
     "skew": "skewed",
 }
@@ -64,6 +65,8 @@ class Faults:
         restarts: deaths of the backend's process. What is not committed is lost, with every call in flight; what is
             committed goes on: pending functions run, an action in progress is marked failed.
         system_errors: transient errors of the platform in a transaction: nothing of it is kept (convex-semantics 3.3).
+        conflicts: commits that would have won, but lose to a write from outside this world: retried, or given up,
+            as after any other conflict (convex-semantics 2). Nothing in the world is changed by that write.
         disconnects: calls of a client whose request, or whose answer, is lost on the way (convex-semantics 2).
         skewed: executions that run on a node whose clock is wrong; each picks one of `skews_ms`.
         skews_ms: how many ms each of those clocks is ahead of the true one, negative for behind.
@@ -73,6 +76,7 @@ class Faults:
     crashes: int = field(default=0, validator=_budget)
     restarts: int = field(default=0, validator=_budget)
     system_errors: int = field(default=0, validator=_budget)
+    conflicts: int = field(default=0, validator=_budget)
     disconnects: int = field(default=0, validator=_budget)
     skewed: int = field(default=0, validator=_budget)
     skews_ms: tuple[float, ...] = field(default=(), converter=_tuple, validator=_clocks)

@@ -17,9 +17,10 @@ from attrs import evolve, frozen
 
 from convexsim.choices import root_of
 from convexsim.database.transaction import Transaction
-from convexsim.errors import UsageError
-from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
-from convexsim.functions.outcome import Threw
+from convexsim.errors import UsageError, did_you_mean
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
+from convexsim.functions.outcome import Threw, bare_assert
+from convexsim.functions.refusals import RefusedError, Refusing
 from convexsim.functions.scheduled import shown
 from convexsim.trace.serial_order import find_cycle, tell_cycle
 from convexsim.values import thaw
@@ -97,7 +98,7 @@ class Violation:
     step: int
 
 
-class View:
+class View(Refusing):
     """A world as an invariant sees it: one snapshot, the clients' calls and the outside objects.
 
     Reads of documents are recorded like a query's, in `reads`. What it tells is of its moment, also when that is past;
@@ -314,8 +315,8 @@ def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
     try:
         holds: object = invariant.predicate(view)
     except AssertionError as failure:
-        return Violation(invariant.name, str(failure).partition("\n")[0] or invariant.sentence, step)
-    except UsageError:
+        return Violation(invariant.name, str(failure).partition("\n")[0] or _unsaid(invariant, failure), step)
+    except (UsageError, RefusedError):
         raise
     except Exception as error:
         msg = f"The invariant {invariant.name} itself failed: {type(error).__name__}: {error}."
@@ -324,6 +325,12 @@ def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
         return Violation(invariant.name, invariant.sentence, step) if holds is False else None
     msg = f"The invariant {invariant.name} returned {holds!r}."
     raise UsageError(msg, next_step="An invariant returns True, False or nothing; bool(...) makes one of anything.")
+
+
+def _unsaid(invariant: Invariant, failure: AssertionError) -> str:
+    """Return the sentence of an invariant, and which assert did not hold."""
+    source = bare_assert(failure)
+    return f"{invariant.sentence.rstrip('.')}: {source}" if source else invariant.sentence
 
 
 def _invariant(predicate: Callable[[View], bool | None], when: When) -> Invariant:

@@ -29,7 +29,8 @@ from convexsim.choices import Choices, Kind
 from convexsim.database.commit import Committed, Conflict, Database
 from convexsim.database.index import Table
 from convexsim.database.reads import ReadSet
-from convexsim.functions.component import Catalog, Component, Mounted, Target, define_app
+from convexsim.functions.catalog import Catalog, Mounted, Target
+from convexsim.functions.component import Component, define_app
 from convexsim.functions.environment import Environment
 from convexsim.functions.execution import Execution
 from convexsim.functions.outcome import Outcome, Threw

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 import convexsim
-from convexsim import cli
 from convexsim.cli import main
+from convexsim.cli import terminal as terminal_module
 from convexsim.simulation import run as run_module
 
 ROOT = Path(__file__).parents[1]
@@ -261,7 +261,7 @@ def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert finding["choices_after"] <= finding["choices_before"]
     assert finding["replay"].startswith("cs1.L3.racy.")
     common = {"explorer": "random walk, seed 0", "level": 3, "exhausted": False, "interrupted": False}
-    common |= {"unreached": [], "failed_calls": {}}
+    common |= {"unreached": [], "failed_calls": {}, "differs_from_step": None}
     assert racy == {"scenario": "racy", "holds": False, **common}
     assert calm == {"scenario": "calm", "holds": True, "finding": None, "runs": 40, **common}
 
@@ -296,7 +296,7 @@ def test_progress_is_one_line_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seconds = iter(number * 0.0625 for number in range(1_000))
-    monkeypatch.setattr(cli, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(terminal_module, "monotonic", lambda: next(seconds))
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main(["explore", "lesson.py:calm", "--runs", "5"]) == 0
@@ -307,7 +307,7 @@ def test_progress_is_one_line_on_a_terminal(
 
 def test_nobody_looking_means_no_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     hours = iter(range(0, 3_600_000, 3_600))
-    monkeypatch.setattr(cli, "monotonic", lambda: next(hours))
+    monkeypatch.setattr(terminal_module, "monotonic", lambda: next(hours))
     assert main(["explore", "lesson.py:calm", "--runs", "5"]) == 0
     assert capsys.readouterr().err == ""
 
@@ -410,7 +410,7 @@ def test_a_file_that_is_no_script_is_told_so(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("world.clinet('a')", "other.py:6: AttributeError: 'World' object has no attribute 'clinet'"),
+        ("world.clinet('a')", "other.py:6: World has no 'clinet'. Did you mean 'client'?"),
         ("world.client('a b')", "other.py:6: 'a b' cannot name a client or scenario."),
         ("world.client('a').mutation(api.m.use)", "other.py:3: The world has no external object 'away'."),
         (
@@ -476,10 +476,9 @@ def test_a_single_run_tells_all_of_the_time_and_what_was_scheduled_and_failed(
 
 def test_an_invariant_that_fails_by_itself_is_told_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     script(
-        "def odd(view):\n    return view.nothing\n"
-        "@scenario(app=define_app({}), invariants=[odd])\ndef it(world): pass\n"
+        "def odd(view):\n    return len(view)\n@scenario(app=define_app({}), invariants=[odd])\ndef it(world): pass\n"
     )
-    assert refused(capsys, "explore", "other.py").startswith("other.py:3: The invariant odd itself failed: AttributeE")
+    assert refused(capsys, "explore", "other.py").startswith("other.py:3: The invariant odd itself failed: TypeError")
 
 
 def test_a_bug_of_convexsim_is_no_violation(
@@ -609,6 +608,36 @@ def test_a_closed_output_is_no_bug_of_convexsim() -> None:
         closed = ["sh", "-c", f'exec "$0" -c "$1" {words} >&-', sys.executable, START]
         done = subprocess.run(closed, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_two_closed_outputs_are_none_either() -> None:
+    closed = ["sh", "-c", 'exec "$0" -c "$1" explore lesson.py:calm --runs 2 >&- 2>&-', sys.executable, START]
+    assert subprocess.run(closed, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+@pytest.mark.parametrize("words", ["run lesson.py:calm", "run lesson.py:calm --json", "explore lesson.py:calm"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_output_is_no_bug_of_convexsim(words: str, unbuffered: str) -> None:
+    full = ["sh", "-c", f'exec "$0" -c "$1" {words} >/dev/full', sys.executable, START]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(full, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "convexsim: The output cannot be written: No space left on device. Let it go where there is room.\n"
+    )
+
+
+def test_a_script_that_cannot_open_a_file_is_told_by_its_own_line(capsys: pytest.CaptureFixture[str]) -> None:
+    script("open('nowhere')\n")
+    assert refused(capsys, "run", "other.py").startswith("other.py:2: FileNotFoundError")
+
+
+def test_the_package_is_the_command() -> None:
+    called = [sys.executable, "-m", "convexsim", "run", "lesson.py:calm"]
+    done = subprocess.run(called, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nreplay it: python -m convexsim replay lesson.py 'cs1." in done.stdout
 
 
 def test_a_terminal_without_arrows_gets_the_story_too() -> None:

@@ -201,7 +201,7 @@ def scripted(world: World) -> None:
         world.client(name).run(climb)
 
 
-EVERYTHING = Faults(crashes=2, restarts=2, system_errors=2, disconnects=2, skewed=2, skews_ms=[700, -5])
+EVERYTHING = Faults(crashes=2, restarts=2, system_errors=2, conflicts=2, disconnects=2, skewed=2, skews_ms=[700, -5])
 
 
 @scenario(app=app, faults=EVERYTHING, invariants=[serializable])
@@ -276,7 +276,7 @@ def test_the_worlds_are_worth_comparing() -> None:
     assert effects == {"Logged", "Scheduled", "Canceled", "ExternalUse", "Fetched"}
     assert all(call.error for run in runs["scripted"] for call in run.calls if call.args == {"nam": "hits"})
     struck = {fault.fault for run in runs["faulty"] for fault in run.view.faults}
-    assert struck == {"crash", "restart", "system error", "disconnect", "skew"}
+    assert struck == {"crash", "restart", "system error", "conflict", "disconnect", "skew"}
     assert all(run.ending == "quiet" and not run.violations for each in runs.values() for run in each)
 
 

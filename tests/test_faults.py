@@ -48,7 +48,7 @@ from convexsim import (
 )
 from convexsim.choices import ChoiceRecord, ListedChoices, RandomChoices, root_of, run_anew
 from convexsim.faults import FaultChoices, Struck
-from convexsim.trace.event import Called, Ended, Faulted, json_lines
+from convexsim.trace.event import Called, Conflicted, Ended, Faulted, json_lines
 from tests.support import Plan, events_of, run
 
 LOST = "Connection lost while the call was in flight."
@@ -518,6 +518,111 @@ def test_recording_how_an_action_ended_is_tried_for_ever() -> None:
     result = Simulation(world_of(Faults(system_errors=3), "send"), AtTheEnd()).run()
     assert (states(result), len(result.view.external("out"))) == ("success", 1)
     assert result.now == (500 + 1_000 + 2_000) * 7 / 8
+
+
+# ----------------------------------------------------------------------------------------------------------- conflicts
+
+GAVE_UP = "m:bump gave up: documents of the table counts that it read or wrote changed during this run"
+
+
+def gave_up(said: Any) -> Any:
+    """Return an answer, or only the first half of an error that names a document."""
+    return said.replace("caught ", "").partition(" and during")[0] if "gave up" in str(said) else said
+
+
+def test_a_client_or_an_action_has_five_attempts_against_writes_from_outside() -> None:
+    """properties.md, fault model O; convex-semantics 2: after the fifth an error, which an action may catch."""
+    look = lambda result: (gave_up(answer(result)), count(result))  # noqa: E731
+    assert ends(world_of(Faults(conflicts=4), "bump"), look) == {(1, 1)}
+    assert ends(world_of(Faults(conflicts=5), "bump"), look) == {(1, 1), (GAVE_UP, 0)}
+    assert ends(world_of(Faults(conflicts=4), "bumpFromAction"), look) == {("bumped to 1", 1)}
+    assert ends(world_of(Faults(conflicts=5), "bumpFromAction"), look) == {("bumped to 1", 1), (GAVE_UP, 0)}
+    assert ends(world_of(Faults(conflicts=9), "total"), look) == {(0, 0)}  # a query is never judged
+
+
+def test_a_schedule_from_an_action_has_three() -> None:
+    look = lambda result: (gave_up(answer(result)), count(result))  # noqa: E731
+    refused = "schedule m:bump gave up: data that it read or wrote changed during this run"
+    assert ends(world_of(Faults(conflicts=2), "scheduleFromAction"), look) == {("scheduled", 1)}
+    assert ends(world_of(Faults(conflicts=3), "scheduleFromAction"), look) == {("scheduled", 1), (refused, 0)}
+
+
+def test_a_websocket_client_sends_its_mutation_again_until_it_has_happened_once() -> None:
+    seen = ends(world_of(Faults(conflicts=5), "bump", kind="websocket"), lambda result: (answer(result), count(result)))
+    assert seen == {(1, 1)}
+
+
+class OnScheduled:
+    """Strikes whatever scheduled functions and crons commit, and waits as long as it can."""
+
+    def choose(self, kind: str, options: Any) -> int:
+        """Return the last option."""
+        if kind == "fault":
+            return int("+" in options[0].activity)
+        return len(options) - 1 if kind == "backoff" else 0
+
+
+def test_a_scheduled_mutation_is_retried_without_end() -> None:
+    """convex-semantics 2: after 100 ms doubling to 60 s, here seven eighths of it."""
+    result = Simulation(world_of(Faults(conflicts=12), "bumpSoon"), OnScheduled()).run()
+    assert (count(result), states(result), len(result.view.faults)) == (1, "success", 12)
+    assert result.now == sum(min(100 * 2**failed, 60_000) for failed in range(12)) * 7 / 8
+
+
+def test_what_the_platform_itself_commits_is_struck_and_tried_again() -> None:
+    def look(result: Run) -> Any:
+        return logged(result), len(result.view.external("out")), states(result)
+
+    assert ends(world_of(Faults(conflicts=3), "send"), look) == {("sent recorded", 1, "success")}
+    result = Simulation(world_of(Faults(conflicts=2), "send"), OnScheduled()).run()
+    assert {fault.activity for fault in result.view.faults} == {"client1.1+1"}  # the start of the action, twice
+    assert look(result) == ("sent recorded", 1, "success")
+
+
+def test_a_cron_runs_once_for_each_moment_whatever_is_written_outside() -> None:
+    for function in (internal.m.record, internal.m.deliver):
+        body = lambda world: world.external("out")  # noqa: E731
+        result = Simulation(
+            Scenario("faulty", cron_app(function), body, (), Platform(), "", 130_000, Faults(conflicts=6)),
+            OnScheduled(),
+        ).run()
+        assert len(result.view.faults) == 6
+        assert logged(result) == "recorded recorded recorded"
+
+
+def test_a_write_from_outside_is_told_and_nothing_in_the_world_is_changed_by_it() -> None:
+    class AllOfTheSecond:
+        def choose(self, kind: str, options: Any) -> int:
+            return int(kind == "fault" and options[0].activity == "client1.2")
+
+    def body(world: World) -> None:
+        world.client("client1").mutation(api.m.bump)
+        world.client("client1").mutation(api.m.bump)
+
+    result = Simulation(
+        Scenario("faulty", APP, body, (), Platform(), "", None, Faults(conflicts=5)), AllOfTheSecond()
+    ).run()
+    assert result.trace is not None
+    assert [conflicted.conflict.write_ts for conflicted in events_of(result, Conflicted)] == [2] * 5
+    assert story(result.trace).count("FAULT a write from outside this world comes first\n") == 5
+    assert "written  counts.by_id (counts/1) at ts 2 by a write from outside this world\n" in story(result.trace)
+    assert str(answer(result, 1)).endswith(
+        f"The document {result.view.documents('counts')[0]['_id']} was changed by a write from outside this world."
+    )
+    assert (count(result), [fault.how for fault in result.view.faults]) == (1, ["conflict"] * 5)
+
+
+def test_whoever_loses_anyway_is_not_asked_about() -> None:
+    class Calm(Plan):
+        def choose(self, kind: Any, options: Any) -> int:
+            return 0 if kind == "fault" else super().choose(kind, options)
+
+    plan = Calm(
+        "client1.1 begin, client2.1 begin, client1.1 commit, client2.1 commit, client2.1 begin, client2.1 commit"
+    )
+    result = Simulation(world_of(Faults(conflicts=9), "bump", "bump"), plan).run()
+    plan.check(result)
+    assert [taken.activity for taken in result.record.labelled() if taken.kind == "fault"] == ["client1.1", "client2.1"]
 
 
 # ------------------------------------------------------------------------------------------------------------ restarts
@@ -1041,14 +1146,16 @@ def test_a_fault_is_found_shrunk_told_and_replayed() -> None:
 
 
 def test_the_simplest_run_is_one_without_faults() -> None:
-    everything = Faults(crashes=2, restarts=2, system_errors=2, disconnects=2, skewed=2, skews_ms=[1])
+    everything = Faults(crashes=2, restarts=2, system_errors=2, conflicts=2, disconnects=2, skewed=2, skews_ms=[1])
     result = Simulation(world_of(everything, "send", "bump", "careful")).run()
     assert result.view.faults == []
     assert not any(result.indexes)
 
 
 def test_runs_with_faults_are_their_choices() -> None:
-    everything = Faults(crashes=2, restarts=2, system_errors=2, disconnects=2, skewed=2, skews_ms=[700, -1])
+    everything = Faults(
+        crashes=2, restarts=2, system_errors=2, conflicts=2, disconnects=2, skewed=2, skews_ms=[700, -1]
+    )
     world = world_of(everything, "send", "bump", "careful", "bumpSoon", kind="websocket")
     struck: set[str] = set()
     for seed in range(40):
@@ -1058,7 +1165,7 @@ def test_runs_with_faults_are_their_choices() -> None:
         assert second.trace is not None
         assert json_lines(first.trace) == json_lines(second.trace)
         struck.update(fault.fault for fault in first.view.faults)
-    assert struck == {"crash", "restart", "system error", "disconnect", "skew"}
+    assert struck == {"crash", "restart", "system error", "conflict", "disconnect", "skew"}
 
 
 @pytest.mark.parametrize(
@@ -1066,6 +1173,7 @@ def test_runs_with_faults_are_their_choices() -> None:
     [
         (Faults(crashes=9), "client1.1+1 client1.1+1 client1.1+1"),  # before the first step, after each of two sends
         (Faults(system_errors=9), "client1.1 client1.1+1 client1.1+1.2 client1.1+1"),  # each transaction once
+        (Faults(conflicts=9), "client1.1 client1.1+1 client1.1+1.2 client1.1+1"),  # each commit
         (Faults(disconnects=9), "client1.1"),
         (Faults(skewed=9, skews_ms=[1]), "client1.1 client1.1+1 client1.1+1.2"),  # what runs user code
         (
@@ -1153,6 +1261,7 @@ def test_the_path_of_a_run_after_a_fault() -> None:
         ({"crashes": -1}, "crashes=-1"),
         ({"restarts": True}, "restarts=True"),
         ({"system_errors": 1.0}, "system_errors=1.0"),
+        ({"conflicts": -5}, "conflicts=-5"),
         ({"skewed": 1}, "skewed=1, skews_ms=[]"),
         ({"skews_ms": [5]}, "skewed=0, skews_ms=[5]"),
         ({"skewed": 1, "skews_ms": [0]}, "holds 0"),
@@ -1187,3 +1296,4 @@ def test_a_plan_says_what_it_allows() -> None:
     assert str(Faults()) == "none"
     assert not Faults()
     assert str(Faults(crashes=1, system_errors=2)) == "at most 1 crash, 2 system errors"
+    assert str(Faults(conflicts=5)) == "at most 5 conflicts"

@@ -56,7 +56,7 @@ DOORS_OPEN: dict[str, dict[str, str]] = {
         "threading": "runs the same actors on real threads, to show what determinism is compared with",
         "time": "real threads wait in real time",
     },
-    "convexsim/cli.py": {"time": "the progress line shows elapsed seconds; nothing of it reaches a run"},
+    "convexsim/cli/terminal.py": {"time": "the progress line shows elapsed seconds; nothing of it reaches a run"},
 }
 
 MODULE_LINES, FUNCTION_LINES, PARAMETERS = 400, 60, 5
@@ -123,7 +123,7 @@ def inside(path: str, places: tuple[str, ...]) -> bool:
 
 def room_order(source: Source) -> Findings:
     """A room imports from rooms to its left; components and scenarios from the top level of convexsim only."""
-    if source.path == "convexsim/__init__.py":
+    if source.path in ("convexsim/__init__.py", "convexsim/__main__.py"):
         return
     top = source.path.split("/")[0]
     room = source.path.split("/")[1].removesuffix(".py")
@@ -510,6 +510,7 @@ BITES: list[tuple[Rule, str, str]] = [
 ]
 PASSES: list[tuple[Rule, str, str]] = [
     (room_order, "convexsim/__init__.py", "from convexsim.cli import main"),
+    (room_order, "convexsim/__main__.py", "from convexsim.cli import main"),
     (room_order, "convexsim/actors/runner.py", "from convexsim.database import commit\nfrom .kernel import SimActor"),
     (room_order, CLIENT, "from convexsim import v\nfrom .schema import schema"),
     (room_order, "components/batch_processor/accumulator/v1.py", "from components.batch_processor import schema"),

@@ -56,6 +56,16 @@ def line(*ops: Any, **fields: Any) -> dict[str, Any]:
     return {"version": "1.0.5", "ops": list(ops), **fields}
 
 
+def deep(levels: int) -> list[Any]:
+    nested: list[Any] = []
+    for _ in range(levels - 1):
+        nested = [nested]
+    return nested
+
+
+TOO_DEEP = "The line nests more than 67 levels deep; a value, at most 64. A line is"
+
+
 def script(*words: str, component: str = COMPONENT) -> int:
     return main(["script", "ops.jsonl", "--component", component, *words])
 
@@ -237,7 +247,12 @@ def test_what_is_the_same_json_is_no_difference(same: tuple[Any, Any]) -> None:
     [
         ('{"version": "1.0.5", "ops": [}', "This is no JSON: Expecting value at column 30. A line is a JSON"),
         ('{"version": "1.0.5", "ops": [NaN]}', "This is no JSON: NaN is no number. A line is"),
-        ("[" * 100_000, "This is no JSON: "),
+        ("[" * 100_000, TOO_DEEP),
+        (line({"op": "dump", "tables": deep(65)}), TOO_DEEP),
+        (line({"op": "dump", "tables": deep(64)}), "operation 1: [[[["),
+        (line(results=[{"ok": deep(600)}]), TOO_DEEP),
+        ('{"version": "1.0.5", "ops": [], "ops": []}', "This is no JSON: an object has the field 'ops' twice. A line"),
+        ('{"version": "1.0.5", "ops": [{"op": "log", "a": 1, "a": 1}]}', "This is no JSON: an object has the field"),
         ([], "This is no object. A line is a JSON object like"),
         ({"version": "1.0.5"}, "The line has no field 'ops'. A line is"),
         (line(plans={}), "A line has no field 'plans'. Did you mean 'plan'?"),

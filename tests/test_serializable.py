@@ -314,7 +314,7 @@ def test_the_scenarios_are_serializable_whatever_else_breaks_in_them(script: Pat
             assert report.finding is None
 
 
-FAULTS = Faults(crashes=1, restarts=2, system_errors=2, disconnects=2, skewed=2, skews_ms=(5_000, -5_000))
+FAULTS = Faults(crashes=1, restarts=2, system_errors=2, conflicts=2, disconnects=2, skewed=2, skews_ms=(5_000, -5_000))
 
 
 def test_a_crowd_is_serializable_whatever_goes_wrong() -> None:
@@ -331,7 +331,7 @@ def test_a_crowd_is_serializable_whatever_goes_wrong() -> None:
         result = Simulation(many, RandomChoices(seed)).run()
         assert result.violations == []
         struck.update(fault.fault for fault in result.view.faults)
-    assert min(struck[fault] for fault in ("restart", "system error", "disconnect", "skew")) > 3
+    assert min(struck[fault] for fault in ("restart", "system error", "conflict", "disconnect", "skew")) > 3
 
 
 def test_a_commit_whose_runner_died_with_the_backend_is_history() -> None:

@@ -15,6 +15,7 @@ from convexsim import (
     Platform,
     QueryCtx,
     Run,
+    UsageError,
     World,
     action,
     api,
@@ -138,7 +139,7 @@ def test_nothing_is_limited_unless_a_scenario_asks_for_it() -> None:
     """Virtual time stands still while functions run: a second of it may hold any amount of work."""
     assert Platform().write_bytes_per_second == inf
     assert errors(world_of("m:fill", "m:small", limit=inf)) == ["", ""]
-    with pytest.raises(ValueError, match="write_bytes_per_second"):
+    with pytest.raises(UsageError, match="write_bytes_per_second"):
         Platform(write_bytes_per_second=-1)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from convexsim.actors.kernel import Future
     from convexsim.actors.stage import Stage
-    from convexsim.functions.component import Mounted, Target
+    from convexsim.functions.catalog import Mounted, Target
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.network import Request, Response
     from convexsim.functions.reference import Reference

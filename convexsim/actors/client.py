@@ -16,6 +16,7 @@ from convexsim.actors.stage import RuntimeActor
 from convexsim.errors import ConvexError, ConvexSimError, FunctionError, PlatformError, UsageError
 from convexsim.functions.context import checked_delay
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
+from convexsim.functions.refusals import Refusing
 from convexsim.values import freeze
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from convexsim.actors.connection import Connection
     from convexsim.actors.kernel import Future
     from convexsim.actors.stage import Stage
-    from convexsim.functions.component import Target
+    from convexsim.functions.catalog import Target
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
 
@@ -122,7 +123,7 @@ class Client(RuntimeActor):
             raise UsageError(msg, next_step=advice) from error
 
 
-class Session:
+class Session(Refusing):
     """What a client's script calls the app with; every call is awaited for its result.
 
     Calls that are gathered go out side by side, but for mutations: those run one at a time and in order.

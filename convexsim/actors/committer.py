@@ -1,8 +1,10 @@
 """The committer: the one actor that hands out snapshots and judges commits.
 
 Owns the order of commits: it handles one message at a time, so a commit is judged and published in one step. What a
-conflict is, only `database/commit.py` knows. The backend may die before a begin or after a commit; a death between a
-begin and its commit could not be told from one before. Next: back to the runner, and on to `scheduler.py`.
+conflict is, only `database/commit.py` knows. A commit that would have won may lose to a write
+from outside the world, be its transaction a user's or the platform's own: both are retried. The backend may die before
+a begin or after a commit; a death between a begin and its commit could not be told from one before. Next: back to the
+runner, and on to `scheduler.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from convexsim.actors.messages import Commit, Published, RequestSnapshot, SnapshotReady
 from convexsim.actors.stage import RuntimeActor, strikes
-from convexsim.database.commit import Committed, Conflict
+from convexsim.database.commit import Committed, Conflict, foreign_conflict
 from convexsim.database.write_rate import WriteRate
-from convexsim.functions.component import SCHEDULED_FUNCTIONS
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.scheduled import scheduled_of
 from convexsim.trace import event
 
@@ -52,10 +54,14 @@ class Committer(RuntimeActor):
         return SnapshotReady(snapshot, self._rate.exceeds(stage.environment.platform.write_bytes_per_second, stage.now))
 
     def _commit(self, message: Commit) -> Committed | Conflict:
-        stage = self.stage
-        verdict = stage.database.commit(message.final, message.write_source, stage.now)
+        stage, final = self.stage, message.final
+        verdict: Committed | Conflict
+        if self._is_overtaken(message):
+            verdict = foreign_conflict(final, stage.database.snapshot.ts)
+        else:
+            verdict = stage.database.commit(final, message.write_source, stage.now)
         if isinstance(verdict, Committed):
-            self._rate.record(stage.now, message.final.writes)
+            self._rate.record(stage.now, final.writes)
             self._publish(message, verdict.commit_ts)
         remember(stage, message.seen, verdict)
         if stage.trace is not None:
@@ -68,6 +74,13 @@ class Committer(RuntimeActor):
         if isinstance(verdict, Committed) and strikes(stage, "restart", message.activity):
             stage.restart()
         return verdict
+
+    def _is_overtaken(self, message: Commit) -> bool:
+        """Ask whether a write from outside comes first; of whoever loses anyway it is not asked."""
+        stage = self.stage
+        if not stage.faults.may("conflict"):
+            return False
+        return stage.database.judge(message.final) is None and bool(strikes(stage, "conflict", message.activity))
 
     def _publish(self, message: Commit, commit_ts: int) -> None:
         """Tell the scheduler which functions wait from now on, and which no longer do."""

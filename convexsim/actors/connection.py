@@ -20,7 +20,7 @@ from convexsim.trace import event
 
 if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
-    from convexsim.functions.component import Target
+    from convexsim.functions.catalog import Target
     from convexsim.functions.outcome import Outcome
 
 __all__ = ["CLIENT_KINDS", "ClientKind", "Connection", "HttpConnection", "WebsocketConnection", "connect"]

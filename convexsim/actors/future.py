@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pykka import ActorDeadError, Future, Timeout
@@ -229,7 +229,9 @@ class Task:
     def close(self) -> None:
         """End the handler where it stands: nothing will resume it."""
         self.dispatcher.parked.pop(self, None)
-        close_coroutine(self.coroutine)
+        with _Unheard():
+            close_coroutine(self.coroutine)
+            del self.coroutine
 
     def abandon(self) -> None:
         """End the handler where it stands: its actor has stopped, and whoever waits for its answer hears so."""
@@ -251,6 +253,28 @@ def close_coroutine(coroutine: Running) -> None:
     with suppress(Exception, RunIsOver):
         for _ in range(MAX_CLOSINGS):
             coroutine.throw(RunIsOver())
+
+
+class _Unheard(AbstractContextManager[None]):
+    """Keeps quiet about a handler that catches even the end of the run, again and again: it is let go where it stands.
+
+    Python tells of every such coroutine (``coroutine ignored GeneratorExit``), but nobody is left to be told. Where
+    simulations run side by side in several threads, one of them may keep quiet for the others, never for good.
+    """
+
+    def __enter__(self) -> None:
+        self._hook = sys.unraisablehook
+        self._is_first = not isinstance(getattr(self._hook, "__self__", None), _Unheard)
+        if self._is_first:
+            sys.unraisablehook = self._hear
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_first:
+            sys.unraisablehook = self._hook
+
+    def _hear(self, unraisable: sys.UnraisableHookArgs) -> None:
+        if "ignored GeneratorExit" not in str(unraisable.exc_value):
+            self._hook(unraisable)
 
 
 def _blocking(actor: object) -> UsageError:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from convexsim.database.history import Attempt
     from convexsim.database.snapshot import Snapshot
     from convexsim.database.transaction import FinalTransaction
-    from convexsim.functions.component import Mounted, Target
+    from convexsim.functions.catalog import Mounted, Target
     from convexsim.functions.cron_rows import Cron
     from convexsim.functions.network import Request
     from convexsim.functions.scheduled import ScheduledFunction

@@ -113,10 +113,10 @@ def occ_failure(what: str, conflict: Conflict) -> Failure:
         return Failure(OCC_FAILURE, message)
     where = f"{component}/{table}" if component else table
     same = conflict.write_source.startswith(f"{what} (")
-    writer = f"Another call to this function, {conflict.write_source}," if same else conflict.write_source
+    writer = f"another call to this function, {conflict.write_source}" if same else conflict.write_source
     message = (
         f"{what} gave up: documents of the table {where} that it read or wrote changed during this run and during "
-        f"every retry. {writer} changed the document {conflict.document_id}."
+        f"every retry. The document {conflict.document_id} was changed by {writer}."
     )
     return Failure(OCC_FAILURE, message)
 

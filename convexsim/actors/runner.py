@@ -48,7 +48,7 @@ from convexsim.values import thaw
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from convexsim.functions.component import Target
+    from convexsim.functions.catalog import Target
     from convexsim.functions.cron_rows import Cron
     from convexsim.functions.execution import Execution
     from convexsim.functions.scheduled import ScheduledFunction

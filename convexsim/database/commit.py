@@ -17,6 +17,7 @@ from attrs import field, frozen
 
 from convexsim.database.snapshot import Snapshot, empty_snapshot
 from convexsim.database.write_log import LogEntry, WriteLog, keys_written
+from convexsim.values.keys import after, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
     from convexsim.database.transaction import FinalTransaction
     from convexsim.database.writes import Write
 
-__all__ = ["Committed", "Conflict", "Database", "find_conflict"]
+__all__ = ["FOREIGN", "Committed", "Conflict", "Database", "find_conflict", "foreign_conflict"]
 
 _NS: Final = 1_000_000
 """Nanoseconds in a millisecond."""
+
+FOREIGN: Final = "a write from outside this world"
+"""The write source of whoever is no part of a world: a dashboard, another deployment's code, a migration."""
 
 
 @frozen
@@ -83,6 +87,17 @@ def find_conflict(reads: ReadSet, since: Iterable[LogEntry]) -> Conflict | None:
     return None
 
 
+def foreign_conflict(final: FinalTransaction, newest_ts: int) -> Conflict:
+    """Return the verdict if somebody outside had just written a document that the transaction writes.
+
+    It is the first one of a user's table, if there is any: whoever writes a document reads its id (convex-semantics 0,
+    1.3), so by the rule above this is a conflict like any other. Nothing is changed by it.
+    """
+    write = next((write for write in final.writes if not write.table.is_system), final.writes[0])
+    key = encode(write.id)
+    return Conflict(write.table.by_id.key, (key, after(key)), key, write.id, newest_ts + 1, FOREIGN)
+
+
 class Database:
     """The committed state of a world: its newest snapshot and the log that transactions are judged by."""
 
@@ -91,6 +106,12 @@ class Database:
     def __init__(self, tables: Iterable[Table]) -> None:
         self.snapshot = empty_snapshot(tables)
         self.log = WriteLog()
+
+    def judge(self, final: FinalTransaction) -> Conflict | None:
+        """Return what a transaction conflicts with, or None if it may be published."""
+        if not final.writes or final.begin_ts == self.snapshot.ts:
+            return None
+        return find_conflict(final.reads, self.log.since(final.begin_ts))
 
     def commit(self, final: FinalTransaction, write_source: str, now_ms: float = 0.0) -> Committed | Conflict:
         """Judge a transaction and, if nothing conflicts, publish its writes at the next timestamp.
@@ -101,14 +122,12 @@ class Database:
         newest = self.snapshot
         if not final.writes:
             return Committed(final.begin_ts, newest.commit_ns)
-        begun_now = final.begin_ts == newest.ts
-        if not begun_now:
-            conflict = find_conflict(final.reads, self.log.since(final.begin_ts))
-            if conflict is not None:
-                return conflict
+        conflict = self.judge(final)
+        if conflict is not None:
+            return conflict
         ts, commit_ns = newest.ts + 1, max(newest.commit_ns + 1, int(now_ms * _NS))
         writes = final.resolved(commit_ns)
-        if begun_now and writes is final.writes:
+        if final.begin_ts == newest.ts and writes is final.writes:
             # Nothing came in between, and nothing is to be resolved: the transaction's own view is the next snapshot.
             self.snapshot = Snapshot(ts, {**newest.tables, **final.changed}, final.components, commit_ns)
         else:

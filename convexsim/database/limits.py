@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, field, frozen, validators
+from attrs import evolve, field, frozen
 
-from convexsim.errors import PlatformError
+from convexsim.errors import PlatformError, UsageError
 from convexsim.values.spelling import show
 
 if TYPE_CHECKING:
@@ -53,8 +53,14 @@ _METRICS: Final = {
 """What Convex calls the limits of one transaction, in `getTransactionMetrics()` and `transactionLimits`."""
 
 
+def _check_most(_: object, attribute: Any, value: object) -> None:
+    if type(value) is not int or value < 0:
+        msg = f"Limits({attribute.name}={show(value)}) is no limit."
+        raise UsageError(msg, next_step="Give a whole number, 0 or more.")
+
+
 def _most(default: int) -> int:
-    most: int = field(default=default, validator=[validators.instance_of(int), validators.ge(0)])
+    most: int = field(default=default, validator=_check_most)
     return most
 
 

@@ -1,7 +1,7 @@
 """Check: a scenario, an explorer, the invariants; what comes out is a report.
 
-Owns the loop that runs what an explorer proposes until something breaks or nothing is left to try. What a report says
-stands in `report.py`.
+Owns the loop that runs what an explorer proposes until something breaks or nothing is left to try; at its end the first
+run is repeated, to see that nothing outlives a run (`repeats.py`). What a report says stands in `report.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from convexsim.errors import UsageError
 from convexsim.explore.random_walk import RandomWalk
+from convexsim.explore.repeats import differs_from
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.shrink import MAX_SHRINK_RUNS, forced_choices, shrink
@@ -49,10 +50,12 @@ def check(
         msg = f"{chosen!r} is no explorer."
         raise UsageError(msg, next_step="Pass one, such as RandomWalk(runs=1_000), Exhaustive() or Lockstep().")
     report = Report(scenario, chosen.name, level)
+    first: Run | None = None
     last: Run | None = None
     try:
         while (choices := chosen.propose(last)) is not None:
-            last = Simulation(scenario, choices, level=level, trace=False).run()
+            last = Simulation(scenario, choices, level=level, trace=first is None).run()
+            first = last if first is None else first
             report.add(last)
             if last.violations:
                 budget = MAX_SHRINK_RUNS if simplify else 0
@@ -64,6 +67,8 @@ def check(
     except KeyboardInterrupt:
         report.interrupted = True
     report.exhausted = chosen.exhausted
+    if first is not None and not report.interrupted and (report.runs > 1 or report.finding is not None):
+        report.differs_from_step = differs_from(first, level)
     return report
 
 

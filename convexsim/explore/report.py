@@ -5,7 +5,7 @@ Owns what is kept of many runs and how it reads. Says "no failure found", never 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
@@ -65,6 +65,7 @@ class Report:
         calls: clients' calls, over all runs.
         failed_calls: those that ended with an error, by its message.
         failed_functions: scheduled functions that threw, by their error.
+        differs_from_step: where the first run, repeated after all others, went another way; None if it did not.
 
     """
 
@@ -78,6 +79,7 @@ class Report:
     failed_calls: dict[str, int] = field(factory=dict)
     failed_functions: dict[str, int] = field(factory=dict)
     calls: int = 0
+    differs_from_step: int | None = None
     _reached: set[str] = field(factory=set)
 
     def add(self, run: Run) -> None:
@@ -120,15 +122,18 @@ class Report:
     def _doubts(self) -> list[str]:
         """Return what may mean that the scenario does not do what its author thinks."""
         lines = []
+        if self.differs_from_step is not None:
+            where = f"the first run, repeated after all others, goes another way from step {self.differs_from_step} on"
+            lines += [f"  STATE OUTLIVES A RUN: {where}.", *_OUTLIVES]
         if not self.scenario.invariants:
             lines.append("  nothing was asked: the scenario has no invariants")
         if self.calls and sum(self.failed_calls.values()) == self.calls:
             lines.append("  EVERY CALL FAILED, so hardly anything was tested:")
-        for what, failed in (("calls", self.failed_calls), ("scheduled functions", self.failed_functions)):
+        for what, failed in (("call", self.failed_calls), ("scheduled function", self.failed_functions)):
             most = sorted(failed.items(), key=lambda item: (-item[1], item[0]))
-            lines += [f"  {number:,} failed {what}: {error}" for error, number in most[:_SHOWN_ERRORS]]
+            lines += [f"  {_failed(number, what)}: {error}" for error, number in most[:_SHOWN_ERRORS]]
             if len(most) > _SHOWN_ERRORS:
-                lines.append(f"  and {len(most) - _SHOWN_ERRORS} other errors of {what}")
+                lines.append(f"  and {len(most) - _SHOWN_ERRORS} other errors of {what}s")
         return lines
 
     def _verdict(self) -> str:
@@ -141,3 +146,13 @@ class Report:
         if self.interrupted:
             return f"interrupted; no failure in {runs}"
         return f"no failure in {runs}"
+
+
+_OUTLIVES: Final = (
+    "    So a run is not its choices alone, and in a new process a replay string may mean another run.",
+    "    Look for what handlers, scripts or invariants change: a global, a list of a module, a mutable default.",
+)
+
+
+def _failed(number: int, what: str) -> str:
+    return f"{number:,} failed {what}{'' if number == 1 else 's'}"

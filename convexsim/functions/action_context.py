@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from convexsim.functions.context import Ctx, checked_delay
 from convexsim.functions.network import request_of
-from convexsim.functions.refusals import IN_ACTIONS
+from convexsim.functions.refusals import IN_ACTIONS, Refusing
 from convexsim.functions.syscalls import ActionSyscalls
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ActionCtx"]
 
 
-class ActionScheduler:
+class ActionScheduler(Refusing):
     """`ctx.scheduler` of an action: each call is a transaction of its own, sent at once."""
 
     __slots__ = ("_syscalls",)
@@ -43,7 +43,7 @@ class ActionScheduler:
         return self._syscalls.cancel(scheduled_id)
 
 
-class ActionExternal:
+class ActionExternal(Refusing):
     """An outside object in an action: each use is a step of its own, so others may come in between."""
 
     __slots__ = ("_name", "_syscalls")

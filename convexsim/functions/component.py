@@ -1,54 +1,29 @@
-"""What is mounted where: apps, components, and the catalog of all their functions and tables.
+"""How apps and components are defined: their functions by name, a schema, crons, and the components that they use.
 
-Owns how a name finds its function and which names may be used from where (convex-semantics 5.1). Knows no context. The
-catalog is built once and never changes; a world is a database over its tables.
+Owns the definitions and refuses what makes no sense in them. What comes of an app once it is complete, and how a name
+finds its function there, stands in `catalog.py`.
 """
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from attrs import Factory, evolve, frozen
-
-from convexsim.database.index import Table, make_table
-from convexsim.database.tables import FIRST_USER_TABLE
-from convexsim.errors import PlatformError, UsageError
-from convexsim.functions.crons import splayed
+from convexsim.errors import UsageError, did_you_mean
+from convexsim.functions.catalog import Catalog, mount
+from convexsim.functions.cron_schedule import CronSchedule
 from convexsim.functions.define import FunctionDefinition, check_determinism
-from convexsim.functions.reference import HANDLE_PREFIX, Reference, make_handle, parse_handle, parts_of
 from convexsim.functions.spelling import to_camel
-from convexsim.functions.variables import checked_names, checked_variables, visible
-from convexsim.values import check_identifier, define_schema, define_table
-from convexsim.values.validators import AnyValidator
+from convexsim.functions.variables import checked_names, checked_variables
+from convexsim.values import SchemaDefinition, check_identifier, define_schema, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from convexsim.functions.cron_schedule import CronDefinition, CronSchedule
-    from convexsim.functions.define import FunctionKind
-    from convexsim.values import SchemaDefinition
+    from convexsim.functions.cron_schedule import CronDefinition
 
-__all__ = [
-    "CRONS",
-    "SCHEDULED_FUNCTIONS",
-    "SESSION_REQUESTS",
-    "Catalog",
-    "Component",
-    "Mounted",
-    "Target",
-    "define_app",
-    "define_component",
-]
-
-SCHEDULED_FUNCTIONS: Final = "_scheduled_functions"
-CRONS: Final = "_cron_jobs"
-SESSION_REQUESTS: Final = "_session_requests"
-_SCHEDULED_TABLE_NUMBER: Final = 24
-_CRONS_TABLE_NUMBER: Final = 19
-_SESSION_REQUESTS_TABLE_NUMBER: Final = 17
-_SESSION_REQUESTS: Final = define_table(AnyValidator()).index("by_session", ["sessionId", "requestId"])
+__all__ = ["Component", "define_app", "define_component"]
 
 
 class Component:
@@ -70,9 +45,9 @@ class Component:
         self.declared = checked_names(env, name)
         self.bound: dict[str, dict[str, str]] = {}
         """Environment variables with their values, by the child for whom it binds them; an app's own by no name."""
-        self.schema = schema if schema is not None else define_schema({}, strict_table_name_types=False)
+        self.schema = _checked_schema(schema)
         self.functions = _functions(modules)
-        self.crons = {} if crons is None else crons.definitions
+        self.crons = {} if crons is None else _checked_crons(crons)
         self.children: dict[str, Component] = {}
         self._catalog: Catalog | None = None
         self._closed = False
@@ -86,8 +61,13 @@ class Component:
             env: values for the environment variables that the component declares; it sees no others.
 
         """
-        mounted_as = to_camel(name if name is not None else component.name)
-        check_identifier(mounted_as, "component name")
+        given: object = component
+        if not isinstance(given, Component):
+            msg = f"{self.name} cannot use {show(given)}, which is no component."
+            raise UsageError(msg, next_step="Write app.use(define_component(...)).")
+        named = name if name is not None else component.name
+        check_identifier(named, "component name")
+        mounted_as = to_camel(named)
         if mounted_as in self.children:
             msg = f"{self.name} already uses a component under the name {mounted_as!r}."
             raise UsageError(msg, next_step="Give one of them another name=.")
@@ -107,7 +87,7 @@ class Component:
         if self._catalog is None:
             for component in _all_below(self, ()):
                 component._closed = True  # noqa: SLF001 - its own class
-            self._catalog = Catalog({mounted.path: mounted for mounted in _mount(self, "", self.bound.get("", {}))})
+            self._catalog = Catalog({mounted.path: mounted for mounted in mount(self, "", self.bound.get("", {}))})
         return self._catalog
 
 
@@ -146,159 +126,25 @@ def define_app(
     return app
 
 
-@frozen(eq=False)
-class Mounted:
-    """A component in its place.
-
-    Attributes:
-        path: the names from the root, joined by ``/``; empty for the root.
-        functions: by path ``module:fn``.
-        tables: those it has from the beginning, by name; the system tables too.
-        is_strict: whether its functions may name no others.
-        children: the names of the components mounted directly below.
-        crons: by their identifiers.
-        env: the environment variables that its functions see; any other name reads as None.
-
-    """
-
-    path: str
-    functions: Mapping[str, FunctionDefinition]
-    tables: Mapping[str, Table]
-    is_strict: bool
-    children: tuple[str, ...]
-    crons: Mapping[str, CronDefinition] = Factory(dict)
-    env: Mapping[str, str | None] = Factory(lambda: visible({}))
-
-    @property
-    def scheduled_functions(self) -> Table:
-        """The table of its scheduled functions."""
-        return self.tables[SCHEDULED_FUNCTIONS]
+def _checked_schema(schema: object) -> SchemaDefinition:
+    if schema is None:
+        return define_schema({}, strict_table_name_types=False)
+    if not isinstance(schema, SchemaDefinition):
+        raise UsageError(f"{show(schema)} is no schema.", next_step="Write define_schema({...}).")
+    return schema
 
 
-@frozen(eq=False)
-class Target:
-    """A function in the component in which it runs."""
-
-    mounted: Mounted
-    path: str
-    definition: FunctionDefinition
-
-    @property
-    def handle(self) -> str:
-        """The string by which anybody may call it."""
-        return make_handle(self.mounted.path, self.path)
-
-    def as_kind(self, kind: FunctionKind, advice: str) -> Target:
-        """Return it, if it is of this kind.
-
-        Raises:
-            PlatformError: it is of another; `advice` says how to call that.
-
-        """
-        own = self.definition.kind
-        if own != kind:
-            msg = f"{self.label} is of the kind {own}, not {kind}."
-            raise PlatformError(msg, code="InvalidFunctionKind", next_step=advice.format(kind=own))
-        return self
-
-    @property
-    def label(self) -> str:
-        """How a trace names it: ``component/module:fn``."""
-        return f"{self.mounted.path}/{self.path}".lstrip("/")
+def _checked_crons(crons: object) -> dict[str, CronDefinition]:
+    if not isinstance(crons, CronSchedule):
+        msg = f"{show(crons)} is no schedule of crons."
+        raise UsageError(msg, next_step="Write crons = cron_schedule(), and crons.interval(...).")
+    return crons.definitions
 
 
-@frozen(eq=False)
-class Catalog:
-    """Everything mounted in a world, by component path."""
-
-    components: Mapping[str, Mounted]
-
-    @property
-    def has_crons(self) -> bool:
-        """Whether something runs again and again, so that a run ends at a limit only."""
-        return any(mounted.crons for mounted in self.components.values())
-
-    def tables(self) -> Iterable[Table]:
-        """Yield every table of every component, in the order of mounting."""
-        for mounted in self.components.values():
-            yield from mounted.tables.values()
-
-    def resolve(self, caller: Mounted, name: object) -> Target:
-        """Find what a function of `caller` means by a reference, a handle, or a path of its own component.
-
-        Raises:
-            PlatformError: there is no such function, or it is out of reach (convex-semantics 5.1).
-
-        """
-        if isinstance(name, Reference):
-            child, path = parts_of(name)
-            if child is None:
-                return self._own(caller, path)
-            return self._child(caller, child, path)
-        if isinstance(name, FunctionDefinition):
-            msg = f"The function {name.handler.__name__} was passed itself, not by its name."
-            raise PlatformError(msg, code="InvalidReference", next_step="Write api.<module>.<function>.")
-        if not isinstance(name, str):
-            msg = f"{name!r} is neither a function reference nor a handle."
-            raise PlatformError(msg, code="InvalidReference", next_step="Write api.<module>.<function>.")
-        if name.startswith(HANDLE_PREFIX):
-            component, path = parse_handle(name)
-            mounted = self.components.get(component)
-            if mounted is None or path not in mounted.functions:
-                msg = f"The handle {name!r} leads to no function."
-                raise PlatformError(msg, code="FunctionHandleNotFound")
-            return Target(mounted, path, mounted.functions[path])
-        return self._own(caller, name)
-
-    def resolve_scheduled(self, caller: Mounted, name: object) -> Target:
-        """Find what is to be scheduled; its existence is checked now, not when it runs (convex-semantics 3.1)."""
-        try:
-            return self.resolve(caller, name)
-        except PlatformError as missing:
-            msg = f"A function that does not exist cannot be scheduled. {missing}"
-            raise PlatformError(msg, code="InvalidScheduledFunction") from None
-
-    def resolve_public(self, name: Reference | str) -> Target:
-        """Find what a client means: only public functions of the root exist for it (convex-semantics 5.1, 6.1)."""
-        root = self.components[""]
-        path = parts_of(name)[1] if isinstance(name, Reference) and parts_of(name)[0] is None else str(name)
-        definition = root.functions.get(path)
-        if definition is None or not definition.is_public:
-            public = [own for own, defined in root.functions.items() if defined.is_public]
-            msg = f"Could not find public function for '{path}'."
-            raise PlatformError(msg, code="FunctionNotFound", next_step=did_you_mean(path, public))
-        return Target(root, path, definition)
-
-    def _own(self, caller: Mounted, path: str) -> Target:
-        definition = caller.functions.get(path)
-        if definition is None:
-            msg = f"{caller.path or 'The app'} has no function '{path}'."
-            raise PlatformError(msg, code="FunctionNotFound", next_step=did_you_mean(path, caller.functions))
-        return Target(caller, path, definition)
-
-    def _child(self, caller: Mounted, child: str, path: str) -> Target:
-        if child not in caller.children:
-            msg = f"{caller.path or 'The app'} uses no component {child!r}."
-            raise PlatformError(msg, code="InvalidReference", next_step=did_you_mean(child, caller.children))
-        mounted = self.components[f"{caller.path}/{child}".lstrip("/")]
-        definition = mounted.functions.get(path)
-        if definition is None or not definition.is_public:
-            public = [own for own, defined in mounted.functions.items() if defined.is_public]
-            msg = f"The component {child!r} has no public function '{path}'."
-            raise PlatformError(msg, code="InvalidReference", next_step=did_you_mean(path, public))
-        return Target(mounted, path, definition)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return advice for a wrong name: the nearest right one, or all there are."""
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    if near:
-        return f"Did you mean '{near[0]}'?"
-    return f"There are: {', '.join(names)}." if names else "There are none."
-
-
-def _functions(modules: Mapping[str, Any]) -> dict[str, FunctionDefinition]:
+def _functions(modules: object) -> dict[str, FunctionDefinition]:
+    if not isinstance(modules, Mapping) or not all(isinstance(name, str) for name in modules):
+        msg = f"The modules of a component are given by their names, not as {show(modules)}."
+        raise UsageError(msg, next_step='Write {"counters": counters}, for the functions of `counters`.')
     functions: dict[str, FunctionDefinition] = {}
     for module_name, module in modules.items():
         members = module if isinstance(module, dict) else getattr(module, "__dict__", {})
@@ -323,36 +169,3 @@ def _all_below(component: Component, above: tuple[Component, ...]) -> Iterable[C
     yield component
     for child in component.children.values():
         yield from _all_below(child, (*above, component))
-
-
-def _mount(component: Component, path: str, bound: Mapping[str, str]) -> Iterable[Mounted]:
-    tables = {SCHEDULED_FUNCTIONS: make_table(path, SCHEDULED_FUNCTIONS, _SCHEDULED_TABLE_NUMBER)}
-    crons = _crons(component, path)
-    if crons:
-        tables[CRONS] = evolve(make_table(path, CRONS, _CRONS_TABLE_NUMBER), is_private=True)
-    if not path:
-        requests = make_table(path, SESSION_REQUESTS, _SESSION_REQUESTS_TABLE_NUMBER, _SESSION_REQUESTS)
-        tables[SESSION_REQUESTS] = evolve(requests, is_private=True)
-    for number, (name, definition) in enumerate(component.schema.tables.items(), FIRST_USER_TABLE):
-        table = make_table(path, name, number, definition)
-        tables[name] = evolve(table, enforced=component.schema.schema_validation)
-    is_strict, children = component.schema.strict_table_name_types, tuple(component.children)
-    yield Mounted(path, component.functions, tables, is_strict, children, crons, visible(bound))
-    for name, child in component.children.items():
-        yield from _mount(child, f"{path}/{name}".lstrip("/"), component.bound[name])
-
-
-def _crons(component: Component, path: str) -> dict[str, CronDefinition]:
-    """Return the crons of a component in its place, where each has its splay; what they run must be there."""
-    for identifier, cron in component.crons.items():
-        definition = component.functions.get(cron.function)
-        if definition is None:
-            msg = f"The cron {identifier!r} of {component.name} runs '{cron.function}', which does not exist."
-            raise UsageError(msg, next_step=did_you_mean(cron.function, component.functions))
-        if definition.kind == "query":
-            msg = f"The cron {identifier!r} of {component.name} runs the query '{cron.function}'."
-            raise UsageError(msg, next_step="Only mutations and actions can be run by a cron.")
-    return {
-        identifier: evolve(cron, timing=splayed(cron.timing, f"{path}/{identifier}"))
-        for identifier, cron in component.crons.items()
-    }

@@ -7,11 +7,11 @@ protocols of `syscalls.py`; `perform.py` answers. An action's context stands in 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from convexsim.errors import PlatformError
 from convexsim.functions.query import Query
-from convexsim.functions.refusals import IN_MUTATIONS, IN_QUERIES, IN_READERS, Refusal, refuse
+from convexsim.functions.refusals import IN_MUTATIONS, IN_QUERIES, IN_READERS, Refusing
 from convexsim.functions.syscalls import CommonSyscalls, Selection, TransactionSyscalls
 from convexsim.values import show, thaw
 
@@ -28,19 +28,7 @@ S = TypeVar("S", bound=CommonSyscalls)
 _PLAIN: Final = (str, int, float, bool, type(None))  # str() of anything else may hold an address, and so differ
 
 
-class Refusing:
-    """Something that says why it lacks a name, and what to do instead."""
-
-    __slots__ = ()
-    _refusals: ClassVar[Mapping[str, Refusal]] = {}
-
-    if not TYPE_CHECKING:  # a type checker is to see the names that there are, and no others
-
-        def __getattr__(self, name: str) -> Any:
-            raise refuse(self, name, self._refusals)
-
-
-class Auth:
+class Auth(Refusing):
     """`ctx.auth`: who calls. Nobody is ever signed in: every function runs with no identity (convex-semantics 5.3)."""
 
     __slots__ = ()
@@ -121,7 +109,7 @@ class DatabaseReader(Refusing):
         return self._syscalls.normalize_id(table, text)
 
 
-class SystemReader:
+class SystemReader(Refusing):
     """`ctx.db.system`: the own component's system tables."""
 
     __slots__ = ("_syscalls",)
@@ -144,7 +132,7 @@ class SystemReader:
         return self._syscalls.normalize_id(table, text, system=True)
 
 
-class Vars:
+class Vars(Refusing):
     """`ctx.db.vars`: what the database fills in when the mutation commits."""
 
     __slots__ = ("_syscalls",)
@@ -197,7 +185,7 @@ class DatabaseWriter(DatabaseReader):
         self._syscalls.remove(document_id, table=table)
 
 
-class Scheduler:
+class Scheduler(Refusing):
     """`ctx.scheduler` of a mutation: rows in its own transaction, so they exist only if it commits."""
 
     __slots__ = ("_syscalls",)
@@ -218,7 +206,7 @@ class Scheduler:
         self._syscalls.cancel(scheduled_id)
 
 
-class TransactionExternal:
+class TransactionExternal(Refusing):
     """An outside object in a query or mutation: used at once, outside of the transaction."""
 
     __slots__ = ("_name", "_syscalls")
@@ -236,7 +224,7 @@ class TransactionExternal:
         return self._syscalls.external(self._name, "take", default)
 
 
-class Meta:
+class Meta(Refusing):
     """`ctx.meta` of a query or mutation: what the platform tells about the running function."""
 
     __slots__ = ("_syscalls",)

@@ -14,14 +14,14 @@ from attrs import evolve, frozen
 from convexsim.choices import run_anew
 from convexsim.database.limits import UNLIMITED
 from convexsim.database.transaction import Transaction
-from convexsim.functions.component import CRONS, Target
+from convexsim.functions.catalog import CRONS, Target
 from convexsim.functions.crons import Interval, next_run
 from convexsim.values.keys import prefix_end
 
 if TYPE_CHECKING:
     from convexsim.database.index import Document
     from convexsim.database.snapshot import Snapshot
-    from convexsim.functions.component import Catalog
+    from convexsim.functions.catalog import Catalog
     from convexsim.functions.environment import Environment
     from convexsim.functions.execution import Execution
 

@@ -1,7 +1,7 @@
 """What a component declares to run again and again: the builder `cron_schedule`, Convex's `cronJobs()`.
 
 Owns the spelling of a schedule and its checks (convex-semantics 4). Whether its functions exist is asked when the app
-is complete (`component.py`); when they run, `crons.py` says.
+is complete (`catalog.py`); when they run, `crons.py` says.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CronDefinition:
 
     Attributes:
         function: the path ``module:fn`` in the same component.
-        args: frozen; they are checked when it runs.
+        args: frozen; whether they fit is asked when the app is complete, where TypeScript's compiler would ask.
 
     """
 

@@ -1,7 +1,7 @@
 """How a function is defined: `query`, `mutation`, `action` and their internal twins.
 
 Owns `FunctionDefinition` and the translation of an arguments object into a Python call. Knows neither where a function
-is mounted (`component.py`) nor what its context does (`context.py`).
+is mounted (`catalog.py`) nor what its context does (`context.py`).
 
 Query and mutation handlers are plain `def`, action handlers `async def`: the colour of a handler shows whether others
 can run in its middle.
@@ -18,13 +18,13 @@ from attrs import frozen
 
 from convexsim.errors import PlatformError, UsageError
 from convexsim.functions.spelling import to_camel
-from convexsim.values.validators import OptionalValidator, as_object
+from convexsim.values import show
+from convexsim.values.validators import OptionalValidator, Validator, as_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from convexsim.functions.executor import ForeignHandler
-    from convexsim.values.validators import Validator
 
     ArgsValidator = Mapping[str, Validator | OptionalValidator] | Validator | None
 
@@ -123,6 +123,7 @@ def _decorator(kind: FunctionKind, visibility: Visibility) -> _Decorator:
     ) -> Any:
         def define(handler: Callable[..., Any]) -> FunctionDefinition:
             _check_colour(kind, handler)
+            _check_returns(kind, returns)
             check_determinism(handler)
             validator = None if args is None else as_object(args)
             parameters = _parameters(handler, validator)
@@ -163,6 +164,9 @@ def foreign_function(
 
 
 def _check_colour(kind: FunctionKind, handler: Callable[..., Any]) -> None:
+    given: object = handler
+    if not callable(given):
+        raise UsageError(f"@{kind} was given {show(given)}, which is no function.", code="HandlerColour")
     if isinstance(handler, FunctionDefinition):
         msg = f"{handler.handler.__name__} is a {handler.kind} already and cannot be a {kind}, too."
         raise UsageError(msg, next_step="Decorate it once; share the code in a plain function.")
@@ -173,6 +177,13 @@ def _check_colour(kind: FunctionKind, handler: Callable[..., Any]) -> None:
         rule = "`async def`: others run at every await" if kind == "action" else "plain `def`: it sees one snapshot"
         msg = f"The handler of the {kind} {handler.__name__} must be a {rule}."
         raise UsageError(msg, code="HandlerColour")
+
+
+def _check_returns(kind: FunctionKind, returns: object) -> None:
+    if returns is not None and not isinstance(returns, Validator):
+        found = repr(returns) if isinstance(returns, OptionalValidator) else show(returns)
+        msg = f"The result of a {kind} is checked by a validator, not by {found}."
+        raise UsageError(msg, next_step='Write returns=v.object({"name": v.string()}), say.')
 
 
 def check_determinism(handler: Callable[..., Any]) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.database.index import BY_CREATION_TIME, make_table
 from convexsim.database.range import interval_of
-from convexsim.errors import PlatformError, UsageError
-from convexsim.functions.component import SCHEDULED_FUNCTIONS, did_you_mean
+from convexsim.errors import PlatformError, UsageError, did_you_mean
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.filter import matches
 from convexsim.functions.pagination import PageOptions, between, fingerprint_of, read_page
 from convexsim.functions.scheduled import shown
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from convexsim.database.index import Document, Index, Table
     from convexsim.database.tables import Tables
-    from convexsim.functions.component import Target
+    from convexsim.functions.catalog import Target
     from convexsim.functions.execution import Execution
     from convexsim.functions.syscalls import Selection
 

@@ -10,24 +10,25 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from attrs import Factory, define, field, frozen, validators
+from attrs import Factory, define, field, frozen
 
 from convexsim.database.limits import Limits
-from convexsim.errors import UsageError
+from convexsim.errors import UsageError, did_you_mean
 from convexsim.faults import Faults, Struck
-from convexsim.functions.component import did_you_mean
 from convexsim.functions.network import Network
-from convexsim.values import freeze, thaw
+from convexsim.values import freeze, show, thaw
 
 if TYPE_CHECKING:
     from convexsim.database.history import Attempt
-    from convexsim.functions.component import Catalog
+    from convexsim.functions.catalog import Catalog
     from convexsim.functions.outcome import Outcome
     from convexsim.functions.syscalls import ExternalVerb
 
 __all__ = ["SELF_CANCEL", "Answered", "Environment", "External", "Platform", "SelfCancel"]
 
 SelfCancel = Literal["tree", "throw", "noop"]
+_LAST_MS: Final = 2.0**53
+"""Up to here every whole ms is a number of its own."""
 SELF_CANCEL: Final[tuple[SelfCancel, ...]] = ("noop", "throw", "tree")
 
 
@@ -48,11 +49,40 @@ class Platform:
 
     """
 
-    self_cancel: SelfCancel = field(default="noop", validator=validators.in_(SELF_CANCEL))
-    parallelism: int = field(default=8, validator=validators.ge(1))
-    start_ms: float = field(default=0.0, validator=[validators.ge(0.0), validators.lt(2.0**53)])
-    limits: Limits = field(factory=Limits, validator=validators.instance_of(Limits))
-    write_bytes_per_second: float = field(default=inf, validator=validators.ge(0))
+    self_cancel: SelfCancel = field(default="noop")
+    parallelism: int = field(default=8)
+    start_ms: float = field(default=0.0)
+    limits: Limits = field(factory=Limits)
+    write_bytes_per_second: float = field(default=inf)
+
+    @self_cancel.validator
+    def _check_self_cancel(self, _: object, value: object) -> None:
+        if value not in SELF_CANCEL:
+            raise _no_platform("self_cancel", value, did_you_mean(str(value), SELF_CANCEL))
+
+    @parallelism.validator
+    def _check_parallelism(self, _: object, value: object) -> None:
+        if type(value) is not int or value < 1:
+            raise _no_platform("parallelism", value, "Give a whole number, 1 or more.")
+
+    @start_ms.validator
+    def _check_start_ms(self, _: object, value: object) -> None:
+        if type(value) not in (int, float) or not 0 <= value < _LAST_MS:  # type: ignore[operator]
+            raise _no_platform("start_ms", value, "Give a number of ms, 0 or more and below 2**53.")
+
+    @limits.validator
+    def _check_limits(self, _: object, value: object) -> None:
+        if not isinstance(value, Limits):
+            raise _no_platform("limits", value, "Write limits=Limits(documents_read=100), say.")
+
+    @write_bytes_per_second.validator
+    def _check_write_rate(self, _: object, value: object) -> None:
+        if type(value) not in (int, float) or not value >= 0:  # type: ignore[operator]
+            raise _no_platform("write_bytes_per_second", value, "Give a number of bytes, 0 or more.")
+
+
+def _no_platform(parameter: str, value: object, advice: str) -> UsageError:
+    return UsageError(f"There is no Platform({parameter}={show(value)}).", next_step=advice)
 
 
 class External:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from attrs import frozen
 
 from convexsim.errors import PlatformError
+from convexsim.functions.refusals import Refusing
 from convexsim.values import UNDEFINED, Int64, encode, freeze, lookup_field, show
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Operation(Expression):
     operands: tuple[Expression, ...]
 
 
-class FilterBuilder:
+class FilterBuilder(Refusing):
     """The argument of `filter`'s function; operands are expressions or plain values.
 
     Example: ``lambda q: q.and_(q.eq(q.field("kind"), "open"), q.gt(q.add(q.field("n"), 1), 5))``.

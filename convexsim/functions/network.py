@@ -10,10 +10,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import evolve, field, frozen, validators
+from attrs import evolve, field, frozen
 
-from convexsim.errors import NetworkError, PlatformError, UsageError
-from convexsim.functions.component import did_you_mean
+from convexsim.errors import NetworkError, PlatformError, UsageError, did_you_mean
 from convexsim.values import dumps, freeze, thaw
 
 __all__ = ["Handler", "Network", "Request", "Response", "Route", "request_of"]
@@ -60,9 +59,14 @@ class Response:
 
     """
 
-    status: int = field(default=200, validator=[validators.ge(200), validators.le(599)])
+    status: int = field(default=200)
     body: Any = field(default=None, converter=_frozen)
     headers: Mapping[str, str] = field(factory=dict, converter=_headers)
+
+    @status.validator
+    def _check_status(self, _: object, value: object) -> None:
+        if type(value) is not int or not 200 <= value <= 599:  # noqa: PLR2004 - the numbers of HTTP
+            raise UsageError(f"There is no Response(status={value!r}).", next_step="Give one of HTTP's, 200 to 599.")
 
     @property
     def ok(self) -> bool:

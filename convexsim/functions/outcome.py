@@ -5,6 +5,9 @@ A failure crosses every call edge as data and becomes an exception again where i
 
 from __future__ import annotations
 
+from linecache import getline
+from textwrap import shorten
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
@@ -29,6 +32,7 @@ __all__ = [
     "Outcome",
     "Returned",
     "Threw",
+    "bare_assert",
     "failure_of",
     "outcome_of",
     "outcome_of_awaitable",
@@ -78,7 +82,22 @@ def failure_of(exception: Exception) -> Failure:
     # A bare message is what the component's author wrote; a KeyError's text is only the key, so it needs its name.
     if type(exception) in _SPEAKING:
         return Failure("Error", text)
+    text = text or bare_assert(exception)
     return Failure("Error", f"{name}: {text} ({_place(exception)})" if text else f"{name} ({_place(exception)})")
+
+
+def bare_assert(exception: BaseException) -> str:
+    """Return the source of an assert that says nothing itself, on one line; nothing for any other exception."""
+    frames = extract_tb(exception.__traceback__, limit=-1)
+    if not isinstance(exception, AssertionError) or not frames or frames[0].end_lineno is None:
+        return ""
+    frame = frames[0]
+    first, last = frame.lineno or 0, frame.end_lineno or 0
+    lines = [getline(frame.filename, number).rstrip("\n").encode() for number in range(first, last + 1)]
+    lines[-1] = lines[-1][: frame.end_colno]
+    lines[0] = lines[0][frame.colno :]
+    said = b" ".join(lines).decode(errors="replace").removeprefix("assert ")  # its place may be all of it
+    return "" if not said.strip() or said.startswith("raise") else f"assert {shorten(said, _LONGEST_SOURCE)}"
 
 
 def _place(exception: Exception) -> str:
@@ -91,6 +110,7 @@ def _place(exception: Exception) -> str:
     return f"{traceback.tb_frame.f_code.co_filename.rpartition('/')[2]}:{traceback.tb_lineno}"
 
 
+_LONGEST_SOURCE: Final = 160
 _SPEAKING: Final = (Exception, RuntimeError, ValueError)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from convexsim.database.limits import Limits
     from convexsim.database.tables import Tables
-    from convexsim.functions.component import Target
+    from convexsim.functions.catalog import Target
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
     from convexsim.functions.syscalls import ExternalVerb

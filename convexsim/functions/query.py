@@ -13,6 +13,7 @@ from attrs import evolve
 from convexsim.database.range import Bound
 from convexsim.errors import PlatformError
 from convexsim.functions.filter import FilterBuilder, expression_of
+from convexsim.functions.refusals import Refusing
 from convexsim.functions.syscalls import Selection
 from convexsim.values import UNDEFINED, freeze_pending, thaw
 
@@ -28,7 +29,7 @@ MAX_OPERATORS: Final = 256
 """How many filters a query may have (convex-semantics 6.3)."""
 
 
-class IndexRange:
+class IndexRange(Refusing):
     """The argument of `with_index`'s function: conditions on the index's fields, each a copy with one more.
 
     Equalities come with at most one lower and one upper bound on one further field; what they cover must be a prefix
@@ -79,7 +80,7 @@ class IndexRange:
         return IndexRange((*self.take_bounds(), Bound(comparison, field, frozen)))
 
 
-class Query:
+class Query(Refusing):
     """A query over one table that has not run yet.
 
     Chain `with_index`, `order` and `filter`, then end with `collect`, `take`, `first`, `unique`, `paginate`, or

@@ -1,7 +1,7 @@
 """How functions are named: references (`api.lib.add_items`), handles and where they may lead.
 
 A reference is lazy: it says a name, and only a call resolves it, against the component in which it is made
-(`component.py`). Whether the target may be called depends on who calls, not on which of `api` and `internal` spelled
+(`catalog.py`). Whether the target may be called depends on who calls, not on which of `api` and `internal` spelled
 it; both exist because Convex has both.
 
 A handle is a string that names one function of one mounted component, ``function://<component path>;<module:fn>``, as

@@ -1,22 +1,22 @@
 """What each context does not offer, and what to do instead.
 
 Owns the errors by which a context refuses: Convex's own words where it has any (convex-semantics 1.4, 6.1), and always
-what was tried and the way round. The contexts (`context.py`, `action_context.py`) ask it for every name they lack.
+what was tried and the way round. What people write against is `Refusing`: it answers for every name that it lacks, the
+contexts (`context.py`, `action_context.py`) above all.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attrs import frozen
 
-from convexsim.errors import PlatformError
-from convexsim.functions.component import did_you_mean
+from convexsim.errors import PlatformError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["IN_ACTIONS", "IN_MUTATIONS", "IN_QUERIES", "IN_READERS", "Refusal", "RefusedError", "refuse"]
+__all__ = ["IN_ACTIONS", "IN_MUTATIONS", "IN_QUERIES", "IN_READERS", "Refusal", "RefusedError", "Refusing"]
 
 
 class RefusedError(PlatformError, AttributeError):
@@ -83,10 +83,18 @@ IN_ACTIONS: Final = {
 """What the context of an action lacks."""
 
 
-def refuse(thing: object, name: str, refusals: Mapping[str, Refusal]) -> RefusedError:
-    """Return the error for a name that a context, or a part of one, does not have."""
-    refusal = refusals.get(name)
-    if refusal is not None:
-        return refusal.error()
-    known = [own for own in dir(type(thing)) if not own.startswith("_")]
-    return RefusedError(f"{type(thing).__name__} has no {name!r}.", next_step=did_you_mean(name, known), code="Error")
+class Refusing:
+    """Something that says why it lacks a name, and what to do instead."""
+
+    __slots__ = ()
+    _refusals: ClassVar[Mapping[str, Refusal]] = {}
+
+    if not TYPE_CHECKING:  # a type checker is to see the names that there are, and no others
+
+        def __getattr__(self, name: str) -> Any:
+            refusal = self._refusals.get(name)
+            if refusal is not None:
+                raise refusal.error()
+            known = [own for own in dir(type(self)) if not own.startswith("_")]
+            msg = f"{type(self).__name__} has no {name!r}."
+            raise RefusedError(msg, next_step=did_you_mean(name, known), code="Error")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from convexsim.database.index import Document
     from convexsim.database.snapshot import Snapshot
-    from convexsim.functions.component import Catalog
+    from convexsim.functions.catalog import Catalog
     from convexsim.functions.execution import Execution
 
 __all__ = ["RETENTION_MS", "collect_finished", "next_collection"]

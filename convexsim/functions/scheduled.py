@@ -16,7 +16,7 @@ from convexsim.choices import activity_below, run_anew
 from convexsim.database.limits import UNLIMITED
 from convexsim.database.transaction import Transaction
 from convexsim.errors import PlatformError
-from convexsim.functions.component import SCHEDULED_FUNCTIONS
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.syscalls import Canceled, Scheduled
 from convexsim.values import show, size_of
 from convexsim.values.ids import IdStream, table_number_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from convexsim.database.index import Document
     from convexsim.database.snapshot import Snapshot
     from convexsim.database.tables import Tables
-    from convexsim.functions.component import Mounted, Target
+    from convexsim.functions.catalog import Mounted, Target
     from convexsim.functions.environment import Environment
     from convexsim.functions.execution import Execution
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from convexsim.database.limits import UNLIMITED
-from convexsim.functions.component import SESSION_REQUESTS
+from convexsim.functions.catalog import SESSION_REQUESTS
 from convexsim.functions.outcome import Outcome, Returned
 from convexsim.functions.perform import perform
 from convexsim.values.keys import encode_key, prefix_end
 
 if TYPE_CHECKING:
-    from convexsim.functions.component import Target
+    from convexsim.functions.catalog import Target
     from convexsim.functions.execution import Execution
 
 __all__ = ["SessionRequest", "perform_once"]
@@ -46,6 +45,5 @@ def perform_once(execution: Execution, request: SessionRequest, target: Target, 
         return Returned(row.value["result"])
     outcome = perform(execution, target, args)
     if isinstance(outcome, Returned):
-        execution.transaction.usage.limits = UNLIMITED  # what the platform writes is not held against the function
-        execution.insert(table, {**name, "result": outcome.value})
+        execution.insert(table, {**name, "result": outcome.value})  # counts against no limit of the function's
     return outcome

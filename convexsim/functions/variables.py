@@ -7,13 +7,11 @@ business of `component.py`. Reading one depends on the deployment alone, so no r
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convexsim.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["SYSTEM_VARIABLES", "Variables", "checked_names", "checked_variables", "visible"]
 
@@ -66,7 +64,10 @@ def checked_variables(variables: Mapping[str, object] | None, who: str) -> dict[
 
     """
     given: dict[str, str] = {}
-    names = {} if variables is None else variables
+    names: object = {} if variables is None else variables
+    if not isinstance(names, Mapping):
+        msg = f"The environment variables of {who} are {names!r}."
+        raise UsageError(msg, next_step='Give each its value: env={"KEY": "value"}.')
     checked_names(list(names), who)
     for name, value in names.items():
         if not isinstance(value, str):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 import attrs
 from attrs import field, frozen
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from convexsim.simulation.world import World
 
 __all__ = ["Scenario", "scenario"]
+
+T = TypeVar("T")
 
 
 @frozen(eq=False)
@@ -62,8 +64,8 @@ class Scenario:
 
 
 def scenario(
-    *,
-    app: Component,
+    *bare: Never,
+    app: Component | None = None,
     invariants: Sequence[Invariant | Callable[[View], bool | None]] = (),
     platform: Platform | None = None,
     faults: Faults | None = None,
@@ -72,6 +74,7 @@ def scenario(
     """Make a function of a `World` a scenario.
 
     Args:
+        bare: nothing; a decorator without its parentheses is told so.
         app: what is deployed (`define_app`).
         invariants: what must hold; a bare function must hold at the end.
         platform: its parameters; all defaults if not given.
@@ -80,11 +83,15 @@ def scenario(
             app with crons needs it.
 
     """
-    _check_is(app, Component, "app", "app=define_app(...)")
-    _check_is(invariants, Iterable, "list of invariants", "invariants=[holds]")
-    settings = platform if platform is not None else Platform()
-    _check_is(settings, Platform, "platform", 'platform=Platform(self_cancel="throw"), say')
-    planned = Faults() if faults is None else _checked_faults(faults)
+    if bare:
+        msg = "@scenario was given a function at once, as if it had no parameters."
+        raise UsageError(msg, next_step="Write @scenario(app=app, invariants=[holds]), with its parentheses.")
+    deployed = _checked(app, Component, "app", "app=define_app(...)")
+    if not isinstance(invariants, Iterable):
+        raise UsageError(f"{show(invariants)} is no list of invariants.", next_step="Write invariants=[holds].")
+    given = platform if platform is not None else Platform()
+    settings = _checked(given, Platform, "platform", 'platform=Platform(self_cancel="throw"), say')
+    planned = _checked_faults(Faults() if faults is None else faults)
     if until_ms is not None and (type(until_ms) not in (int, float) or not 0 <= until_ms < inf):
         msg = f"A world cannot last for {until_ms!r} ms."
         raise UsageError(msg, next_step="Give a finite number of ms, 0 or more.")
@@ -93,14 +100,15 @@ def scenario(
     def make(body: Callable[[World], None]) -> Scenario:
         _check_body(body)
         about = " ".join((inspect.getdoc(body) or "").partition("\n\n")[0].split())
-        return Scenario(checked_name(body.__name__), app, body, checked, settings, about, until_ms, planned)
+        return Scenario(checked_name(body.__name__), deployed, body, checked, settings, about, until_ms, planned)
 
     return make
 
 
-def _check_is(given: object, kind: type, what: str, example: str) -> None:
+def _checked(given: object, kind: type[T], what: str, example: str) -> T:
     if not isinstance(given, kind):
         raise UsageError(f"{show(given)} is no {what}.", next_step=f"Write {example}.")
+    return given
 
 
 def _check_body(body: Callable[..., object]) -> None:
@@ -119,7 +127,4 @@ def _check_body(body: Callable[..., object]) -> None:
 
 
 def _checked_faults(faults: object) -> Faults:
-    if not isinstance(faults, Faults):
-        msg = f"{faults!r} is no plan of faults."
-        raise UsageError(msg, next_step="Write faults=Faults(crashes=1), say.")
-    return faults
+    return _checked(faults, Faults, "plan of faults", "faults=Faults(crashes=1), say")

@@ -91,7 +91,7 @@ class Simulation:
         if self._ran:
             raise UsageError("This simulation has already run.", next_step="Make another Simulation for another run.")
         self._ran = True
-        world = World()
+        world = World(self.scenario.app.catalog())
         self.scenario.body(world)
         environment = self._environment(world)
         run = Run(self.scenario, self._record, trace=self._trace)

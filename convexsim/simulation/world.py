@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.actors.client import Call, Wait
 from convexsim.actors.connection import CLIENT_KINDS
-from convexsim.errors import UsageError
+from convexsim.errors import PlatformError, UsageError
 from convexsim.functions.environment import External
 from convexsim.functions.network import Network
 from convexsim.functions.reference import Reference
+from convexsim.functions.refusals import Refusing
 from convexsim.values import show
 
 if TYPE_CHECKING:
     from convexsim.actors.client import Entry, Script
     from convexsim.actors.connection import ClientKind
+    from convexsim.functions.catalog import Catalog
     from convexsim.functions.define import FunctionKind
 
 __all__ = ["ClientScript", "World", "checked_name"]
@@ -30,7 +32,7 @@ __all__ = ["ClientScript", "World", "checked_name"]
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
-class ClientScript:
+class ClientScript(Refusing):
     """One client: what it calls, one call at a time and in order; different clients race.
 
     Attributes:
@@ -39,11 +41,12 @@ class ClientScript:
 
     """
 
-    def __init__(self, name: str, kind: ClientKind, calls: list[Call]) -> None:
+    def __init__(self, name: str, kind: ClientKind, calls: list[Call], catalog: Catalog | None) -> None:
         self.name = name
         self.kind: ClientKind = kind
         self.entries: list[Entry] = []
         self._calls = calls
+        self._catalog = catalog
         self._count = 0
 
     def query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Call:
@@ -71,6 +74,8 @@ class ClientScript:
         if not isinstance(named, Reference | str):
             msg = f"The client {self.name!r} cannot call {show(named)}: a function is called by its name."
             raise UsageError(msg, next_step='Write api.<module>.<function>, or "module:function".')
+        if self._catalog is not None:
+            self._check_is_there(self._catalog, kind, name)
         self._count += 1
         given = {} if args is None else copy.deepcopy(args)  # the caller may go on to use its dict for something else
         call = Call(f"{self.name}.{self._count}", kind, name, given)
@@ -78,11 +83,25 @@ class ClientScript:
         self.entries.append(call)
         return call
 
+    def _check_is_there(self, catalog: Catalog, kind: FunctionKind, name: Reference | str) -> None:
+        """Refuse what could never be called, where it is written; a script may still ask what a client is told."""
+        try:
+            catalog.resolve_public(name).as_kind(kind, "Call it with {kind}().")
+        except PlatformError as refused:
+            msg = f"The client {self.name!r} cannot call that. {refused.message}"
+            raise UsageError(msg, next_step=refused.next_step) from None
 
-class World:
-    """What a scenario writes into: clients and the things outside the database."""
 
-    def __init__(self) -> None:
+class World(Refusing):
+    """What a scenario writes into: clients and the things outside the database.
+
+    Args:
+        catalog: of the app whose functions the clients call; without one, what they call is not looked at.
+
+    """
+
+    def __init__(self, catalog: Catalog | None = None) -> None:
+        self._catalog = catalog
         self.calls: list[Call] = []
         self.clients: dict[str, ClientScript] = {}
         self.externals: dict[str, External] = {}
@@ -95,7 +114,7 @@ class World:
             raise UsageError(msg, next_step="There are: 'http' and 'websocket'.")
         client = self.clients.get(name)
         if client is None:
-            client = self.clients[checked_name(name)] = ClientScript(name, kind or "http", self.calls)
+            client = self.clients[checked_name(name)] = ClientScript(name, kind or "http", self.calls, self._catalog)
         elif kind not in (None, client.kind):
             msg = f"The client {name!r} is a {client.kind} client already, not {kind!r}."
             raise UsageError(msg, next_step="A client has one kind; give the other one another name.")

@@ -14,8 +14,7 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Final
 
-from convexsim.errors import ConvexSimError, UsageError
-from convexsim.functions.component import did_you_mean
+from convexsim.errors import ConvexSimError, UsageError, did_you_mean
 from convexsim.simulation import Scenario
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from convexsim.errors import PlatformError, UsageError
-from convexsim.functions.component import Component, did_you_mean
+from convexsim.errors import PlatformError, UsageError, did_you_mean
+from convexsim.functions.component import Component
 from convexsim.functions.environment import Platform
 from convexsim.functions.outcome import Threw
 from convexsim.testing.serial import SerialWorld

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from convexsim.errors import UsageError
-from convexsim.functions.component import did_you_mean
+from convexsim.errors import UsageError, did_you_mean
 from convexsim.testing.script import Line, ScriptApp, script_error
+from convexsim.values.value import MAX_NESTING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["ScriptComponent", "check_recorded", "open_component", "read_lines"]
 
 _FIELDS: Final = {"version": str, "plan": dict, "ops": list, "results": list}
+_DEEPEST_LINE: Final = MAX_NESTING + 3
+"""A line is an object of lists of objects, which hold values."""
 _IS_A_LINE: Final = 'A line is a JSON object like {"version": "1.0", "plan": {}, "ops": [{"op": "advance", "ms": 0}]}.'
 
 
@@ -131,12 +133,35 @@ def _line(where: str, text: str, version: str | None) -> Line:
 
 def _parsed(where: str, text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refused)
+        return _flat(json.loads(text, parse_constant=_refused, object_pairs_hook=_without_doubles))
     except json.JSONDecodeError as error:
-        problem = f"{error.msg} at column {error.colno}"
-    except (ValueError, RecursionError) as error:
-        problem = str(error)
-    raise UsageError(f"{where}: This is no JSON: {problem}.", next_step=_IS_A_LINE)
+        problem = f"This is no JSON: {error.msg} at column {error.colno}"
+    except RecursionError:
+        problem = f"The line nests more than {_DEEPEST_LINE} levels deep; a value, at most {MAX_NESTING}"
+    except ValueError as error:
+        problem = f"This is no JSON: {error}"
+    raise UsageError(f"{where}: {problem}.", next_step=_IS_A_LINE)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of two fields of one name, JSON's readers silently drop the first."""
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        names = [name for name, _ in pairs]
+        msg = f"an object has the field {next(name for name in names if names.count(name) > 1)!r} twice"
+        raise ValueError(msg)
+    return given
+
+
+def _flat(given: Any) -> Any:
+    """Return what was parsed; what nests too deep for a line is refused as what nests too deep for the parser."""
+    level, layer = 0, [given]
+    while layer := [thing for thing in layer if isinstance(thing, dict | list)]:
+        level += 1
+        if level > _DEEPEST_LINE:
+            raise RecursionError
+        layer = [inner for thing in layer for inner in (thing.values() if isinstance(thing, dict) else thing)]
+    return given
 
 
 def _refused(constant: str) -> NoReturn:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from convexsim.functions.component import Component, Target
+    from convexsim.functions.catalog import Target
+    from convexsim.functions.component import Component
     from convexsim.functions.reference import Reference
 
 __all__ = ["SerialWorld"]

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.database.commit import Conflict
-from convexsim.functions.component import SCHEDULED_FUNCTIONS
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.syscalls import Canceled, Scheduled
 from convexsim.trace.event import Committed, Conflicted, Did
 from convexsim.values.ids import table_number_of

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.choices import root_of
 from convexsim.database.tables import TABLES
-from convexsim.functions.component import SCHEDULED_FUNCTIONS
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Returned
 from convexsim.functions.syscalls import Canceled, ExternalUse, Fetched, Logged, Scheduled
 from convexsim.trace import event
@@ -32,8 +32,8 @@ _GAP: Final = "  "
 _WIDEST_WHO: Final = 24
 _LEAST_VALUE: Final = 24
 _LONGEST_MESSAGE: Final = 5  # lines
-_FIRST_LINES: Final = 600  # of a story so long that nobody reads it: how it began, and how it ended
-_LAST_LINES: Final = 200
+_FIRST_LINES: Final = 300  # of a story so long that nobody reads it: how it began, and how it ended
+_LAST_LINES: Final = 100
 _STANDING: Final = ("_id", "_creationTime")
 _FAULTS: Final = {
     "crash": "dies here: what it has sent goes on, the rest of it never runs",
@@ -41,6 +41,7 @@ _FAULTS: Final = {
     "restart before": "the backend dies before this reaches the outside, and starts again",
     "restart after": "the backend dies as soon as this has happened, and starts again",
     "system error": "a transient error of the platform: nothing of this attempt is kept",
+    "conflict": "a write from outside this world comes first",
     "request lost": "the request is lost on the way",
     "answer lost": "the call arrives, but its answer will be lost",
 }
@@ -69,7 +70,7 @@ def story(trace: Trace, *, steps: bool = False) -> str:
         for number, line in enumerate(teller.tell(happened)):
             rows.append((time if time != told_time else "", "" if number else who, line))
             told_time = time
-    if len(rows) > _FIRST_LINES + _LAST_LINES:
+    if len(rows) > _FIRST_LINES + _LAST_LINES + 1:  # the line that says so is one, too
         left_out = f"… {len(rows) - _FIRST_LINES - _LAST_LINES:,} lines left out; json_lines(trace) tells them all …"
         rows[_FIRST_LINES:-_LAST_LINES] = [("", "", left_out)]
     return "\n".join(f"{when:>{when_width}}{_GAP}{who:<{who_width}}{_GAP}{what}".rstrip() for when, who, what in rows)

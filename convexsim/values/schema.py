@@ -103,6 +103,10 @@ def define_schema(
     Errors: `UsageError` for a bad table name, for no table definition, and, if documents are validated, for an index
     over a field that no document can have. Source: convex-semantics 8.
     """
+    given: object = tables
+    if not isinstance(given, dict):
+        message = f"The tables of a schema are given by their names, not as {show(given)}."
+        raise UsageError(message, next_step='Write define_schema({"counters": define_table({...})}).')
     for name, table in tables.items():
         _check_table(name, table)
         if schema_validation:
@@ -146,7 +150,7 @@ def _check_index_name(name: str) -> None:
 
 
 def _checked_index_fields(name: str, fields: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(fields, str) or not 1 <= len(fields) <= MAX_FIELDS_PER_INDEX:
+    if not isinstance(fields, list | tuple) or not 1 <= len(fields) <= MAX_FIELDS_PER_INDEX:
         raise UsageError(f"The index {show(name)} needs a list of 1 to {MAX_FIELDS_PER_INDEX} fields: {show(fields)}.")
     for path in fields:
         if path in SYSTEM_FIELDS:

@@ -7,11 +7,11 @@ the map from table numbers to names that `v.id` needs) or what follows from a fa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from convexsim.errors import UsageError
+from convexsim.errors import UsageError, did_you_mean
 from convexsim.values.leaf_validators import (
     NO_MATCH,
     AnyValidator,
@@ -211,10 +211,20 @@ def _checked(validator: object, where: str) -> Validator:
     raise UsageError(f"{show(validator)} cannot stand in {where}: it is no validator.", next_step=next_step)
 
 
+class UnknownValidatorError(UsageError, AttributeError):
+    """There is no such validator; `hasattr` takes it for a no."""
+
+
 class _V:
     """The namespace `v`: one function per kind of validator, in Convex's spelling (convex-semantics 8)."""
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # a type checker is to see the names that there are, and no others
+
+        def __getattr__(self, name: str) -> Any:
+            known = [own for own in dir(_V) if not own.startswith("_")]
+            raise UnknownValidatorError(f"There is no validator v.{name}.", next_step=did_you_mean(name, known))
 
     @staticmethod
     def null() -> Validator:
@@ -287,7 +297,9 @@ class _V:
 
     @staticmethod
     def union(*members: Validator) -> UnionValidator:
-        """Accept what any of `members` accepts. Errors: `UsageError` for no validator."""
+        """Accept what any of `members` accepts. Errors: `UsageError` for no member, or one that is no validator."""
+        if not members:
+            raise UsageError("v.union() has no members, so no value fits it.", next_step="Name what it may be.")
         return UnionValidator(tuple(_checked(member, "v.union(...)") for member in members))
 
     @staticmethod

@@ -7,7 +7,7 @@ from typing import Any
 
 from convexsim import Component, FunctionDefinition, Platform, Reference, api, internal_mutation
 from convexsim.database.commit import Database
-from convexsim.functions.component import Target
+from convexsim.functions.catalog import Target
 from convexsim.functions.outcome import Outcome
 from convexsim.testing.serial import SerialWorld
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from convexsim.database.commit import Committed, Conflict, Database
+from convexsim.database.commit import FOREIGN, Committed, Conflict, Database, foreign_conflict
 from convexsim.database.index import Document, make_table
 from convexsim.database.transaction import Transaction
 from convexsim.values import after, define_table, encode, encode_id, prefix_end, v
@@ -242,3 +242,21 @@ def test_the_log_holds_what_came_after_a_moment() -> None:
     assert [entry.ts for entry in database.log.since(3)] == [4, 5, 6]
     assert list(database.log.since(6)) == []
     assert [entry.ts for entry in database.log.since(0)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_write_from_outside_is_a_write_of_what_the_transaction_writes() -> None:
+    """properties.md, fault model O: the document is a user's if any is; its id has been read (convex-semantics 1.3)."""
+    rows = make_table("", "_rows", 10_002)
+    own = rows.document({"_creationTime": 1, "_id": encode_id(10_002, bytes(16))})
+    database = world(*ROWS)
+    transaction = Transaction(database.snapshot)
+    transaction.insert(own)
+    final = transaction.finalize()
+    assert foreign_conflict(final, 1).document_id == own.id
+    for step in (patch(1, a=11), delete(2)):
+        step(transaction)
+    final = transaction.finalize()
+    conflict = foreign_conflict(final, 1)
+    assert conflict == Conflict(BY_ID.key, conflict.interval, ROWS[0].keys[0], ROWS[0].id, 2, FOREIGN)
+    assert final.reads.covering(conflict.index, conflict.key) == conflict.interval
+    assert database.judge(final) is None  # nothing has really happened

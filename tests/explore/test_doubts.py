@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +13,10 @@ import pytest
 
 from convexsim import (
     Exhaustive,
+    Faults,
     FunctionError,
+    Limits,
+    Platform,
     RandomWalk,
     Run,
     Scenario,
@@ -94,11 +99,24 @@ def test_a_world_refuses_what_makes_no_sense_where_it_is_said() -> None:
 
 def test_a_report_says_when_every_call_failed_and_how() -> None:
     @scenario(app=app(), invariants=[lambda _view: True])
+    def wrong(world: World) -> None:
+        world.client("a").mutation(api.counters.note, {"text": 3})
+
+    told = str(check(wrong, RandomWalk(runs=4)))
+    assert "EVERY CALL FAILED" in told
+    assert "4 failed calls: ArgumentValidationError" in told
+    assert "1 failed call: ArgumentValidationError" in str(check(wrong, RandomWalk(runs=1)))
+
+
+def test_a_misspelt_call_in_a_script_is_told_with_the_right_spelling() -> None:
+    async def script(session: Session) -> None:
+        await session.mutation("counters:bmup")
+
+    @scenario(app=app(), invariants=[lambda _view: True])
     def typo(world: World) -> None:
-        world.client("a").mutation("counters:bmup")
+        world.client("a").run(script)
 
     told = str(check(typo, RandomWalk(runs=4)))
-    assert "EVERY CALL FAILED" in told
     assert "4 failed calls: Could not find public function for 'counters:bmup'" in told
 
 
@@ -118,6 +136,7 @@ def test_a_report_names_scheduled_functions_that_threw() -> None:
 
     told = str(check(failing, RandomWalk(runs=3)))
     assert "3 failed scheduled functions: m:later: no use" in told
+    assert "1 failed scheduled function: m:later: no use" in str(check(failing, RandomWalk(runs=1)))
     assert "EVERY CALL" not in told
 
 
@@ -145,6 +164,78 @@ def test_state_that_outlives_a_run_is_found_out() -> None:
     with pytest.raises(UsageError, match="the same choices did not again") as refused:
         check(stateful, RandomWalk(runs=10))
     assert "outlives a run" in str(refused.value)
+
+
+def leaks(note: Callable[[str], int]) -> Scenario:
+    """A world in which two clients note their name, in something that outlives the run."""
+
+    @mutation
+    def take(ctx: Any, name: str) -> None:
+        ctx.db.insert("notes", {"text": f"{name} is number {note(name)}"})
+
+    @eventually
+    def somebody_is_first(view: View) -> bool:
+        return any("number 1" in row["text"] for row in view.documents("notes"))
+
+    @scenario(app=define_app({"m": {"take": take}}), invariants=[somebody_is_first])
+    def leaking(world: World) -> None:
+        for name in ("ann", "bob"):
+            world.client(name).mutation(api.m.take, {"name": name})
+
+    return leaking
+
+
+def test_a_failure_that_comes_of_earlier_runs_is_told_as_such() -> None:
+    """It repeats in this process, again and again; in a new one its replay string would mean a run that holds."""
+    seen: list[str] = []
+
+    def note(name: str) -> int:
+        seen.append(name)
+        return len(seen)
+
+    report = check(leaks(note), RandomWalk(runs=20))
+    assert report.finding is not None
+    told = str(report)
+    assert report.differs_from_step is not None
+    assert "STATE OUTLIVES A RUN: the first run, repeated after all others, goes another way from step " in told
+    assert "a mutable default" in told
+
+
+def test_state_that_changes_in_the_first_run_alone_is_found_too() -> None:
+    def note(name: str, known: set[str] = set()) -> int:  # noqa: B006 - the very mistake
+        before = len(known)
+        known.add(name)
+        return before + 1
+
+    assert "STATE OUTLIVES A RUN" in str(check(leaks(note), RandomWalk(runs=20)))
+
+
+def test_state_is_told_of_where_nothing_breaks() -> None:
+    seen: list[str] = []
+
+    def note(name: str) -> int:
+        seen.append(name)
+        return 1 if name == "ann" else len(seen)
+
+    report = check(leaks(note), Exhaustive())
+    assert report.holds
+    assert "STATE OUTLIVES A RUN" in str(report)
+
+
+def test_what_has_no_state_and_what_only_looks_different_is_not_suspected() -> None:
+    """A text with an address differs each time, and means nothing."""
+    assert check(leaks(len), RandomWalk(runs=20)).differs_from_step is None
+    assert check(lost_update, RandomWalk(runs=50)).differs_from_step is None
+
+    @mutation
+    def fail(ctx: Any) -> None:
+        raise ValueError(object())
+
+    @scenario(app=define_app({"m": {"fail": fail}}), invariants=[lambda _view: True])
+    def failing(world: World) -> None:
+        world.client("a").mutation(api.m.fail)
+
+    assert check(failing, RandomWalk(runs=3)).differs_from_step is None
 
 
 def test_an_interruption_while_shrinking_keeps_the_failure() -> None:
@@ -266,6 +357,51 @@ def test_what_never_ends_reaches_a_named_limit(endless: Scenario) -> None:
     run = Simulation(endless, RandomChoices(1), trace=False, max_steps=500).run()
     assert run.ending == "max_steps"
     assert [broken.invariant for broken in run.violations] == ["ends"]
+
+
+class Noisy:
+    def __del__(self) -> None:
+        raise ValueError
+
+
+@pytest.mark.parametrize("ends", ["with its world", "at its limit", "by a crash"])
+def test_a_handler_that_catches_even_the_end_of_the_run_is_let_go_quietly(
+    ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare `except:` in an endless loop. Whatever else Python has to say of what cannot be raised, it says."""
+    heard: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: heard.append(unraisable.exc_type))
+
+    @action
+    async def stubborn(ctx: Any) -> None:
+        noisy = Noisy()
+        while noisy is not None:
+            try:
+                await ctx.sleep(1_000)
+            except BaseException:  # noqa: BLE001, S112 - the very mistake
+                continue
+
+    limits = Limits(action_ms=2_500) if ends == "at its limit" else Limits()
+    faults = Faults(crashes=1) if ends == "by a crash" else Faults()
+    given = {"platform": Platform(limits=limits), "faults": faults, "until_ms": 5_000}
+
+    @scenario(app=define_app({"m": {"stubborn": stubborn}}), **given)  # type: ignore[arg-type]
+    def world_of_one(world: World) -> None:
+        world.client("a").action(api.m.stubborn)
+
+    class NotAtOnce:
+        asked = 0
+
+        def choose(self, kind: str, options: Any) -> int:
+            self.asked += kind == "fault"
+            return int(self.asked > 1)
+
+    result = Simulation(world_of_one, NotAtOnce()).run()
+    assert result.ending == "quiet"
+    assert len(result.view.faults) == (ends == "by a crash")
+    del result
+    gc.collect()
+    assert heard == [ValueError]  # of the handler's own object, which died with it
 
 
 def test_a_component_of_two_words_is_reached_in_either_spelling() -> None:

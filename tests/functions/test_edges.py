@@ -20,6 +20,7 @@ from convexsim import (
     MutationCtx,
     QueryCtx,
     Session,
+    UsageError,
     World,
     action,
     api,
@@ -158,8 +159,12 @@ APP = make_app()
 
 
 def call(kind: str, name: Reference | str, args: Any = None) -> Call:
-    """Have a client make one call and return it, ended."""
-    return run(APP, lambda world: getattr(world.client("c"), kind)(name, args)).calls[0]
+    """Have a client make one call and return it, ended; it may even be one that cannot be made."""
+
+    async def script(session: Session) -> None:
+        await getattr(session, kind)(name, args)
+
+    return run(APP, lambda world: world.client("c").run(script)).calls[0]
 
 
 def code(ended: Call) -> str:
@@ -194,6 +199,24 @@ def test_a_client_must_know_what_kind_of_function_it_calls() -> None:
     for kind in ("query", "mutation", "action"):
         for other in {"q", "m", "a"} - {kind[0]}:
             assert code(call(kind, f"m:{other}Public", {"n": 1})) == "InvalidFunctionKind"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("mutation", "m:mPubilc", "Could not find public function for 'm:mPubilc'. Did you mean 'm:mPublic'?"),
+        ("mutation", api.m.m_pubilc, "Could not find public function for 'm:mPubilc'. Did you mean 'm:mPublic'?"),
+        ("query", internal.m.q_internal, "Could not find public function for 'm:qInternal'. It is internal"),
+        ("query", components.child.m.q_public, "Could not find public function for"),
+        ("query", "m:mPublic", "m:mPublic is of the kind mutation, not query. Call it with mutation()."),
+        ("action", api.m, "api.m names no function."),
+    ],
+)
+def test_a_call_that_could_never_be_made_is_refused_where_it_is_written(kind: str, name: Any, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        run(APP, lambda world: getattr(world.client("c"), kind)(name, {"n": 1}))
+    assert str(refused.value).startswith(f"The client 'c' cannot call that. {said}")
+    assert any(entry.name == "<lambda>" for entry in refused.traceback)
 
 
 # From function to function.

@@ -225,7 +225,7 @@ def test_from_scheduled_function_to_its_row(kind: str, what: str) -> None:
     assert_failed(answered.outcome, what)
 
 
-@pytest.mark.parametrize("what", THROWN)
+@pytest.mark.parametrize("what", [what for what in THROWN if what != "args"])  # such a cron is refused before it runs
 @pytest.mark.parametrize("kind", ["mutation", "action"])
 def test_from_cron_to_its_log(kind: str, what: str) -> None:
     crons = cron_schedule()

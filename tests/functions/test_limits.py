@@ -11,6 +11,7 @@ from convexsim import (
     Limits,
     MutationCtx,
     Platform,
+    UsageError,
     World,
     action,
     define_app,
@@ -104,7 +105,7 @@ def test_the_defaults_are_convexs() -> None:
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, "many"])
 def test_a_limit_is_a_whole_number_from_nothing_up(wrong: Any) -> None:
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises(UsageError, match="is no limit"):
         Limits(documents_read=wrong)
 
 

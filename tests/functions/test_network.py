@@ -93,9 +93,9 @@ def test_text_that_is_no_json_is_the_functions_failure() -> None:
     assert "JSONDecodeError" in str(exchange(go, {HOOK: Response(200, "<html>")}).calls[0].error)
 
 
-@pytest.mark.parametrize("status", [199, 600, 0, -1])
-def test_a_status_is_one_of_http(status: int) -> None:
-    with pytest.raises(ValueError, match="status"):
+@pytest.mark.parametrize("status", [199, 600, 0, -1, "200", True])
+def test_a_status_is_one_of_http(status: Any) -> None:
+    with pytest.raises(UsageError, match=r"There is no Response\(status="):
         Response(status)
 
 

@@ -341,6 +341,20 @@ def test_a_broken_invariant_is_the_end_of_the_story() -> None:
     assert re.fullmatch(r" +BROKEN holds_nothing: counters/1 holds \d", last)
 
 
+@pytest.mark.parametrize(("events", "left_out"), [(400, 0), (401, 2), (100_399, 100_000)])
+def test_a_story_that_nobody_would_read_loses_its_middle(events: int, left_out: int) -> None:
+    trace = Trace()
+    for number in range(events):
+        trace.add(event.Did(number, 0, "a.1", Logged(f"line {number}")))
+    lines = story(trace).splitlines()
+    assert len(lines) == min(events + 1, 401)
+    assert lines[1].endswith("logs: line 0")
+    assert lines[-1].endswith(f"logs: line {events - 1}")
+    gap = [line for line in lines if "left out" in line]
+    assert gap == ([lines[300]] if left_out else [])
+    assert not left_out or f"… {left_out:,} lines left out; json_lines(trace) tells them all …" in gap[0]
+
+
 def test_nothing_makes_no_table() -> None:
     assert story(Trace()) == "Nothing happened."
 

@@ -18,6 +18,7 @@ from convexsim.values import (
     lookup_field,
     v,
 )
+from convexsim.values.validators import UnionValidator
 
 PLAIN = define_table({"name": v.string(), "tags": v.optional(v.array(v.string()))})
 
@@ -41,7 +42,7 @@ def test_a_table_is_defined_by_a_dict_an_object_a_union_of_objects_or_any() -> N
     "wrong",
     [
         v.string(),
-        v.union(),
+        UnionValidator(()),
         v.union(v.object({}), v.string()),
         v.union(v.object({}), v.any()),
         v.record(v.string(), v.any()),

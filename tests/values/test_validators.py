@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from convexsim.errors import PlatformError, UsageError
 from convexsim.values import Int64, ValidationFailure, Validator, as_object, encode_id, freeze, v
+from convexsim.values.validators import UnionValidator
 from tests.values.strategies import PROPERTY, values
 
 USER = encode_id(10_001, bytes(16))
@@ -71,7 +72,7 @@ def failure(validator: Validator, value: Any) -> ValidationFailure:
         (v.record(v.string(), v.number()), {"object"}),
         (v.record(v.string(), v.string()), set()),
         (v.union(v.null(), v.int64()), {"null", "int64"}),
-        (v.union(), set()),
+        (UnionValidator(()), set()),
         (v.nullable(v.string()), {"null", "string", "id"}),
         (v.any(), set(SAMPLES)),
     ],
@@ -195,7 +196,7 @@ def test_records_check_names_and_values() -> None:
         v.number(),
         v.any(),
         v.null(),
-        v.union(),
+        UnionValidator(()),
     ],
 )
 def test_record_keys_are_strings_without_literals(keys: Validator) -> None:
@@ -312,7 +313,7 @@ def test_validators_are_values() -> None:
     assert v.object({"a": v.string()}) == v.object({"a": v.string()}) != v.object({"a": v.optional(v.string())})
     assert v.literal(1) != v.literal(True)
     assert v.string() != v.bytes()
-    for validator in (v.string(), v.any(), v.id("a"), v.literal(1), v.array(v.any()), v.object({}), v.union()):
+    for validator in (v.string(), v.any(), v.id("a"), v.literal(1), v.array(v.any()), v.object({}), UnionValidator(())):
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             validator.kinds = frozenset()  # type: ignore[misc]
 

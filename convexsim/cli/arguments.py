@@ -1,0 +1,91 @@
+"""The words after `convexsim`: the commands, and what each takes.
+
+Owns the parser alone. What a command does stands in `commands.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from attrs import frozen
+
+__all__ = ["COULD_NOT", "File", "make_parser"]
+
+COULD_NOT: Final = 2
+"""The exit code of what could not be done."""
+
+_EPILOG: Final = """\
+exit codes:
+  0    no invariant broke
+  1    an invariant broke, or one that must hold sometimes never did; a script's results are not the recorded ones
+  2    it could not be done: wrong usage, a scenario that fails by itself, or a bug of convexsim
+  130  interrupted before anything broke; what broke earlier counts and gives 1
+"""
+
+
+@frozen
+class File:
+    """A scenario file as it is named on the command line, ``path.py`` or ``path.py:scenario``."""
+
+    path: Path
+    name: str | None
+
+
+def _file(text: str) -> File:
+    named_one = re.fullmatch(r"(.+\.py):([\w-]+)", text)
+    return File(Path(named_one[1]), named_one[2]) if named_one else File(Path(text), None)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, like every other error."""
+        self.exit(COULD_NOT, f"convexsim: {message} (see {self.prog} --help)\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser; what it parses has the name of its command in `command`."""
+    raw: Any = {"epilog": _EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = _Parser(prog="convexsim", description="Find, replay and explain races between Convex functions.", **raw)
+    # By way of sys.modules, because the rooms of the package do not import its front door.
+    version = sys.modules["convexsim"].__version__
+    parser.add_argument("--version", action="version", version=f"convexsim {version}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, about: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.", **raw)
+        added.set_defaults(command=name)
+        added.add_argument("--traceback", action="store_true", help="on an error, show where it came from")
+        return added
+
+    def scenarios(name: str, about: str) -> argparse.ArgumentParser:
+        added = command(name, about)
+        added.add_argument("file", type=_file, metavar="SCENARIO.py[:NAME]", help="the script, and its scenario")
+        added.add_argument("--scenario", metavar="NAME", help="another way to name the scenario")
+        added.add_argument("--json", action="store_true", help="print JSON lines")
+        return added
+
+    running = scenarios("run", "run a scenario once: the serial order, or a random one with --seed")
+    exploring = scenarios("explore", "run each scenario in many random orders and show the simplest failure")
+    replaying = scenarios("replay", "repeat a run from its replay string")
+    replaying.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
+    running.add_argument("--seed", type=int, help="draw the order; the same seed gives the same one")
+    exploring.add_argument("--seed", type=int, default=0, help="the same seed gives the same runs (0)")
+    exploring.add_argument("--runs", type=int, default=1_000, help="how many, for each scenario (1000)")
+    scripting = command("script", "run each line's operations one by one and print it with its results")
+    scripting.set_defaults(json=True)
+    scripting.add_argument("file", type=Path, metavar="FILE.jsonl", help="one scenario a line, as JSON")
+    offering = "the component, by its module's name; the module has a function script_app(version)"
+    scripting.add_argument("--component", metavar="MODULE", required=True, help=offering)
+    scripting.add_argument("--version", metavar="V", help="run all lines with this version, whatever they name")
+    comparing = "compare with the results that stand in the file, and show where each line first differs"
+    scripting.add_argument("--check", action="store_true", help=comparing)
+    for deciding in (running, exploring):
+        choosing = "what is a choice: 1 every message, 2 begins and commits, 3 whole mutations (2)"
+        deciding.add_argument("--level", type=int, choices=(1, 2, 3), default=2, help=choosing)
+    for showing in (running, replaying):
+        showing.add_argument("--steps", action="store_true", help="show every message that is handled, too")
+    return parser

@@ -1,0 +1,158 @@
+"""What the command line tells: the story of a run, the report of an exploration, or both as JSON lines.
+
+Owns which facts are told and in which order, and the exit code that follows from a run. Used by `commands.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from attrs import asdict
+
+from convexsim.errors import UsageError
+from convexsim.explore.replay import parse
+from convexsim.trace.event import json_lines
+from convexsim.trace.names import one_line, shorten
+from convexsim.trace.text import WIDTH, story
+from convexsim.values import show
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from convexsim.explore.report import Report
+    from convexsim.simulation import Run
+
+__all__ = ["BROKEN", "HELD", "Output", "say", "tell_report", "tell_run"]
+
+HELD: Final = 0
+BROKEN: Final = 1
+
+
+class Output:
+    """Where it is told; that it cannot be told is nobody's bug."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write a text."""
+        with self._told_as_such():
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Hand out what has been written."""
+        with self._told_as_such():
+            self._stream.flush()
+
+    def forget(self) -> None:
+        """Let what nobody takes go nowhere: Python itself writes out at the end what is left."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+    @contextmanager
+    def _told_as_such(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise  # a reader that has read enough
+        except OSError as error:
+            self.forget()
+            msg = f"The output cannot be written: {error.strerror}."
+            raise UsageError(msg, next_step="Let it go where there is room.") from None
+
+
+def tell_run(run: Run, string: str, arguments: argparse.Namespace) -> int:
+    """Tell one run, and the string that replays it; return the exit code that follows from it."""
+    assert run.trace is not None
+    level = parse(string).level
+    failed = {call.activity: call.error for call in run.calls if call.error is not None}
+    if arguments.json:
+        facts = {
+            "scenario": run.scenario.name,
+            "level": level,
+            "ending": run.ending,
+            "steps": run.steps,
+            "now_ms": run.now,
+            "violations": [asdict(broken) for broken in run.violations],
+            "unseen": run.unseen,
+            "failed_calls": failed,
+            "replay": string,
+        }
+        arguments.out.write(json_lines(run.trace) + _json_line("run", facts))
+        return BROKEN if run.violations else HELD
+    verdict = "BROKEN" if run.violations else "nothing broke"
+    lines = [f"{run.scenario.name}: {verdict} (level {level}, {run.steps} steps, {show(run.now)} ms)"]
+    lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in run.violations]
+    lines += [f"  did not happen in this run: {name}" for name in run.unseen]
+    lines += [f"  failed: {activity}: {error}" for activity, error in failed.items()]
+    scheduled = Counter(run.view.failed_functions())
+    lines += [f"  failed scheduled functions: {number}, {error}" for error, number in scheduled.items()]
+    verdicts = "\n".join(shorten(one_line(line), WIDTH) for line in lines)
+    say(arguments, _story(run, steps=arguments.steps), verdicts, _how_to_replay(arguments, string))
+    return BROKEN if run.violations else HELD
+
+
+def tell_report(report: Report, arguments: argparse.Namespace) -> None:
+    """Tell an exploration, and its finding with the story."""
+    finding = report.finding
+    if arguments.json:
+        facts: dict[str, Any] = {
+            "scenario": report.scenario.name,
+            "explorer": report.explorer,
+            "level": report.level,
+            "runs": report.runs,
+            "exhausted": report.exhausted,
+            "interrupted": report.interrupted,
+            "holds": report.holds,
+            "unreached": report.unreached,
+            "failed_calls": report.failed_calls,
+            "differs_from_step": report.differs_from_step,
+            "finding": None,
+        }
+        if finding is not None:
+            facts["finding"] = {
+                "violations": [asdict(broken) for broken in finding.violations],
+                "found_at_run": finding.found_at_run,
+                "choices_before": finding.choices_before,
+                "choices_after": finding.choices_after,
+                "replay": finding.replay,
+            }
+        arguments.out.write(_json_line("report", facts))
+    elif finding is None:
+        say(arguments, str(report))
+    else:
+        say(arguments, _story(finding.run), str(report), _how_to_replay(arguments, finding.replay), "")
+    arguments.out.flush()  # a scenario may take long, and somebody may be reading along
+
+
+def _story(run: Run, *, steps: bool = False) -> str:
+    assert run.trace is not None
+    title = f"{run.scenario.name}: {run.scenario.about}".removesuffix(": ")
+    return f"{title}\n\n{story(run.trace, steps=steps)}\n"
+
+
+def _how_to_replay(arguments: argparse.Namespace, string: str) -> str:
+    typed = Path(sys.argv[0])  # as in .venv/bin/convexsim, where no PATH leads
+    on_path = typed.name != "convexsim" or shutil.which("convexsim") is not None
+    program = "convexsim" if on_path else shlex.quote(str(typed))
+    if typed.parts[-2:] == ("convexsim", "__main__.py"):
+        program = "python -m convexsim"
+    return f"replay it: {program} replay {shlex.quote(str(arguments.file.path))} '{string}'"
+
+
+def say(arguments: argparse.Namespace, *texts: str) -> None:
+    """Print texts, each with an end of line."""
+    for text in texts:
+        print(text, file=arguments.out)
+
+
+def _json_line(kind: str, facts: dict[str, Any]) -> str:
+    return json.dumps({kind: facts}, sort_keys=True, separators=(",", ":")) + "\n"

@@ -1,0 +1,84 @@
+"""Whoever sits before the terminal: how far a command is, and what Ctrl-C does.
+
+Owns the line of progress and the handling of SIGINT. Nothing of it reaches a run. Used by `commands.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+__all__ = ["Interrupt", "Progress", "end_at_once", "interruption"]
+
+_PROGRESS_S: Final = 0.1
+
+
+class Progress:
+    """A line on the terminal that says how far an exploration is; nothing at all if nobody looks."""
+
+    def __init__(self, name: str, runs: int) -> None:
+        self._name, self._runs = name, runs
+        self._is_watched = sys.stderr.isatty()
+        self._begun = self._shown_at = monotonic()
+        self._width = 0
+
+    def show(self, number: int) -> None:
+        """Say that so many runs are done, unless that was said just now."""
+        now = monotonic()
+        if not self._is_watched or now - self._shown_at < _PROGRESS_S:
+            return
+        self._shown_at = now
+        text = f"{self._name}: {number:,} of {self._runs:,} runs, {number / (now - self._begun):,.0f} runs/s"
+        print(f"\r{text:<{self._width}}", end="", file=sys.stderr, flush=True)
+        self._width = len(text)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._width:
+            print(f"\r{'':{self._width}}\r", end="", file=sys.stderr, flush=True)
+
+
+class Interrupt:
+    """Ctrl-C during an exploration: the first one ends it between two runs, the second one the process.
+
+    A KeyboardInterrupt in the middle of a run would be lost: Pykka's loop catches it.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Note the first Ctrl-C."""
+        self.asked = True
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def end_at_once(number: int, _frame: FrameType | None) -> None:
+    """Say so, and end the process as Ctrl-C does by itself, so that a shell stops too."""
+    os.write(2, b"convexsim: interrupted\n")
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
+@contextmanager
+def interruption(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let Ctrl-C do this for a while; outside of the main thread Python has no say in it."""
+    try:
+        before = signal.signal(signal.SIGINT, handler)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
