@@ -268,7 +268,10 @@ def test_more_pages_than_one_transaction_begins_are_left_for_the_next(rows: int,
         assert sizes(driver) == [1] * expected
         assert items_stored(driver) == driver.view.failed_functions() == []
         assert states(driver, "collectBatch") == ["success"] * -(-rows // 100)
-        assert [found["batchId"] for found in driver.rows("batches")] == [f"a::{rows - 1}"]
+        assert (
+            len({row["args"][0]["batchDocId"] for row in driver.rows("_scheduled_functions") if "watch" in row["name"]})
+            == rows
+        )
 
 
 def test_more_rows_than_one_transaction_may_change_are_left_for_the_next() -> None:
@@ -464,17 +467,59 @@ def test_what_comes_after_the_deletion_leaves_no_trace() -> None:
         assert len(driver.rows("flushHistory")) == 1
 
 
-def test_of_an_ids_completed_batches_the_newest_stays() -> None:
+def test_of_an_ids_completed_batches_the_newest_stays_when_the_next_is_collected() -> None:
     with world(({"fail": "no"},)) as driver:
-        add(driver, 1, 2, 3)
-        driver.advance()
-        add(driver, 4, 5, 6)
-        add(driver, 7, 8, 9, batch="b")
-        driver.advance()
-        names = {(found["batchId"], found["status"]) for found in driver.rows("batches")}
-        assert names == {("a::0", "retrying"), ("a::1", "completed"), ("b::0", "completed")}
+        for batch_id in ("a", "a", "b", "a"):
+            add(driver, 1, 2, 3, batch=batch_id)
+            driver.advance()
+        names = [(found["batchId"], found["status"]) for found in driver.rows("batches")]
+        assert names == [("a::0", "retrying"), ("a::1", "completed"), ("b::0", "completed"), ("a::2", "completed")]
         driver.advance(5_000)
-        assert {found["batchId"] for found in driver.rows("batches")} == {"a::1", "b::0"}
+        add(driver, 4, 5, 6)
+        driver.advance()
+        names = [(found["batchId"], found["status"]) for found in driver.rows("batches")]
+        assert names == [("b::0", "completed"), ("a::2", "completed"), ("a::3", "completed")]
+
+
+def test_records_of_one_id_read_nothing_that_another_writes() -> None:
+    with world() as driver:
+        add_rows(driver, 2, 0, maxBatchSize=1)
+        driver.lib("flushBatch", batchId="a")
+        driver.lib("collectBatch", batchDocId=driver.rows("batches")[0]["_id"])
+        first, second = driver.rows("batches")
+
+        def record_second(ctx: MutationCtx) -> Any:
+            before = ctx.meta.get_transaction_metrics()["documentsRead"]["used"]
+            result = {"attempt": 1, "itemCount": 1, "durationMs": 0, "success": True, "batchDocId": second["_id"]}
+            ctx.run_mutation("lib:recordFlushResult", result)
+            return ctx.meta.get_transaction_metrics()["documentsRead"]["used"] - before
+
+        record(driver, first, 1, success=True)
+        alone = driver.write(record_second)
+        assert alone <= 6  # the batch, its row and its watchdog, each looked at before it is written
+
+
+def test_an_action_that_has_ended_well_has_ten_leases_for_its_record() -> None:
+    """What it has scheduled may have to wait for others."""
+    with world() as driver:
+        found = sealed(driver, 1)
+        kept = driver.rows("batchItems")
+
+        def hide(ctx: MutationCtx) -> None:
+            ctx.db.patch(found["_id"], {"attempt": 0})
+
+        def show(ctx: MutationCtx) -> None:
+            ctx.db.patch(found["_id"], {"attempt": 1})
+
+        driver.write(hide)
+        driver.advance()  # so that the executor ends well and has delivered nothing
+        driver.write(show)
+        assert states(driver, "executeFlush") == ["success"]
+        driver.advance(LEASE_MS * 10)
+        assert (batch(driver)["status"], batch(driver)["failures"]) == ("flushing", 0)
+        driver.advance(LEASE_MS)
+        assert (batch(driver)["status"], batch(driver)["failures"]) == ("retrying", 1)
+        assert driver.rows("batchItems") == kept
 
 
 # --------------------------------------------------------------------------------------------- watchFlush, retryFlush
@@ -523,7 +568,7 @@ def test_who_watches_another_attempt_does_nothing(attempt: int) -> None:
         found = sealed(driver, 1)
         cancel_all(driver, "executeFlush")
         before = driver.rows("batches"), driver.scheduled()
-        driver.lib("watchFlush", batchDocId=found["_id"], attempt=attempt, hasEnded=True)
+        driver.lib("watchFlush", batchDocId=found["_id"], attempt=attempt, leasesSinceEnd=0)
         assert (driver.rows("batches"), driver.scheduled()) == before
 
 

@@ -142,7 +142,7 @@ def test_what_is_added_later_goes_into_the_next_batch() -> None:
         for _ in range(3):
             add(driver, 1, 2, 3)
             driver.advance()
-        assert statuses(driver) == [("a::2", "completed")]
+        assert statuses(driver) == [("a::1", "completed"), ("a::2", "completed")]
         assert len(delivered(driver)) == 3
 
 
