@@ -505,29 +505,6 @@ def test_records_of_one_id_read_nothing_that_another_writes() -> None:
         assert alone <= 6  # the batch, its row and its watchdog, each looked at before it is written
 
 
-def test_an_action_that_has_ended_well_has_ten_leases_for_its_record() -> None:
-    """What it has scheduled may have to wait for others."""
-    with world() as driver:
-        found = sealed(driver, 1)
-        kept = driver.rows("batchItems")
-
-        def hide(ctx: MutationCtx) -> None:
-            ctx.db.patch(found["_id"], {"attempt": 0})
-
-        def show(ctx: MutationCtx) -> None:
-            ctx.db.patch(found["_id"], {"attempt": 1})
-
-        driver.write(hide)
-        driver.advance()  # so that the executor ends well and has delivered nothing
-        driver.write(show)
-        assert states(driver, "executeFlush") == ["success"]
-        driver.advance(LEASE_MS * 10)
-        assert (batch(driver)["status"], batch(driver)["failures"]) == ("flushing", 0)
-        driver.advance(LEASE_MS)
-        assert (batch(driver)["status"], batch(driver)["failures"]) == ("retrying", 1)
-        assert driver.rows("batchItems") == kept
-
-
 # --------------------------------------------------------------------------------------------- watchFlush, retryFlush
 
 
@@ -574,7 +551,7 @@ def test_who_watches_another_attempt_does_nothing(attempt: int) -> None:
         found = sealed(driver, 1)
         cancel_all(driver, "executeFlush")
         before = driver.rows("batches"), driver.scheduled()
-        driver.lib("watchFlush", batchDocId=found["_id"], attempt=attempt, leasesSinceEnd=0)
+        driver.lib("watchFlush", batchDocId=found["_id"], attempt=attempt)
         assert (driver.rows("batches"), driver.scheduled()) == before
 
 

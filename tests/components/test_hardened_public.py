@@ -256,7 +256,7 @@ def test_an_add_that_could_never_be_admitted_is_refused() -> None:
         driver.write(cancel)
         driver.advance(20)
         ((_, (message,)),) = delivered(driver)
-        assert "Nothing can be scheduled here" in message
+        assert "was canceled cannot start anything" in message
         assert driver.rows("batchItems") == []
 
 

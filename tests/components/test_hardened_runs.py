@@ -189,6 +189,7 @@ def test_clocks_that_differ_change_nothing_but_times() -> None:
         Faults(restarts=1),
         Faults(system_errors=2),
         Faults(disconnects=2),
+        Faults(conflicts=7),
         Faults(crashes=1, restarts=1, disconnects=1, skewed=1, skews_ms=[-40_000]),
     ],
 )
