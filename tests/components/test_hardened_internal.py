@@ -8,7 +8,7 @@ import pytest
 
 from components.batch_processor import component
 from components.batch_processor.host_app import driver as driver_module
-from convexsim import ActionCtx, MutationCtx, define_app, internal_action
+from convexsim import ActionCtx, ConvexError, MutationCtx, define_app, internal_action
 from tests.components.driver import Driver
 from tests.components.support import HANDLE, config, items_stored
 
@@ -280,6 +280,20 @@ def test_more_pages_than_one_transaction_begins_are_left_for_the_next(rows: int,
         )
 
 
+def test_what_is_left_for_the_next_begins_above_the_line_before() -> None:
+    with world() as driver:
+        add(driver, 0, maxBatchSize=1)
+        driver.lib("flushBatch", batchId="a")
+        add_rows(driver, 101, 0, maxBatchSize=1)
+        driver.lib("flushBatch", batchId="a")
+        first, second = (found["_id"] for found in driver.rows("batches"))
+        driver.lib("collectBatch", batchDocId=second)
+        driver.lib("collectBatch", batchDocId=driver.rows("batches")[-1]["_id"])
+        (left,) = [row for row in driver.rows("batchItems") if "batchDocId" not in row]
+        driver.lib("collectBatch", batchDocId=first)
+        assert [row["_id"] for row in driver.rows("batchItems") if row["batchDocId"] == first] == [left["_id"]]
+
+
 def test_more_rows_than_one_transaction_may_change_are_left_for_the_next() -> None:
     """Each is a read of its own, of which a transaction has 4,096 (convex-semantics 6.3)."""
 
@@ -360,6 +374,19 @@ def test_what_fails_comes_again_after_1_2_4_and_at_most_30_seconds_until_it_is_d
         assert {tuple(entry["items"]) for entry in driver.deliveries} == {(1, 2, 3)}
         assert (batch(driver)["status"], batch(driver)["errorMessage"]) == ("deadLetter", "no")
         assert (items_stored(driver), driver.pending()) == ([1, 2, 3], [])
+
+
+def test_an_error_that_carries_data_is_a_failure_like_any_other() -> None:
+    @internal_action
+    async def choosy(ctx: ActionCtx, items: list[Any]) -> None:
+        await ctx.external("deliveries").append({"items": items})
+        raise ConvexError({"left": 0})
+
+    with world(choosy=choosy) as driver:
+        add(driver, 1, maxBatchSize=1, processBatchHandle="function://;driver:choosy")
+        driver.advance()
+        assert batch(driver)["status"] == "retrying"
+        assert driver.view.failed_functions() == []
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3])
@@ -459,6 +486,7 @@ def test_what_comes_after_the_completion_changes_nothing_but_history() -> None:
         found = sealed(driver, 1)
         record(driver, found, 1, success=True)
         before = batch(driver)
+        driver.advance(10)
         for success in (False, True):
             record(driver, found, 1, success=success)
         assert batch(driver) == before

@@ -371,6 +371,24 @@ def test_a_record_is_not_kept_from_its_commit_by_others_of_its_id() -> None:
     assert not [lost for lost in events_of(result, event.Conflicted) if "recordFlushResult" in lost.what]
 
 
+class Struck:
+    """Every fault that may strike the record that the executor of the client ``v`` writes strikes it."""
+
+    def choose(self, kind: str, options: Any) -> int:
+        """Return the fault for that record, else the first option."""
+        return int(kind == "fault" and options[0].activity == "v.1+1+1+1.3")
+
+
+def test_a_record_that_loses_too_often_is_scheduled_and_nothing_is_delivered_twice() -> None:
+    def one_delivery(world: World) -> None:
+        outside(world)
+        add_by(world, "v", "a", maxBatchSize=1, flushIntervalMs=0)
+
+    world = scenario(app=APP, invariants=ORDERS, faults=Faults(conflicts=5))(one_delivery)
+    result = Simulation(world, Struck()).run()
+    assert (result.ending, result.violations, len(result.view.faults)) == ("quiet", [], 5)
+
+
 # ------------------------------------------------------------------------------------------------ of the invariants
 
 
