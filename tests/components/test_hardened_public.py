@@ -125,8 +125,8 @@ def test_the_immediate_threshold_goes_before_the_size_and_the_size_closes_delive
     with world() as driver:
         for item in (1, 2, 3, 4):
             add(driver, item, maxBatchSize=2, immediateFlushThreshold=4)
-            driver.advance()
-        assert delivered(driver) == [(0, [1, 2]), (0, [3, 4])]
+            driver.advance(1)
+        assert delivered(driver) == [(3, [1, 2]), (3, [3, 4])]
 
 
 def test_a_delivery_has_at_most_a_size_less_one_and_one_more_call() -> None:
