@@ -59,7 +59,9 @@ def admit(ctx: MutationCtx, row_id: str) -> None:
         return
     batch = find_accumulating(ctx, row["baseBatchId"])
     if batch is None:
-        batch = open_batch(ctx, row["baseBatchId"], row["config"])
+        threshold = threshold_of(row["config"])
+        known = {} if threshold is None else {"threshold": threshold}
+        batch = open_batch(ctx, row["baseBatchId"], row["config"], **known)
     _see_to_timer(ctx, batch, row["config"]["flushIntervalMs"])
     if _is_full(ctx, batch, row, line):
         draw_line(ctx, batch)
@@ -100,22 +102,29 @@ def _see_to_timer(ctx: MutationCtx, batch: Row, interval_ms: float) -> None:
 
 
 def _is_full(ctx: MutationCtx, batch: Row, row: Row, line: Any) -> bool:
-    """Whether the items up to a row reach the threshold of that row's config, or fill a delivery.
+    """Whether the items up to a row reach the threshold of any of them, or fill a delivery.
 
     They are counted from where an earlier admission has written down that it had come, which nothing can change:
-    nobody commits in the past, and rows leave together, when the batch has drawn its line.
+    nobody commits in the past, and rows leave together, when the batch has drawn its line. Whoever comes later counts
+    this row too; but if this row lowers the threshold, it may be those who came later and are done that reach it.
     """
-    threshold = threshold_of(row["config"])
+    own = threshold_of(row["config"])
+    threshold = batch.get("threshold")
+    is_lowered = own is not None and (threshold is None or own < threshold)
+    if is_lowered:
+        threshold = own
+        ctx.db.patch(batch["_id"], {"threshold": own})
     if threshold is None:
         return False
+    up_to = None if is_lowered else row["committedAt"]
     before = batch.get("counted", {"rows": 0, "items": 0, "size": 0, "upTo": line})
     rows, items, size = before["rows"], before["items"], before["size"]
-    for earlier in read_unsealed_rows(ctx, row["baseBatchId"], before["upTo"], row["committedAt"]):
-        rows, items, size = rows + 1, items + earlier["itemCount"], size + earlier["size"]
+    for each in read_unsealed_rows(ctx, row["baseBatchId"], before["upTo"], up_to):
+        rows, items, size = rows + 1, items + each["itemCount"], size + each["size"]
         if items >= threshold or size >= PAGE_BYTES or rows >= PAGE_ROWS:
             return True
-    if rows >= before["rows"] + ROWS_COUNTED_AT_ONCE:
-        counted = {"rows": rows, "items": items, "size": size, "upTo": row["committedAt"]}
+    if up_to is not None and rows >= before["rows"] + ROWS_COUNTED_AT_ONCE:
+        counted = {"rows": rows, "items": items, "size": size, "upTo": up_to}
         ctx.db.patch(batch["_id"], {"counted": counted})
     return bool(items >= threshold)
 
@@ -142,7 +151,7 @@ def _draw(ctx: MutationCtx, batch: Row) -> None:
     assert stream is not None, "a stream is as old as its first batch"
     line = ctx.db.vars.commit_ts
     begun = {"status": "flushing", "line": line, "after": stream.get("line", UNDEFINED), "lastUpdatedAt": ctx.now()}
-    no_more = dict.fromkeys(("scheduledFlushId", "flushAt", "counted"), UNDEFINED)
+    no_more = dict.fromkeys(("scheduledFlushId", "flushAt", "threshold", "counted"), UNDEFINED)
     ctx.db.patch(batch["_id"], {**begun, **no_more})
     ctx.db.patch(stream["_id"], {"line": line})
     schedule(ctx, 0, internal.lib.collect_batch, {"batchDocId": batch["_id"]})

@@ -47,9 +47,11 @@ _BATCHES: Final = (
             "lastUpdatedAt": v.number(),
             "status": STATUS,
             "config": _STORED_CONFIG,
-            # While it accumulates: its timer and when that is due; and how much was counted so far, up to which commit.
+            # While it accumulates: its timer and when that is due; the lowest threshold of its rows, and how much was
+            # counted so far, up to which commit.
             "scheduledFlushId": _SCHEDULED,
             "flushAt": v.optional(v.number()),
+            "threshold": v.optional(v.number()),
             "counted": v.optional(_COUNTED),
             # From the line to the seal: the commits whose rows belong to it, after the one and up to the other.
             "after": v.optional(v.commit_ts()),
