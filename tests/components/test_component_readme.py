@@ -42,7 +42,16 @@ def test_an_example_prints_what_stands_below_it(example: str, printed: dict[str,
 
 def test_every_python_block_is_an_example_with_its_output_right_below() -> None:
     assert unchecked(README) == []
-    assert list(README.examples) == ["setup", "analytics", "crons", "migrations", "control", "retries", "hardened"]
+    assert list(README.examples) == [
+        "setup",
+        "analytics",
+        "crons",
+        "migrations",
+        "control",
+        "retries",
+        "hardened",
+        "properties",
+    ]
 
 
 def test_it_is_narrow() -> None:

@@ -1,5 +1,6 @@
 """`hardened`: the version without the races, a design of its own behind the same names.
 
-Read `admission.py` (how items come to a batch), `delivery.py` (how a batch comes to its callback), then `public.py`.
-What an app may rely on is told in the component's README.
+The accumulator: read `public.py` (what is called), `admission.py` (how items come to a batch), `delivery.py` (how a
+batch comes to its callback), `dead_letters.py`. The iterator: `iterator.py` (what is called), `steps.py` (what drives a
+job), `hooks.py` (what follows its end). Both rest on `scheduling.py`. What an app may rely on says the README.
 """
