@@ -45,6 +45,7 @@ __all__ = [
     "get_iterator_job_by_id",
     "get_iterator_job_status",
     "list_iterator_jobs",
+    "list_jobs",
     "read_job",
 ]
 
@@ -95,6 +96,11 @@ def get_iterator_job_status(ctx: QueryCtx, job_id: str) -> Row | None:
 @query(args={"status": v.optional(ITERATOR_STATUS), "limit": v.optional(v.number())})
 def list_iterator_jobs(ctx: QueryCtx, status: str | None = None, limit: int | None = None) -> list[Row]:
     """Return jobs, all or those of one status, oldest first; a limit of 0 is no limit."""
+    return list_jobs(ctx, status, limit)
+
+
+def list_jobs(ctx: QueryCtx, status: str | None, limit: int | None) -> list[Row]:
+    """Return what `list_iterator_jobs` answers."""
     table = ctx.db.query("iteratorJobs")
     jobs = table if status is None else table.with_index("by_status", lambda q: q.eq("status", status))
     names = ("jobId", "status", "processedCount", "createdAt", "lastRunAt", "errorMessage")

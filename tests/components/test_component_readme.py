@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
 import attrs
@@ -38,6 +39,22 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("example", README.examples)
 def test_an_example_prints_what_stands_below_it(example: str, printed: dict[str, str]) -> None:
     assert printed[example] == README.block(f"output: {example}")
+
+
+def on_hardened(program: str) -> str:
+    return program.replace('component("0.1.0")', 'component("hardened")').replace("Readme", "Hardened")
+
+
+def test_the_original_readmes_programs_run_on_hardened_too(tmp_path: Path) -> None:
+    names = ("analytics", "migrations", "control")
+    printed = printed_by({name: on_hardened(README.examples[name]) for name in names}, tmp_path)
+    expected = {name: README.block(f"output: {name}") for name in names}
+    assert printed["migrations"] == expected["migrations"]
+    # What it answers, what is sent; then 0.1.0 shows a completed batch, and here nothing is stored any more.
+    assert printed["analytics"].splitlines()[:3] == expected["analytics"].splitlines()[:3]
+    # Any string is a status, and no job has this one.
+    assert printed["control"].splitlines()[:4] == expected["control"].splitlines()[:4]
+    assert printed["control"].splitlines()[4:] == ["None"]
 
 
 def test_every_python_block_is_an_example_with_its_output_right_below() -> None:
