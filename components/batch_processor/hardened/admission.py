@@ -40,7 +40,6 @@ ROWS_COUNTED_AT_ONCE: Final = 128
 """After how many rows an admission writes down how far it has counted, so that the next ones begin there."""
 PAGES_AT_ONCE: Final = 100
 """Batches sealed in one transaction at most, each of which schedules two functions."""
-
 CLEANED_UP_AT_ONCE: Final = 200
 """Completed batches that are looked at in one transaction, twice as many as it makes."""
 

@@ -28,6 +28,7 @@ PAGE_BYTES: Final = 4 * 1024 * 1024
 """Bytes of rows from which on a delivery is full: a transaction reads each of them twice (convex-semantics 6.3)."""
 PAGE_ROWS: Final = 2_000
 """Rows from which on a delivery is full: to change a row is a read of its own (convex-semantics 6.3: 4,096)."""
+
 # -------------------------------------------------------------------------------------------------- what a config says
 
 
