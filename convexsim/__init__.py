@@ -16,6 +16,7 @@ from convexsim.errors import (
     PlatformError,
     UsageError,
 )
+from convexsim.explore.audit import Audit, audit
 from convexsim.explore.check import check
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
@@ -60,6 +61,7 @@ __version__ = "0.1.0"
 __all__ = [
     "UNDEFINED",
     "ActionCtx",
+    "Audit",
     "CommitTsPlaceholder",
     "Component",
     "ConvexError",
@@ -102,6 +104,7 @@ __all__ = [
     "action",
     "always",
     "api",
+    "audit",
     "check",
     "components",
     "cron_schedule",

@@ -200,6 +200,8 @@ UNTOLD: Final = {
 }
 """What the page need not tell, and why."""
 OF_EXPLORATION: Final = {
+    "Audit": "what audit returns",
+    "audit": "repeats every run of an exploration",
     "Finding": "what a report has found",
     "Invariant": "what always, eventually and sometimes make",
     "PastInvariant": "an invariant whose runs keep their past",
