@@ -20,6 +20,7 @@ from convexsim.explore.audit import Audit, audit
 from convexsim.explore.check import check
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
+from convexsim.explore.meter import Meter
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
@@ -79,6 +80,7 @@ __all__ = [
     "Limits",
     "Lockstep",
     "LockstepChoices",
+    "Meter",
     "MutationCtx",
     "NetworkError",
     "PastInvariant",
