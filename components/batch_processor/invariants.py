@@ -16,8 +16,9 @@ from typing import Any, Final, Literal, get_args
 from attrs import fields_dict, frozen
 
 from components.batch_processor.properties import accumulator, iterator, timing
-from components.batch_processor.properties.records import layout_of
+from components.batch_processor.properties.records import COMPONENT, layout_of
 from components.batch_processor.properties.terms import MODELS, Terms
+from components.batch_processor.versions import VERSIONS
 from convexsim import PastInvariant, UsageError, View
 
 __all__ = ["PROPERTIES", "Half", "Property", "invariant", "invariants"]
@@ -128,7 +129,7 @@ def invariant(number: str, *, version: str = "hardened", model: str = "N", **par
     if number not in PROPERTIES:
         msg = f"There is no property {number!r}."
         raise UsageError(msg, next_step=f"There are: {', '.join(PROPERTIES)}.")
-    return _asked(PROPERTIES[number], _terms(version, model, parameters))
+    return _asked(PROPERTIES[number], version, _terms(version, model, parameters))
 
 
 def invariants(
@@ -151,12 +152,40 @@ def invariants(
         raise UsageError(msg, next_step=f"There are: {', '.join(get_args(Half))}; None is both.")
     terms = _terms(version, model, parameters)
     asked = (one for one in PROPERTIES.values() if half in (None, one.half) and not one.is_optional)
-    return tuple(_asked(one, terms) for one in asked if one.is_promised(terms))
+    return tuple(_asked(one, version, terms) for one in asked if one.is_promised(terms))
 
 
-def _asked(one: Property, terms: Terms) -> PastInvariant:
-    name = f"{one.number} {one.name}"
-    return PastInvariant(name, one.when, one.sentence, lambda view: one.predicate(view, terms))
+def _asked(one: Property, version: str, terms: Terms) -> PastInvariant:
+    def judged(view: View) -> None:
+        _check_world(view, version, terms.model)
+        one.predicate(view, terms)
+
+    return PastInvariant(f"{one.number} {one.name}", one.when, one.sentence, judged)
+
+
+_LETTERS: Final = {"crash": "C", "restart": "C", "system error": "CO", "conflict": "O", "skew": "K"}
+"""Under which fault models a fault may strike; a lost connection may under any."""
+
+
+def _check_world(view: View, version: str, model: str) -> None:
+    """Refuse a world of another version, as far as its tables tell, or of another fault model.
+
+    Raises:
+        UsageError: it is one.
+
+    """
+    if view.before is None:
+        own = sorted(VERSIONS[version].schema.tables)
+        found = [table for component, table in view.tables() if component == COMPONENT]
+        if found != own:
+            msg = f"This is no world of version {version}: its component has the tables {', '.join(found) or 'none'}."
+            next_step = "Ask for the invariants of the version that the app runs: host_app(version) and this version."
+            raise UsageError(msg, next_step=next_step)
+    for struck in view.faults:
+        letters = _LETTERS.get(struck.fault)
+        if letters is not None and not any(letter in model for letter in letters):
+            msg = f"A fault has struck, {struck.how}, that the model {model!r} does not know."
+            raise UsageError(msg, next_step=f"Name it in the model: {' or '.join(letters)}.")
 
 
 def _terms(version: str, model: str, parameters: Mapping[str, Any]) -> Terms:

@@ -9,7 +9,7 @@ import pytest
 from components.batch_processor import host_app
 from components.batch_processor.invariants import PROPERTIES, invariant, invariants
 from components.batch_processor.properties.records import LAYOUTS
-from convexsim import PastInvariant, Simulation, UsageError, World, api, scenario
+from convexsim import Faults, PastInvariant, RandomWalk, Simulation, UsageError, World, api, check, scenario
 from tests.components.invariants_support import SMALL, add, asked, runs
 
 RELEASED = [version for version in LAYOUTS if version != "hardened"]
@@ -135,3 +135,34 @@ def test_a_quiet_day_holds_all_that_is_promised(version: str) -> None:
     day_of = asked(version, day, config=SMALL)
     assert {one.name.partition(" ")[0] for one in day_of.invariants} == numbers(version)
     assert runs(day_of) == {}
+
+
+# ------------------------------------------------------------------------------------- worlds that they cannot judge
+
+
+def asked_of(app_version: str, version: str, model: str = "N", faults: Faults | None = None) -> str:
+    """Return what is said if the world of one version is asked for the invariants of another."""
+
+    @scenario(app=host_app(app_version), invariants=[invariant("P5", version=version, model=model)], faults=faults)
+    def world(on: World) -> None:
+        for outside in ("processBatch", "deliveries"):
+            on.external(outside)
+        on.client("ann").mutation(api.driver.add_items, {"batchId": "a", "items": ["x"] * 3})
+
+    with pytest.raises(UsageError) as refused:
+        check(world, RandomWalk(runs=30, seed=1))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("app_version", "version"),
+    [("1.0.9", "hardened"), ("hardened", "1.0.9"), ("hardened", "0.1.0"), ("1.0.3", "1.0.5")],
+)
+def test_the_world_of_another_version_is_refused(app_version: str, version: str) -> None:
+    said = asked_of(app_version, version)
+    assert said.startswith(f"This is no world of version {version}: its component has the tables batch")
+
+
+def test_a_fault_that_the_model_does_not_know_is_refused() -> None:
+    said = asked_of("hardened", "hardened", "U", Faults(crashes=1))
+    assert said == "A fault has struck, crash, that the model 'U' does not know. Name it in the model: C."

@@ -76,7 +76,7 @@ def bare_app() -> Component:
 
     idle = dict.fromkeys(TIMERS, do_nothing)
     lib = {**idle, "executeFlush": execute_flush, "put": put_dead_letter, "discard": mutation(wipe), "lose": lose_later}
-    names = ("batches", "batchItems", "flushHistory", "iteratorJobs")
+    names = ("batches", "batchItems", "flushHistory", "iteratorHooks", "iteratorJobs", "streams")
     app = define_app({"driver": {**CALLBACKS, "put": put, "discard": discard, "lose": lose}}, HOST_SCHEMA)
     schema = define_schema({name: define_table(v.any()) for name in names})
     app.use(define_component("batchProcessor", {"lib": lib}, schema))
