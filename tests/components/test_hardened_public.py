@@ -8,7 +8,7 @@ import pytest
 
 from components.batch_processor import component
 from components.batch_processor.host_app import driver as driver_module
-from convexsim import ActionCtx, MutationCtx, api, define_app, internal_action
+from convexsim import UNDEFINED, ActionCtx, MutationCtx, api, define_app, internal_action
 from tests.components.driver import Driver, without_ids
 from tests.components.support import HANDLE, config, error_of, items_stored
 
@@ -609,3 +609,68 @@ def test_a_dead_letter_does_not_keep_the_id_from_going_on() -> None:
         add(driver, 2, 3, 4)
         driver.advance()
         assert statuses(driver) == [("a::0", "deadLetter"), ("a::1", "completed")]
+
+
+# ------------------------------------------------------------------------------------- many at once, and what is shown
+
+
+def test_one_call_flushes_many_that_are_due() -> None:
+    with world() as driver:
+        for number in range(5):
+            add(driver, number, batch=f"id {number}", flushIntervalMs=1_000)
+        driver.advance()
+
+        def flush_before_the_timers(ctx: MutationCtx) -> Any:
+            for batch in ctx.db.query("batches").collect():
+                ctx.db.patch(batch["_id"], {"flushAt": 0})
+            return ctx.run_mutation("lib:triggerIntervalFlushes")
+
+        answered = driver.write(flush_before_the_timers)
+        assert answered == [{"batchId": f"id {number}", "flushed": True} for number in range(5)]
+
+
+def test_all_completed_batches_of_an_id_are_deleted_together() -> None:
+    with world() as driver:
+        for items in ((1, 2), (3, 4)):
+            add(driver, *items, immediateFlushThreshold=4, maxBatchSize=2)
+        driver.advance()
+        completed = [name for name, status in statuses(driver) if status == "completed"]
+        driver.write(lambda ctx: ctx.db.insert("batches", {**ctx.db.query("batches").first(), **copied(completed)}))
+        assert len(driver.rows("batches")) > 1
+        assert driver.lib("deleteBatch", batchId="a") == {"deleted": True}
+        assert driver.rows("batches") == []
+
+
+def copied(names: list[str]) -> dict[str, Any]:
+    """Return what turns a copy of a completed batch into another one."""
+    return {"_id": UNDEFINED, "_creationTime": UNDEFINED, "batchId": f"{names[0]} again", "sequence": 99}
+
+
+def test_the_config_that_status_shows_is_that_of_the_newest_batch() -> None:
+    with world((FAIL, FAIL)) as driver:
+        for size in (2, 1):
+            add(driver, *range(size), maxBatchSize=size, maxAttempts=size)
+            driver.advance()
+        status = driver.lib("getBatchStatus", batchId="a")
+        assert [batch["status"] for batch in status["batches"]] == ["retrying", "deadLetter"]
+        assert status["config"]["maxBatchSize"] == 1
+
+
+def test_no_more_is_counted_for_show_than_fills_a_delivery() -> None:
+    big = "x" * 900_000
+    with world() as driver:
+        for _ in range(7):
+            driver.lib(
+                "addItems", batchId="a", items=[big], config={"flushIntervalMs": 0, "processBatchHandle": HANDLE}
+            )
+        (shown,) = driver.lib("getBatchStatus", batchId="a")["batches"]
+        assert shown["itemCount"] == 5
+
+
+def test_as_many_dead_letters_are_listed_as_are_asked_for() -> None:
+    with world((FAIL,) * 3) as driver:
+        for item in (1, 2, 3):
+            dead(driver, item)
+        for limit, expected in ((2, 2), (0, 3), (9, 3)):
+            assert len(driver.lib("listDeadLetters", limit=limit)) == expected
+            assert len(driver.host("listDeadLetters", batchId="a", limit=limit)) == expected
