@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Running = Coroutine[Any, Any, Any] | Generator[Any, Any, Any]
 
-__all__ = ["Resume", "RunIsOver", "SteppedFuture", "Task", "close_coroutine", "foreign_await"]
+__all__ = ["RunIsOver", "SteppedFuture", "Task", "close_coroutine", "foreign_await"]
 
 T = TypeVar("T")
 
@@ -56,8 +56,8 @@ class SteppedFuture(Future[T]):
     _traceback: TracebackType | None = None
     _waiters: tuple[Callable[[], None], ...] = ()
 
-    def __init__(self) -> None:
-        self.dispatcher = Dispatcher.innermost()
+    def __init__(self, dispatcher: Dispatcher | None = None) -> None:
+        self.dispatcher = dispatcher or Dispatcher.innermost()
         """Whose steps can resolve it; an actor's inbox corrects it to the actor's own."""
 
     def __repr__(self) -> str:
@@ -155,19 +155,8 @@ class RunIsOver(BaseException):
     """Thrown into a handler where it waits, so that it comes to its end; no handler takes it for an outcome."""
 
 
-class Resume:
-    """A message to an actor: what one of its coroutines waits for is there."""
-
-    __slots__ = ("task",)
-    granularity: Final = 1
-    phase: Final = "resume"
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-
-
 class Task:
-    """A coroutine handler between two of its awaits.
+    """A coroutine handler between two of its awaits; as a message to its actor: what it waits for is there.
 
     Args:
         actor: whose handler it is.
@@ -177,6 +166,8 @@ class Task:
     """
 
     __slots__ = ("activity", "actor", "coroutine", "dispatcher", "reply_to")
+    granularity: Final = 1
+    phase: Final = "resume"
 
     def __init__(self, actor: Receiver, coroutine: Running, reply_to: Future[Any] | None) -> None:
         self.actor = actor
@@ -242,7 +233,7 @@ class Task:
 
     def _wake(self) -> None:
         if self in self.dispatcher.parked:
-            self.dispatcher.enqueue(self.actor, Envelope(Resume(self)), self.activity)
+            self.dispatcher.enqueue(self.actor, Envelope(self), self.activity)
 
 
 def close_coroutine(coroutine: Running) -> None:

@@ -12,22 +12,25 @@ message; the actor's refs see a `StopFlag` instead, which knows only whether the
 from __future__ import annotations
 
 import sys
-from collections import deque
 from functools import cache
 from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
 from pykka import Actor, ActorRef, ActorRegistry, Future
 from pykka._envelope import Envelope
-from pykka.messages import _ActorStop
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from convexsim.actors.dispatcher import Dispatcher
-from convexsim.actors.future import Resume, SteppedFuture, Task
+from convexsim.actors.future import SteppedFuture, Task
 from convexsim.errors import InternalError, UsageError
 
 __all__ = ["Actor", "ActorRef", "Future", "SteppedActor", "stepped"]
 
 A = TypeVar("A", bound=Actor)
+
+
+_PROXIED: Final = ProxyCall, ProxyGetAttr, ProxySetAttr
+"""Messages that Pykka handles itself; all others are for `on_receive`."""
 
 
 class Start:
@@ -68,6 +71,36 @@ class StopFlag:
         return self._gate.stopped
 
 
+class SteppedRef(ActorRef[Any]):
+    """Pykka's ref on the short way: what is sent to a living actor goes straight into its simulation's lanes.
+
+    Everything else, and whatever is sent to a dead actor, is left to Pykka.
+    """
+
+    def __init__(self, actor: SteppedActor) -> None:
+        super().__init__(actor)
+        self.actor_stopped = cast("Any", StopFlag(actor.gate))
+        self._gate = actor.gate
+        self._dispatcher = actor.dispatcher
+
+    def tell(self, message: Any) -> None:
+        """Send."""
+        actor = self._actor_weakref()
+        if actor is None or self._gate.stopped:
+            super().tell(message)
+        else:
+            self._dispatcher.enqueue(actor, Envelope(message))
+
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
+        """Send, and return the answer, or a future for it."""
+        actor = self._actor_weakref()
+        if block or actor is None or self._gate.stopped:
+            return super().ask(message, block=block, timeout=timeout)
+        answer: SteppedFuture[Any] = SteppedFuture(self._dispatcher)
+        self._dispatcher.enqueue(actor, Envelope(message, answer))
+        return answer
+
+
 class Inbox:
     """What is put goes into the dispatcher's lanes; what is got is the one envelope of this step."""
 
@@ -76,7 +109,7 @@ class Inbox:
     def __init__(self, actor: SteppedActor) -> None:
         self._actor = actor
         self.current: Envelope[Any] | None = None
-        self.left: deque[Envelope[Any]] = deque()
+        self.left: list[Envelope[Any]] = []
 
     def put(self, envelope: Envelope[Any], /) -> None:
         """Send: called by the actor's refs. The answer belongs to the actor's simulation, whichever one is at work."""
@@ -89,7 +122,7 @@ class Inbox:
     def get(self) -> Envelope[Any]:
         """Receive: called by Pykka's loop; after the actor's end, what was left for it."""
         if self.left:
-            return self.left.popleft()
+            return self.left.pop(0)
         self._actor.gate.paused = True
         assert self.current is not None, "Pykka's loop ran outside of a step"
         return self.current
@@ -114,8 +147,7 @@ class SteppedActor(Actor):
         self.actor_urn = self.dispatcher.new_urn(type(self).__name__)
         self.actor_inbox = self._create_actor_inbox()
         self.actor_stopped = cast("Any", self.gate)
-        self._actor_ref = ActorRef(self)
-        self._actor_ref.actor_stopped = cast("Any", StopFlag(self.gate))
+        self._actor_ref = SteppedRef(self)
 
     def _create_actor_inbox(self) -> Inbox:  # type: ignore[override] # Pykka's is static but is called on the instance
         return Inbox(self)
@@ -163,13 +195,15 @@ class SteppedActor(Actor):
 
     def _handle_receive(self, message: Any) -> Any:
         try:
-            if type(message) is Resume:
-                message.task.advance()
+            kind = type(message)
+            if kind is Task:
+                message.advance()
                 return None
-            if type(message) is _ActorStop:
+            if kind is _ActorStop:
                 super()._stop()
                 return None
-            result = super()._handle_receive(message)
+            is_proxied = isinstance(message, _PROXIED)
+            result = super()._handle_receive(message) if is_proxied else self.on_receive(message)
             if type(result) is CoroutineType:
                 envelope = self.actor_inbox.current
                 assert envelope is not None
