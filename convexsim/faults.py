@@ -88,14 +88,20 @@ class Faults:
                 msg, next_step="Say both how many executions and which clocks: skewed=1, skews_ms=[5_000]."
             )
 
+    budgets: dict[Fault, int] = field(init=False, eq=False, repr=False)
+    """How often each fault may strike, of those that may."""
+
+    @budgets.default
+    def _collect_budgets(self) -> dict[Fault, int]:
+        return {fault: getattr(self, name) for fault, name in FAULTS.items() if getattr(self, name)}
+
     def budget(self, fault: Fault) -> int:
         """Return how often a fault may strike."""
-        budget: int = getattr(self, FAULTS[fault])
-        return budget
+        return self.budgets.get(fault, 0)
 
     def __bool__(self) -> bool:
         """Whether anything may go wrong."""
-        return any(self.budget(fault) for fault in FAULTS)
+        return bool(self.budgets)
 
     def __str__(self) -> str:
         """How a report says it: ``at most 1 crash, 2 restarts``."""
@@ -146,7 +152,7 @@ class FaultChoices:
         self.plan = plan
         self._choose = choose
         self._struck = struck
-        self._left = {fault: plan.budget(fault) for fault in FAULTS if plan.budget(fault)}
+        self._left = plan.budgets.copy()
 
     def may(self, fault: Fault) -> bool:
         """Whether a fault can still strike."""

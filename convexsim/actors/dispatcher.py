@@ -255,7 +255,16 @@ class Dispatcher:
             if self._on_step is not None:
                 self._on_step(noted)
             del noted.actor, noted.envelope
-        self._run(*sent)
+        entered = self._stacks.get(None)
+        if entered and entered[-1] is self:
+            self._handle(sent)
+        else:
+            entered = self._entered()
+            entered.append(self)
+            try:
+                self._handle(sent)
+            finally:
+                entered.pop()
         return True
 
     def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
@@ -301,18 +310,12 @@ class Dispatcher:
             del self._lanes[key]
         return item
 
-    def _run(self, _number: int, actor: Receiver, activity: str, envelope: Any) -> None:
-        entered = self._entered()
-        is_innermost = bool(entered) and entered[-1] is self
-        if not is_innermost:
-            entered.append(self)
-        self.stepping, self.activity = actor, activity
+    def _handle(self, sent: Sent) -> None:
+        _, self.stepping, self.activity, envelope = sent
         try:
-            actor.handle(envelope)
+            self.stepping.handle(envelope)
         finally:
             self.stepping, self.activity = None, ""
-            if not is_innermost:
-                entered.pop()
         if self._stashed is not None:
             exception, self._stashed = self._stashed, None
             raise exception
