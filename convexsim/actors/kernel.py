@@ -236,7 +236,7 @@ class SteppedActor(Actor):
         try:
             kind = type(message)
             if kind is Failed:
-                raise message.exception
+                raise message.exception  # noqa: TRY301 - as if it had come from `on_receive`
             if kind is _ActorStop:
                 super()._stop()
                 return None
