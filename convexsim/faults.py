@@ -146,21 +146,24 @@ class FaultChoices:
         choose: the door to `choices.py`.
         struck: where to write down what happens.
 
+    Attributes:
+        left: how often each fault may still strike, of those that may.
+
     """
 
     def __init__(self, plan: Faults, choose: _Asks, struck: list[Struck]) -> None:
         self.plan = plan
         self._choose = choose
         self._struck = struck
-        self._left = plan.budgets.copy()
+        self.left = plan.budgets.copy()
 
     def may(self, fault: Fault) -> bool:
         """Whether a fault can still strike."""
-        return fault in self._left
+        return fault in self.left
 
     def times(self, fault: Fault) -> int:
         """Return how often a fault has struck."""
-        return self.plan.budget(fault) - self._left.get(fault, 0)
+        return self.plan.budget(fault) - self.left.get(fault, 0)
 
     def strikes(self, fault: Fault, activity: str, *ways: str) -> int:
         """Ask whether a fault strikes; return 0 if not, else which of its ways it takes, from 1.
@@ -171,14 +174,14 @@ class FaultChoices:
             ways: how it can strike; one way of its own name if not given.
 
         """
-        if fault not in self._left:
+        if fault not in self.left:
             return 0
         named = ways or (fault,)
         options = [_Way(activity, f"no {fault}", 0), *(_Way(activity, way, at) for at, way in enumerate(named, 1))]
         way = self._choose("fault", options)
         if way:
             self._struck.append(Struck(fault, named[way - 1], activity))
-            self._left[fault] -= 1
-            if not self._left[fault]:
-                del self._left[fault]
+            self.left[fault] -= 1
+            if not self.left[fault]:
+                del self.left[fault]
         return way

@@ -140,11 +140,11 @@ class Dispatcher:
             UsageError: there is none.
 
         """
-        innermost = cls.innermost()
-        if innermost is None:
+        entered = cls._stacks.get(None)
+        if not entered:
             msg = "A stepped actor was made, or a future waited for, outside of any simulation."
             raise UsageError(msg, code="NoSimulation", next_step="Enter `with Dispatcher(choices):` first.")
-        return innermost
+        return entered[-1]
 
     @classmethod
     def _entered(cls) -> list[Dispatcher]:

@@ -15,6 +15,7 @@ import sys
 from functools import cache
 from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
+from weakref import ref
 
 from pykka import Actor, ActorRef, ActorRegistry, Future
 from pykka._envelope import Envelope
@@ -90,7 +91,10 @@ class SteppedRef(ActorRef[Any]):
     actor_stopped: Any
 
     def __init__(self, actor: SteppedActor) -> None:
-        super().__init__(actor)
+        self._actor_weakref = ref(actor)  # this and the next four are all that `super().__init__()` would set
+        self.actor_class = type(actor)
+        self.actor_urn = actor.actor_urn
+        self.actor_inbox = actor.actor_inbox
         self.actor_stopped = StopFlag(actor.gate)
         self._gate = actor.gate
         self._dispatcher = actor.dispatcher
