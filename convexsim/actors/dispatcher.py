@@ -241,6 +241,9 @@ class Dispatcher:
 
     def step(self) -> bool:
         """Handle one message, or move the clock to the next deadline; False if there is nothing left to do."""
+        entered = self._stacks.get(None)
+        if not entered or entered[-1] is not self:
+            return self._step_at_work()
         if self._eager:
             sent = self._eager.popleft()
             noted = None if self._on_step is None else Item(*sent)
@@ -255,17 +258,24 @@ class Dispatcher:
             if self._on_step is not None:
                 self._on_step(noted)
             del noted.actor, noted.envelope
-        entered = self._stacks.get(None)
-        if entered and entered[-1] is self:
-            self._handle(sent)
-        else:
-            entered = self._entered()
-            entered.append(self)
-            try:
-                self._handle(sent)
-            finally:
-                entered.pop()
+        _, self.stepping, self.activity, envelope = sent
+        try:
+            self.stepping.handle(envelope)
+        finally:
+            self.stepping, self.activity = None, ""
+        if self._stashed is not None:
+            exception, self._stashed = self._stashed, None
+            raise exception
         return True
+
+    def _step_at_work(self) -> bool:
+        """Step while another simulation was entered last, or none in this thread."""
+        entered = self._entered()
+        entered.append(self)
+        try:
+            return self.step()
+        finally:
+            entered.pop()
 
     def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
         """Step until `done()`; False if `timeout` (seconds of virtual time) passed first.
@@ -309,13 +319,3 @@ class Dispatcher:
         else:
             del self._lanes[key]
         return item
-
-    def _handle(self, sent: Sent) -> None:
-        _, self.stepping, self.activity, envelope = sent
-        try:
-            self.stepping.handle(envelope)
-        finally:
-            self.stepping, self.activity = None, ""
-        if self._stashed is not None:
-            exception, self._stashed = self._stashed, None
-            raise exception

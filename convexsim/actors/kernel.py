@@ -194,18 +194,13 @@ class SteppedActor(Actor):
             elif kind is Task:
                 self._resume(envelope.message)
             else:
-                self._loop_once(envelope)
-        finally:
-            if self.gate.stopped:
-                self._answer_the_rest()
-
-    def _loop_once(self, envelope: Envelope[Any]) -> None:
-        self.actor_inbox.current = envelope
-        self.gate.paused = False
-        try:
-            self._actor_loop_running()
+                self.actor_inbox.current = envelope
+                self.gate.paused = False
+                self._actor_loop_running()
         finally:
             self.actor_inbox.current = None
+            if self.gate.stopped:
+                self._answer_the_rest()
 
     def _resume(self, task: Task) -> None:
         """Let a coroutine go on; Pykka, which began it, hears of it again only if it fails."""
@@ -215,7 +210,7 @@ class SteppedActor(Actor):
             failed = Failed(exception)
         else:
             return
-        self._loop_once(Envelope(failed))
+        self.handle(Envelope(failed))
 
     def retire(self) -> None:
         """Leave Pykka's registry without a word: the simulation is over."""
