@@ -88,20 +88,19 @@ class Faults:
                 msg, next_step="Say both how many executions and which clocks: skewed=1, skews_ms=[5_000]."
             )
 
-    budgets: dict[Fault, int] = field(init=False, eq=False, repr=False)
-    """How often each fault may strike, of those that may."""
+    _budgets: dict[Fault, int] = field(init=False, eq=False, repr=False)
 
-    @budgets.default
+    @_budgets.default
     def _collect_budgets(self) -> dict[Fault, int]:
         return {fault: getattr(self, name) for fault, name in FAULTS.items() if getattr(self, name)}
 
     def budget(self, fault: Fault) -> int:
         """Return how often a fault may strike."""
-        return self.budgets.get(fault, 0)
+        return self._budgets.get(fault, 0)
 
     def __bool__(self) -> bool:
         """Whether anything may go wrong."""
-        return bool(self.budgets)
+        return bool(self._budgets)
 
     def __str__(self) -> str:
         """How a report says it: ``at most 1 crash, 2 restarts``."""
@@ -155,7 +154,7 @@ class FaultChoices:
         self.plan = plan
         self._choose = choose
         self._struck = struck
-        self.left = plan.budgets.copy()
+        self.left = {fault: plan.budget(fault) for fault in FAULTS if plan.budget(fault)} if plan else {}
 
     def may(self, fault: Fault) -> bool:
         """Whether a fault can still strike."""
