@@ -28,6 +28,7 @@ test: lint ## lint, types and all tests
 
 bench: $(STAMP) ## measure the runtime, as ratios within one run
 	@$(BIN)/python benchmarks/runtime.py
+	@$(BIN)/python benchmarks/orders.py
 
 lint: $(STAMP) ## rules, format and types, changing nothing
 	@$(BIN)/ruff check

@@ -88,14 +88,19 @@ class Faults:
                 msg, next_step="Say both how many executions and which clocks: skewed=1, skews_ms=[5_000]."
             )
 
+    _budgets: dict[Fault, int] = field(init=False, eq=False, repr=False)
+
+    @_budgets.default
+    def _collect_budgets(self) -> dict[Fault, int]:
+        return {fault: getattr(self, name) for fault, name in FAULTS.items() if getattr(self, name)}
+
     def budget(self, fault: Fault) -> int:
         """Return how often a fault may strike."""
-        budget: int = getattr(self, FAULTS[fault])
-        return budget
+        return self._budgets.get(fault, 0)
 
     def __bool__(self) -> bool:
         """Whether anything may go wrong."""
-        return any(self.budget(fault) for fault in FAULTS)
+        return bool(self._budgets)
 
     def __str__(self) -> str:
         """How a report says it: ``at most 1 crash, 2 restarts``."""
@@ -140,21 +145,24 @@ class FaultChoices:
         choose: the door to `choices.py`.
         struck: where to write down what happens.
 
+    Attributes:
+        left: how often each fault may still strike, of those that may.
+
     """
 
     def __init__(self, plan: Faults, choose: _Asks, struck: list[Struck]) -> None:
         self.plan = plan
         self._choose = choose
         self._struck = struck
-        self._left = {fault: plan.budget(fault) for fault in FAULTS if plan.budget(fault)}
+        self.left = {fault: plan.budget(fault) for fault in FAULTS if plan.budget(fault)} if plan else {}
 
     def may(self, fault: Fault) -> bool:
         """Whether a fault can still strike."""
-        return fault in self._left
+        return fault in self.left
 
     def times(self, fault: Fault) -> int:
         """Return how often a fault has struck."""
-        return self.plan.budget(fault) - self._left.get(fault, 0)
+        return self.plan.budget(fault) - self.left.get(fault, 0)
 
     def strikes(self, fault: Fault, activity: str, *ways: str) -> int:
         """Ask whether a fault strikes; return 0 if not, else which of its ways it takes, from 1.
@@ -165,14 +173,14 @@ class FaultChoices:
             ways: how it can strike; one way of its own name if not given.
 
         """
-        if fault not in self._left:
+        if fault not in self.left:
             return 0
         named = ways or (fault,)
         options = [_Way(activity, f"no {fault}", 0), *(_Way(activity, way, at) for at, way in enumerate(named, 1))]
         way = self._choose("fault", options)
         if way:
             self._struck.append(Struck(fault, named[way - 1], activity))
-            self._left[fault] -= 1
-            if not self._left[fault]:
-                del self._left[fault]
+            self.left[fault] -= 1
+            if not self.left[fault]:
+                del self.left[fault]
         return way

@@ -136,9 +136,9 @@ class Session(Refusing):
     def __init__(self, stage: Stage, connection: Connection, calls: list[Call]) -> None:
         self._stage = stage
         self._connection = connection
-        self._name = name = connection.client
+        self._name = connection.client
         self._calls = calls
-        self._count = sum(1 for call in calls if call.activity.startswith(f"{name}."))
+        self._count = 0
         self._mutates = False
         self._waiting: deque[Future[None]] = deque()
 
@@ -184,6 +184,8 @@ class Session(Refusing):
                 self._waiting.popleft().set()
 
     async def _new(self, kind: FunctionKind, name: Reference | str, args: dict[str, Any] | None) -> Outcome:
+        if not self._count:
+            self._count = sum(1 for call in self._calls if call.activity.startswith(f"{self._name}."))
         self._count += 1
         call = Call(f"{self._name}.{self._count}", kind, name, args if args is not None else {})
         self._calls.append(call)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from contextvars import ContextVar
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from convexsim.actors.clock import VirtualClock
@@ -64,11 +64,15 @@ class Deadlock(UsageError):  # noqa: N818 - the name that everybody knows it by
     code = "Deadlock"
 
 
+Sent = tuple[int, Receiver, str, Any]
+"""A message on its way: its number, its receiver, its activity, its envelope."""
+
+
 class Item:
     """An envelope in its lane: one enabled or waiting step, and one option of a choice.
 
     `phase` is what the step does, as its message calls it. Once handled, an item is only a label: the record of the
-    choices keeps it, and must not keep the simulation.
+    choices keeps it, and must not keep the simulation. What is never chosen becomes an item only to be noted.
     """
 
     __slots__ = ("activity", "actor", "envelope", "number", "phase", "root")
@@ -116,7 +120,7 @@ class Dispatcher:
         self._on_step = on_step
         self._actors: list[Receiver] = []
         self._urns: dict[str, int] = {}
-        self._eager: deque[Item] = deque()
+        self._eager: deque[Sent] = deque()
         self._lanes: dict[tuple[str, str], deque[Item]] = {}
         self._ready: list[Item] = []
         self._last_root = ""
@@ -136,11 +140,11 @@ class Dispatcher:
             UsageError: there is none.
 
         """
-        innermost = cls.innermost()
-        if innermost is None:
+        entered = cls._stacks.get(None)
+        if not entered:
             msg = "A stepped actor was made, or a future waited for, outside of any simulation."
             raise UsageError(msg, code="NoSimulation", next_step="Enter `with Dispatcher(choices):` first.")
-        return innermost
+        return entered[-1]
 
     @classmethod
     def _entered(cls) -> list[Dispatcher]:
@@ -196,10 +200,10 @@ class Dispatcher:
         if activity is None:
             activity = getattr(message, "activity", None) or self.activity
         self.sent += 1
-        item = Item(self.sent, actor, activity, envelope)
         if getattr(message, "granularity", EVERY_LEVEL) < self.level:
-            self._eager.append(item)
+            self._eager.append((self.sent, actor, activity, envelope))
             return
+        item = Item(self.sent, actor, activity, envelope)
         lane = self._lanes.get((actor.actor_urn, activity))
         if lane is None:
             self._lanes[actor.actor_urn, activity] = deque((item,))
@@ -209,12 +213,12 @@ class Dispatcher:
 
     def withdraw(self, actor: Receiver) -> list[Any]:
         """Take everything out of the lanes that waits for an actor, oldest first: it has stopped."""
-        mine = [item for item in self._eager if item.actor is actor]
-        self._eager = deque(item for item in self._eager if item.actor is not actor)
+        mine = [(sent[0], sent[3]) for sent in self._eager if sent[1] is actor]
+        self._eager = deque(sent for sent in self._eager if sent[1] is not actor)
         for key in [key for key in self._lanes if key[0] == actor.actor_urn]:
-            mine.extend(self._lanes.pop(key))
+            mine.extend((item.number, item.envelope) for item in self._lanes.pop(key))
         self._ready = [item for item in self._ready if item.actor is not actor]
-        return [item.envelope for item in sorted(mine, key=_number)]
+        return [envelope for _, envelope in sorted(mine, key=itemgetter(0))]
 
     def kill(self, actor: Receiver) -> None:
         """Let an actor vanish in the middle of whatever it does: nothing of it is answered, resumed or fired."""
@@ -237,15 +241,41 @@ class Dispatcher:
 
     def step(self) -> bool:
         """Handle one message, or move the clock to the next deadline; False if there is nothing left to do."""
+        entered = self._stacks.get(None)
+        if not entered or entered[-1] is not self:
+            return self._step_at_work()
         if self._eager:
-            item = self._eager.popleft()
+            sent = self._eager.popleft()
+            noted = None if self._on_step is None else Item(*sent)
         elif self._ready:
-            item = self._choose()
-            self._last_root = item.root
+            noted = self._choose()
+            self._last_root = noted.root
+            sent = noted.number, noted.actor, noted.activity, noted.envelope
         else:
             return self.clock.advance()
-        self._run(item)
+        self.steps += 1
+        if noted is not None:
+            if self._on_step is not None:
+                self._on_step(noted)
+            del noted.actor, noted.envelope
+        _, self.stepping, self.activity, envelope = sent
+        try:
+            self.stepping.handle(envelope)
+        finally:
+            self.stepping, self.activity = None, ""
+        if self._stashed is not None:
+            exception, self._stashed = self._stashed, None
+            raise exception
         return True
+
+    def _step_at_work(self) -> bool:
+        """Step while another simulation was entered last, or none in this thread."""
+        entered = self._entered()
+        entered.append(self)
+        try:
+            return self.step()
+        finally:
+            entered.pop()
 
     def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
         """Step until `done()`; False if `timeout` (seconds of virtual time) passed first.
@@ -275,9 +305,10 @@ class Dispatcher:
         else:
             options = ready
             if ready[0].root != self._last_root:
-                own = [item for item in ready if item.root == self._last_root]
+                last = self._last_root
+                own = [item for item in ready if item.root == last]
                 if own:
-                    options = own + [item for item in ready if item.root != self._last_root]
+                    options = own + [item for item in ready if item.root != last]
             item = options[self.choices.choose("step", options)]
             ready.remove(item)
         key = (item.actor.actor_urn, item.activity)
@@ -288,20 +319,3 @@ class Dispatcher:
         else:
             del self._lanes[key]
         return item
-
-    def _run(self, item: Item) -> None:
-        self.steps += 1
-        if self._on_step is not None:
-            self._on_step(item)
-        entered = self._entered()
-        entered.append(self)
-        self.stepping, self.activity = item.actor, item.activity
-        try:
-            item.actor.handle(item.envelope)
-        finally:
-            self.stepping, self.activity = None, ""
-            entered.pop()
-            del item.actor, item.envelope
-        if self._stashed is not None:
-            exception, self._stashed = self._stashed, None
-            raise exception

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Running = Coroutine[Any, Any, Any] | Generator[Any, Any, Any]
 
-__all__ = ["Resume", "RunIsOver", "SteppedFuture", "Task", "close_coroutine", "foreign_await"]
+__all__ = ["RunIsOver", "SteppedFuture", "Task", "close_coroutine", "foreign_await"]
 
 T = TypeVar("T")
 
@@ -56,8 +56,8 @@ class SteppedFuture(Future[T]):
     _traceback: TracebackType | None = None
     _waiters: tuple[Callable[[], None], ...] = ()
 
-    def __init__(self) -> None:
-        self.dispatcher = Dispatcher.innermost()
+    def __init__(self, dispatcher: Dispatcher | None = None) -> None:
+        self.dispatcher = dispatcher or Dispatcher.innermost()
         """Whose steps can resolve it; an actor's inbox corrects it to the actor's own."""
 
     def __repr__(self) -> str:
@@ -97,13 +97,22 @@ class SteppedFuture(Future[T]):
 
     def set(self, value: T | None = None) -> None:
         """Resolve with a value and wake whoever waits."""
-        self._resolve(value, None, None)
+        if self._done or self._get_hook is not None:
+            raise queue.Full  # as Pykka's own future does
+        self._done = True
+        self._value = value
+        if self._waiters:
+            waiters, self._waiters = self._waiters, ()
+            for callback in waiters:
+                callback()
 
     def set_exception(self, exc_info: Any = None) -> None:
         """Resolve with an exception, the one being handled unless one is given as (type, value, traceback)."""
         kind, exception, traceback = exc_info or sys.exc_info()
         assert kind is not None, "set_exception() outside of an except block needs the exception"
-        self._resolve(None, kind() if exception is None else exception, traceback)
+        if not self._done and self._get_hook is None:
+            self._exception, self._traceback = kind() if exception is None else exception, traceback
+        self.set()
 
     def set_get_hook(self, func: Any) -> None:
         """Compute the value by `func(timeout)` when it is asked for."""
@@ -118,20 +127,12 @@ class SteppedFuture(Future[T]):
         else:
             self._waiters = (*self._waiters, callback)
 
-    def _resolve(self, value: Any, exception: BaseException | None, traceback: TracebackType | None) -> None:
-        if self._done or self._get_hook is not None:
-            raise queue.Full  # as Pykka's own future does
-        self._done = True
-        self._value = value
-        if exception is not None:
-            self._exception, self._traceback = exception, traceback
-        waiters, self._waiters = self._waiters, ()
-        for callback in waiters:
-            callback()
-
     def __await__(self) -> Generator[Any, None, T]:
         if self._get_hook is None:
             yield self  # even if it is resolved: an await is a place where others may run
+            if self._done and self._exception is None:
+                value: T = self._value
+                return value
             return self.get()
         # A mapped, joined or stopping future knows its parts only inside its hook: probe, wait for the part, try again.
         dispatcher = Dispatcher.current()
@@ -155,19 +156,8 @@ class RunIsOver(BaseException):
     """Thrown into a handler where it waits, so that it comes to its end; no handler takes it for an outcome."""
 
 
-class Resume:
-    """A message to an actor: what one of its coroutines waits for is there."""
-
-    __slots__ = ("task",)
-    granularity: Final = 1
-    phase: Final = "resume"
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-
-
 class Task:
-    """A coroutine handler between two of its awaits.
+    """A coroutine handler between two of its awaits; as a message to its actor: what it waits for is there.
 
     Args:
         actor: whose handler it is.
@@ -177,6 +167,8 @@ class Task:
     """
 
     __slots__ = ("activity", "actor", "coroutine", "dispatcher", "reply_to")
+    granularity: Final = 1
+    phase: Final = "resume"
 
     def __init__(self, actor: Receiver, coroutine: Running, reply_to: Future[Any] | None) -> None:
         self.actor = actor
@@ -191,7 +183,7 @@ class Task:
         parked.pop(self, None)
         try:
             awaited = self.coroutine.send(None)
-            if not isinstance(awaited, SteppedFuture):
+            if type(awaited) is not SteppedFuture:
                 awaited = self._awaiting(awaited)
         except StopIteration as stop:
             if self.reply_to is not None:
@@ -242,7 +234,7 @@ class Task:
 
     def _wake(self) -> None:
         if self in self.dispatcher.parked:
-            self.dispatcher.enqueue(self.actor, Envelope(Resume(self)), self.activity)
+            self.dispatcher.enqueue(self.actor, Envelope(self), self.activity)
 
 
 def close_coroutine(coroutine: Running) -> None:

@@ -129,7 +129,7 @@ def note(stage: Stage, kind: Callable[..., Event], activity: str, *facts: Any) -
 
 def strikes(stage: Stage, fault: Fault, activity: str, *ways: str) -> int:
     """Ask whether a fault strikes here, and note it; 0 if not, else which of its ways it takes (`FaultChoices`)."""
-    if not stage.faults.may(fault):
+    if fault not in stage.faults.left:
         return 0
     way = stage.faults.strikes(fault, activity, *ways)
     if way:

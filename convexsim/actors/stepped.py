@@ -44,7 +44,7 @@ class SteppedStage:
     def __init__(self, environment: Environment, choices: ChoiceRecord, level: int, trace: Trace | None) -> None:
         self.environment = environment
         self.trace = trace
-        self.database = Database(environment.catalog.tables())
+        self.database = Database(beginning=environment.catalog.beginning)
         self.dispatcher = Dispatcher(choices, level=level, on_step=self._note if trace is not None else None)
         self.dispatcher.clock.now = environment.platform.start_ms
         self.dispatcher.clock.end = environment.end_ms

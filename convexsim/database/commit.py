@@ -99,12 +99,18 @@ def foreign_conflict(final: FinalTransaction, newest_ts: int) -> Conflict:
 
 
 class Database:
-    """The committed state of a world: its newest snapshot and the log that transactions are judged by."""
+    """The committed state of a world: its newest snapshot and the log that transactions are judged by.
+
+    Args:
+        tables: which tables there are, without documents.
+        beginning: such a snapshot, if one was made already.
+
+    """
 
     __slots__ = ("log", "snapshot")
 
-    def __init__(self, tables: Iterable[Table]) -> None:
-        self.snapshot = empty_snapshot(tables)
+    def __init__(self, tables: Iterable[Table] = (), *, beginning: Snapshot | None = None) -> None:
+        self.snapshot = empty_snapshot(tables) if beginning is None else beginning
         self.log = WriteLog()
 
     def judge(self, final: FinalTransaction) -> Conflict | None:

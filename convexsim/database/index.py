@@ -59,6 +59,8 @@ class Table:
         definition: what the schema says of its documents; None for a system table.
         enforced: whether documents are checked against it; `schema_validation=False` switches that off.
         is_private: whether only the platform itself reads it.
+        by_id: the index that every get uses.
+        is_system: whether the platform owns it (its name starts with an underscore).
 
     """
 
@@ -70,15 +72,15 @@ class Table:
     definition: TableDefinition | None = None
     enforced: bool = True
     is_private: bool = False
+    by_id: Index = field(init=False)
+    is_system: bool = field(init=False)
 
-    @property
-    def by_id(self) -> Index:
-        """The index that every get uses."""
+    @by_id.default
+    def _find_by_id(self) -> Index:
         return self.indexes[BY_ID]
 
-    @property
-    def is_system(self) -> bool:
-        """Whether the platform owns it (its name starts with an underscore)."""
+    @is_system.default
+    def _look_at_name(self) -> bool:
         return self.name.startswith("_")
 
     def document(self, value: dict[str, Any]) -> Document:

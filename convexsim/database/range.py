@@ -43,6 +43,8 @@ def interval_of(index: Index, bounds: Sequence[Bound]) -> Interval:
             BoundsOnMultipleFields.
 
     """
+    if not bounds:
+        return b"", prefix_end(b"")
     equal: dict[str, Any] = {}
     lower: Bound | None = None
     upper: Bound | None = None

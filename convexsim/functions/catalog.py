@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from attrs import Factory, evolve, frozen
+from attrs import Factory, evolve, field, frozen
 
 from convexsim.database.index import Table, make_table
+from convexsim.database.snapshot import empty_snapshot
 from convexsim.database.tables import FIRST_USER_TABLE
 from convexsim.errors import PlatformError, UsageError, did_you_mean
 from convexsim.functions.crons import splayed
@@ -24,6 +25,7 @@ from convexsim.values.validators import AnyValidator
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from convexsim.database.snapshot import Snapshot
     from convexsim.functions.component import Component
     from convexsim.functions.cron_schedule import CronDefinition
     from convexsim.functions.define import FunctionKind
@@ -75,6 +77,12 @@ class Target:
     mounted: Mounted
     path: str
     definition: FunctionDefinition
+    label: str = field(init=False)
+    """How a trace names it: ``component/module:fn``."""
+
+    @label.default
+    def _spell(self) -> str:
+        return f"{self.mounted.path}/{self.path}".lstrip("/")
 
     @property
     def handle(self) -> str:
@@ -94,22 +102,29 @@ class Target:
             raise PlatformError(msg, code="InvalidFunctionKind", next_step=advice.format(kind=own))
         return self
 
-    @property
-    def label(self) -> str:
-        """How a trace names it: ``component/module:fn``."""
-        return f"{self.mounted.path}/{self.path}".lstrip("/")
-
 
 @frozen(eq=False)
 class Catalog:
-    """Everything mounted in a world, by component path."""
+    """Everything mounted in a world, by component path; made once for all runs.
+
+    Attributes:
+        has_crons: whether something runs again and again, so that a run ends at a limit only.
+        beginning: the snapshot that every run begins with: all tables, no documents.
+
+    """
 
     components: Mapping[str, Mounted]
+    has_crons: bool = field(init=False)
+    beginning: Snapshot = field(init=False)
+    _public: dict[str, Target] = field(init=False, factory=dict)
 
-    @property
-    def has_crons(self) -> bool:
-        """Whether something runs again and again, so that a run ends at a limit only."""
+    @has_crons.default
+    def _look_for_crons(self) -> bool:
         return any(mounted.crons for mounted in self.components.values())
+
+    @beginning.default
+    def _begin(self) -> Snapshot:
+        return empty_snapshot(self.tables())
 
     def tables(self) -> Iterable[Table]:
         """Yield every table of every component, in the order of mounting."""
@@ -153,8 +168,13 @@ class Catalog:
 
     def resolve_public(self, name: Reference | str) -> Target:
         """Find what a client means: only public functions of the root exist for it (convex-semantics 5.1, 6.1)."""
+        child, path = parts_of(name) if isinstance(name, Reference) else (None, str(name))
+        if child is not None:
+            path = str(name)
+        found = self._public.get(path)
+        if found is not None:
+            return found
         root = self.components[""]
-        path = parts_of(name)[1] if isinstance(name, Reference) and parts_of(name)[0] is None else str(name)
         definition = root.functions.get(path)
         if definition is None or not definition.is_public:
             public = [own for own, defined in root.functions.items() if defined.is_public]
@@ -162,7 +182,7 @@ class Catalog:
             hidden = "It is internal: only functions may call it."
             advice = did_you_mean(path, public) if definition is None else hidden
             raise PlatformError(msg, code="FunctionNotFound", next_step=advice)
-        return Target(root, path, definition)
+        return self._public.setdefault(path, Target(root, path, definition))
 
     def _own(self, caller: Mounted, path: str) -> Target:
         definition = caller.functions.get(path)

@@ -7,7 +7,7 @@ protocols of `syscalls.py`; `perform.py` answers. An action's context stands in 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from convexsim.errors import PlatformError
 from convexsim.functions.query import Query
@@ -83,13 +83,16 @@ class Ctx(Refusing, Generic[S]):
 class DatabaseReader(Refusing):
     """`ctx.db` of a query: the documents of the own component, at one snapshot."""
 
-    __slots__ = ("_syscalls", "system")
+    __slots__ = ("_syscalls",)
     _refusals = IN_READERS
 
     def __init__(self, syscalls: TransactionSyscalls) -> None:
         self._syscalls = syscalls
-        self.system = SystemReader(syscalls)
+
+    @property
+    def system(self) -> SystemReader:
         """The system tables, such as ``_scheduled_functions``; read only."""
+        return SystemReader(self._syscalls)
 
     def get(self, *named: str) -> dict[str, Any] | None:
         """Return the document of ``get(id)`` or ``get(table, id)``, or None; the id counts as read either way.
@@ -246,10 +249,11 @@ class QueryCtx(Ctx[TransactionSyscalls]):
 
     __slots__ = ("db",)
     _refusals = IN_QUERIES
+    _database: ClassVar[type[DatabaseReader]] = DatabaseReader
 
     def __init__(self, syscalls: TransactionSyscalls) -> None:
         super().__init__(syscalls)
-        self.db = DatabaseReader(syscalls)
+        self.db = self._database(syscalls)
 
     @property
     def meta(self) -> Meta:
@@ -280,11 +284,11 @@ class MutationCtx(QueryCtx):
 
     __slots__ = ("scheduler",)
     _refusals = IN_MUTATIONS
+    _database = DatabaseWriter
     db: DatabaseWriter
 
     def __init__(self, syscalls: TransactionSyscalls) -> None:
         super().__init__(syscalls)
-        self.db = DatabaseWriter(syscalls)
         self.scheduler = Scheduler(syscalls)
 
     def run_query(

@@ -49,6 +49,8 @@ def collect_finished(execution: Execution) -> float:
 
 def next_collection(catalog: Catalog, snapshot: Snapshot, now: float) -> float:
     """Return when the first of the finished rows is over, in ms; if there are none, nothing can be before `now` is."""
+    if not snapshot.ts:
+        return now + RETENTION_MS
     return min((row.value["completedTime"] for row in _finished(catalog, snapshot)), default=now) + RETENTION_MS
 
 

@@ -89,7 +89,8 @@ class Monitor:
         moment = (stage.database.snapshot.ts, stage.environment.uses)
         if moment != self._judged:
             self._judged = moment
-            self._ask(self._always, self._look())
+            if self.looks_always:
+                self._ask(self._always, self._look())
         return not self._run.violations
 
     def close(self) -> None:

@@ -99,7 +99,7 @@ class IdStream:
     def next(self, table_number: int) -> str:
         """Return the next id, for a document in the table of this number."""
         self._ids += 1
-        return encode_id(table_number, self._digest(b"id", self._ids, BODY_LENGTH))
+        return _id_of(self._seed, self._ids, table_number)
 
     def token(self) -> str:
         """Return the next opaque text of 16 hexadecimal digits, by which the platform names requests."""
@@ -113,8 +113,17 @@ class IdStream:
         return (word >> 64 - _FRACTION_BITS) * 2.0**-_FRACTION_BITS
 
     def _digest(self, purpose: bytes, index: int, length: int) -> bytes:
-        source = self._seed + index.to_bytes(8)
-        return hashlib.blake2b(source, digest_size=length, person=purpose).digest()
+        return _digest(self._seed, purpose, index, length)
+
+
+def _digest(seed: bytes, purpose: bytes, index: int, length: int) -> bytes:
+    return hashlib.blake2b(seed + index.to_bytes(8), digest_size=length, person=purpose).digest()
+
+
+@lru_cache(_MEMO_SIZE)
+def _id_of(seed: bytes, index: int, table_number: int) -> str:
+    """Make an id; an exploration asks for the same ones in every run."""
+    return encode_id(table_number, _digest(seed, b"id", index, BODY_LENGTH))
 
 
 def _varint(number: int) -> bytes:

@@ -599,7 +599,7 @@ def test_a_stepped_actor_has_the_attributes_that_pykka_makes(dispatcher: Dispatc
     ours = Echo()
     pykkas = pykka.ThreadingActor()
     assert vars(ours).keys() - {"dispatcher", "gate"} == vars(pykkas).keys()
-    assert vars(ours.actor_ref).keys() == vars(pykkas.actor_ref).keys()
+    assert vars(ours.actor_ref).keys() - {"_dispatcher", "_gate"} == vars(pykkas.actor_ref).keys()
     ours_future = SteppedActor._create_future()
     pykkas_future: pykka.Future[Any] = pykka.Future()
     assert all(hasattr(ours_future, name) for name in vars(pykkas_future))
