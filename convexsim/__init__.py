@@ -16,12 +16,15 @@ from convexsim.errors import (
     PlatformError,
     UsageError,
 )
+from convexsim.explore.bounded import Bounded
 from convexsim.explore.check import check
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
+from convexsim.explore.pct import Pct
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
+from convexsim.explore.sticky import Sticky
 from convexsim.faults import Faults
 from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.component import Component, define_app, define_component
@@ -60,6 +63,7 @@ __version__ = "0.1.0"
 __all__ = [
     "UNDEFINED",
     "ActionCtx",
+    "Bounded",
     "CommitTsPlaceholder",
     "Component",
     "ConvexError",
@@ -80,6 +84,7 @@ __all__ = [
     "MutationCtx",
     "NetworkError",
     "PastInvariant",
+    "Pct",
     "Platform",
     "PlatformError",
     "QueryCtx",
@@ -94,6 +99,7 @@ __all__ = [
     "ScriptApp",
     "Session",
     "Simulation",
+    "Sticky",
     "TableDefinition",
     "UsageError",
     "View",

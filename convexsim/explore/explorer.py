@@ -19,7 +19,7 @@ class Explorer(Protocol):
 
     @property
     def name(self) -> str:
-        """How a report calls it, with its settings."""
+        """How a report calls it: its settings and, once it has run, what it knows of its own reach."""
         ...
 
     @property
