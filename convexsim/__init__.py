@@ -21,6 +21,7 @@ from convexsim.explore.check import check
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.pct import Pct
+from convexsim.explore.portfolio import Portfolio
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
@@ -87,6 +88,7 @@ __all__ = [
     "Pct",
     "Platform",
     "PlatformError",
+    "Portfolio",
     "QueryCtx",
     "RandomWalk",
     "Reference",

@@ -154,6 +154,18 @@ class View(Refusing):
         rows = self._transaction.scan(found, index, b"", b"\xff")
         return [thaw(shown(row)) for row in rows]
 
+    @property
+    def tables(self) -> list[tuple[str, str]]:
+        """Every table that there is: its name and the path of its component; those of the platform are among them."""
+        components = self._environment.catalog.components.items()
+        found = self._transaction.components
+        return [(name, path) for path, mounted in components for name in {**mounted.tables, **found[path].named}]
+
+    @property
+    def externals(self) -> list[str]:
+        """The names of the outside objects."""
+        return list(self._appended)
+
     def scheduled_functions(self, component: str = "") -> list[dict[str, Any]]:
         """Return the rows of the functions that a component has scheduled."""
         return self.documents(SCHEDULED_FUNCTIONS, component)

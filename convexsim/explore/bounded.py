@@ -58,8 +58,8 @@ class Bounded:
         if last is None:
             self._finished = []
             self._open()
-        else:
-            self._reaches_beyond = self._reaches_beyond or self._is_cut(last)
+        elif self._is_cut(last):
+            self._reaches_beyond = True
         choices = self._search.propose(last)
         if choices is None and self._search.exhausted and self._next_bound():
             choices = self._search.propose(None)
@@ -70,9 +70,9 @@ class Bounded:
         """Begin with the bound after those that are finished."""
         self.exhausted = False
         self._runs = 0
-        self._reaches_beyond: bool = False
+        self._reaches_beyond = False
         left = self._max_runs - sum(self._finished)
-        self._search: Exhaustive = Exhaustive(left, backoffs=self._backoffs, forced=len(self._finished))
+        self._search = Exhaustive(left, backoffs=self._backoffs, forced=len(self._finished))
 
     def _next_bound(self) -> bool:
         """Note that a bound is exhausted; return whether there is another one, and runs for it."""
