@@ -200,12 +200,16 @@ UNTOLD: Final = {
 }
 """What the page need not tell, and why."""
 OF_EXPLORATION: Final = {
+    "Bounded": "an explorer",
     "Finding": "what a report has found",
     "Invariant": "what always, eventually and sometimes make",
     "PastInvariant": "an invariant whose runs keep their past",
     "Lockstep": "the explorer; the page has its choices, for a single run",
+    "Pct": "an explorer",
+    "Portfolio": "an explorer of explorers",
     "RandomWalk": "an explorer",
     "Report": "what check returns",
+    "Sticky": "an explorer",
     "ScriptApp": "what a component offers to convexsim script",
     "Violation": "what a report has found",
     "replay": "repeats a run that was found",
