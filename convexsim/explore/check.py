@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from convexsim.errors import UsageError
+from convexsim.explore.explorer import as_explorer
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.repeats import differs_from
 from convexsim.explore.replay import encode
@@ -45,10 +45,7 @@ def check(
             was found.
 
     """
-    chosen = explorer if explorer is not None else RandomWalk()
-    if not hasattr(chosen, "propose") or isinstance(chosen, type):
-        msg = f"{chosen!r} is no explorer."
-        raise UsageError(msg, next_step="Pass one, such as RandomWalk(runs=1_000), Exhaustive() or Lockstep().")
+    chosen = as_explorer(explorer if explorer is not None else RandomWalk())
     report = Report(scenario, chosen.name, level)
     first: Run | None = None
     last: Run | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from convexsim.errors import UsageError
+from convexsim.explore.explorer import as_explorer
 from convexsim.explore.outcome import outcome_of
 from convexsim.explore.pct import Pct
 from convexsim.explore.random_walk import RandomWalk
@@ -34,7 +35,8 @@ _FORGETS: Final = 0.9
 class Portfolio:
     """Let several explorers take turns of five runs, the next one going to whoever found most per run lately.
 
-    It ends when its runs are used up, when all its members have ended, or when one of them has run every order.
+    It ends when its runs are used up, when all its members have ended, or when one of them has run every order, within
+    its own bounds if it has some.
 
     Args:
         runs: how many runs, over all members.
@@ -47,12 +49,9 @@ class Portfolio:
     def __init__(self, runs: int = 1_000, seed: int = 0, *, explorers: Sequence[Explorer] | None = None) -> None:
         if type(runs) is not int or runs < 1:
             raise refuse(f"A portfolio of {runs!r} runs", "Give runs=1 or more.")
-        members = _usual(runs, seed) if explorers is None else list(explorers)
+        members = _usual(runs, seed) if explorers is None else [as_explorer(each) for each in explorers]
         if not members:
             raise refuse("A portfolio of no explorers", "Give some, such as explorers=[RandomWalk(), Pct()].")
-        for member in members:
-            if not hasattr(member, "propose") or isinstance(member, type):
-                raise UsageError(f"{member!r} is no explorer.", next_step="Give some, such as RandomWalk() and Pct().")
         if any(member is other for at, member in enumerate(members) for other in members[:at]):
             raise UsageError("One explorer stands in a portfolio twice.", next_step="Make another one of its kind.")
         self._runs = runs
