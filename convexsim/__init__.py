@@ -16,10 +16,12 @@ from convexsim.errors import (
     PlatformError,
     UsageError,
 )
+from convexsim.explore.audit import Audit, audit
 from convexsim.explore.bounded import Bounded
 from convexsim.explore.check import check
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
+from convexsim.explore.meter import Meter
 from convexsim.explore.pct import Pct
 from convexsim.explore.portfolio import Portfolio
 from convexsim.explore.random_walk import RandomWalk
@@ -64,6 +66,7 @@ __version__ = "0.1.0"
 __all__ = [
     "UNDEFINED",
     "ActionCtx",
+    "Audit",
     "Bounded",
     "CommitTsPlaceholder",
     "Component",
@@ -82,6 +85,7 @@ __all__ = [
     "Limits",
     "Lockstep",
     "LockstepChoices",
+    "Meter",
     "MutationCtx",
     "NetworkError",
     "PastInvariant",
@@ -110,6 +114,7 @@ __all__ = [
     "action",
     "always",
     "api",
+    "audit",
     "check",
     "components",
     "cron_schedule",

@@ -154,17 +154,16 @@ class View(Refusing):
         rows = self._transaction.scan(found, index, b"", b"\xff")
         return [thaw(shown(row)) for row in rows]
 
-    @property
     def tables(self) -> list[tuple[str, str]]:
-        """Every table that there is: its name and the path of its component; those of the platform are among them."""
-        components = self._environment.catalog.components.items()
-        found = self._transaction.components
-        return [(name, path) for path, mounted in components for name in {**mounted.tables, **found[path].named}]
+        """Return which tables there are: the path of the component and the name, sorted; no system tables."""
+        mounted = self._environment.catalog.components
+        named = {path: {**one.tables, **self._transaction.components[path].named} for path, one in mounted.items()}
+        return sorted((path, name) for path, tables in named.items() for name in tables if not name.startswith("_"))
 
     @property
     def externals(self) -> list[str]:
-        """The names of the outside objects."""
-        return list(self._appended)
+        """The names of the outside objects, sorted."""
+        return sorted(self._environment.externals)
 
     def scheduled_functions(self, component: str = "") -> list[dict[str, Any]]:
         """Return the rows of the functions that a component has scheduled."""

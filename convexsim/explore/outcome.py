@@ -10,8 +10,6 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,12 +29,10 @@ def outcome_of(run: Run) -> bytes:
 def _facts(run: Run) -> Iterator[Any]:
     view = run.view
     yield run.ending, [broken.invariant for broken in run.violations]
-    for name, component in view.tables:
-        if not name.startswith("_"):
-            yield component, name, [_own(document) for document in view.documents(name, component)]
-        elif name == SCHEDULED_FUNCTIONS:
-            states = ((row["name"], row["state"]["kind"]) for row in view.scheduled_functions(component))
-            yield component, name, sorted(states)
+    tables = view.tables()
+    yield from ((path, name, [_own(document) for document in view.documents(name, path)]) for path, name in tables)
+    for component in dict.fromkeys(["", *(path for path, _ in tables)]):
+        yield component, sorted((row["name"], row["state"]["kind"]) for row in view.scheduled_functions(component))
     yield from ((call.activity, call.outcome) for call in run.calls)
     yield from ((name, view.external(name)) for name in view.externals)
     yield view.requests()
