@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench lint format clean
+.PHONY: help setup demo test bench explorers lint format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -29,6 +29,9 @@ test: lint ## lint, types and all tests
 bench: $(STAMP) ## measure the runtime, as ratios within one run
 	@$(BIN)/python benchmarks/runtime.py
 	@$(BIN)/python benchmarks/orders.py
+
+explorers: $(STAMP) ## measure how soon each explorer finds planted bugs (some minutes)
+	@$(BIN)/python -m benchmarks.explorers
 
 lint: $(STAMP) ## rules, format and types, changing nothing
 	@$(BIN)/ruff check

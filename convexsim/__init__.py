@@ -17,13 +17,17 @@ from convexsim.errors import (
     UsageError,
 )
 from convexsim.explore.audit import Audit, audit
+from convexsim.explore.bounded import Bounded
 from convexsim.explore.check import check
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.meter import Meter
+from convexsim.explore.pct import Pct
+from convexsim.explore.portfolio import Portfolio
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
+from convexsim.explore.sticky import Sticky
 from convexsim.faults import Faults
 from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.component import Component, define_app, define_component
@@ -63,6 +67,7 @@ __all__ = [
     "UNDEFINED",
     "ActionCtx",
     "Audit",
+    "Bounded",
     "CommitTsPlaceholder",
     "Component",
     "ConvexError",
@@ -84,8 +89,10 @@ __all__ = [
     "MutationCtx",
     "NetworkError",
     "PastInvariant",
+    "Pct",
     "Platform",
     "PlatformError",
+    "Portfolio",
     "QueryCtx",
     "RandomWalk",
     "Reference",
@@ -98,6 +105,7 @@ __all__ = [
     "ScriptApp",
     "Session",
     "Simulation",
+    "Sticky",
     "TableDefinition",
     "UsageError",
     "View",

@@ -136,12 +136,13 @@ class RandomChoices:
     """
 
     def __init__(self, seed: int | str) -> None:
-        self._draw = random.Random(seed).random
+        self.draw: Final = random.Random(seed).random
+        """The next number, 0 or more and less than 1; for who draws steps in another way."""
         self._fault_rate = 0.0
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
         """Return a drawn index."""
-        drawn = self._draw()
+        drawn = self.draw()
         if kind == "backoff":
             drawn = max(0.0, 2 * drawn - 1)
         elif kind == "fault":
@@ -150,7 +151,7 @@ class RandomChoices:
 
     def _fault(self, drawn: float, count: int) -> int:
         if not self._fault_rate:
-            self._fault_rate = _FAULT_RATES[int(self._draw() * len(_FAULT_RATES))]
+            self._fault_rate = _FAULT_RATES[int(self.draw() * len(_FAULT_RATES))]
         if drawn >= self._fault_rate:
             return 0
         return 1 + int(drawn / self._fault_rate * (count - 1))

@@ -22,6 +22,7 @@ import pytest
 import convexsim
 from convexsim.cli import main
 from convexsim.cli import terminal as terminal_module
+from convexsim.explore.catalogue import EXPLORERS, Settings, explorer_named
 from convexsim.simulation import run as run_module
 
 ROOT = Path(__file__).parents[1]
@@ -250,6 +251,14 @@ def test_explore_runs_the_scenario_that_is_named(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == "calm: no failure in 1 run (random walk, seed 0, level 2)\n"
 
 
+@pytest.mark.parametrize("explorer", EXPLORERS)
+def test_explore_offers_every_explorer(explorer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["explore", "lesson.py:calm", "--runs", "3", "--seed", "5", "--explorer", explorer]
+    assert main(words) == 0
+    named = explorer_named(explorer, Settings(runs=3, seed=5)).name.split(",")[0].split(" (")[0]
+    assert f" ({named}" in capsys.readouterr().out
+
+
 def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explore", "lesson.py", "--runs", "40", "--level", "3", "--json"]) == 1
     racy, calm = (json.loads(line)["report"] for line in capsys.readouterr().out.splitlines())
@@ -350,6 +359,8 @@ def test_replay_as_json_is_the_run_as_json(capsys: pytest.CaptureFixture[str]) -
         (["run", "lesson.py", "--level", "4"], "argument --level: invalid choice: "),
         (["explore", "lesson.py", "--runs", "many"], "argument --runs: invalid int value: 'many'"),
         (["explore", "lesson.py", "--runs", "0"], "A random walk of 0 runs explores nothing."),
+        (["explore", "lesson.py", "--runs", "0", "--explorer", "pct"], "A PCT search of 0 runs explores nothing."),
+        (["explore", "lesson.py", "--explorer", "psychic"], "argument --explorer: invalid choice: 'psychic'"),
         (["explore", "lesson.py", "--fast"], "unrecognized arguments: --fast"),
         (["replay", "lesson.py"], "the following arguments are required: STRING"),
         (["run", "lesson.py:clam"], "There is no scenario 'clam'. Did you mean 'calm'?"),

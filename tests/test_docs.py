@@ -200,6 +200,7 @@ UNTOLD: Final = {
 }
 """What the page need not tell, and why."""
 OF_EXPLORATION: Final = {
+    "Bounded": "an explorer",
     "Audit": "what audit returns",
     "audit": "repeats every run of an exploration",
     "Finding": "what a report has found",
@@ -207,8 +208,11 @@ OF_EXPLORATION: Final = {
     "Meter": "says how much of what an explorer could show was seen",
     "PastInvariant": "an invariant whose runs keep their past",
     "Lockstep": "the explorer; the page has its choices, for a single run",
+    "Pct": "an explorer",
+    "Portfolio": "an explorer of explorers",
     "RandomWalk": "an explorer",
     "Report": "what check returns",
+    "Sticky": "an explorer",
     "ScriptApp": "what a component offers to convexsim script",
     "Violation": "what a report has found",
     "replay": "repeats a run that was found",

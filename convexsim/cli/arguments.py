@@ -13,6 +13,8 @@ from typing import Any, Final, NoReturn
 
 from attrs import frozen
 
+from convexsim.explore.catalogue import EXPLORERS
+
 __all__ = ["COULD_NOT", "File", "make_parser"]
 
 COULD_NOT: Final = 2
@@ -69,12 +71,14 @@ def make_parser() -> argparse.ArgumentParser:
         return added
 
     running = scenarios("run", "run a scenario once: the serial order, or a random one with --seed")
-    exploring = scenarios("explore", "run each scenario in many random orders and show the simplest failure")
+    exploring = scenarios("explore", "run each scenario in many orders and show the simplest failure")
     replaying = scenarios("replay", "repeat a run from its replay string")
     replaying.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
     running.add_argument("--seed", type=int, help="draw the order; the same seed gives the same one")
+    proposing = "who proposes the orders (random); docs/exploration.md says which is right when"
+    exploring.add_argument("--explorer", choices=tuple(EXPLORERS), default="random", help=proposing)
     exploring.add_argument("--seed", type=int, default=0, help="the same seed gives the same runs (0)")
-    exploring.add_argument("--runs", type=int, default=1_000, help="how many, for each scenario (1000)")
+    exploring.add_argument("--runs", type=int, default=1_000, help="how many at most, for each scenario (1000)")
     scripting = command("script", "run each line's operations one by one and print it with its results")
     scripting.set_defaults(json=True)
     scripting.add_argument("file", type=Path, metavar="FILE.jsonl", help="one scenario a line, as JSON")

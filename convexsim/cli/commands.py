@@ -20,8 +20,8 @@ from convexsim.cli.arguments import COULD_NOT, make_parser
 from convexsim.cli.printing import BROKEN, HELD, Output, say, tell_report, tell_run
 from convexsim.cli.terminal import Interrupt, Progress, end_at_once, interruption
 from convexsim.errors import UsageError
+from convexsim.explore.catalogue import Settings, explorer_named
 from convexsim.explore.check import check
-from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode, replay
 from convexsim.simulation import Simulation
 from convexsim.testing.scenario_file import explain, named, open_scenarios
@@ -138,7 +138,7 @@ def _explore_one(scenario: Scenario, arguments: argparse.Namespace, interrupt: I
             if interrupt.asked:
                 raise KeyboardInterrupt
 
-        explorer = RandomWalk(arguments.runs, arguments.seed)
+        explorer = explorer_named(arguments.explorer, Settings(arguments.runs, arguments.seed))
         return check(scenario, explorer, level=arguments.level, on_run=look)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from convexsim.errors import UsageError
 from convexsim.explore.audit import difference
+from convexsim.explore.explorer import as_explorer
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
@@ -45,10 +45,7 @@ def check(
             was found.
 
     """
-    chosen = explorer if explorer is not None else RandomWalk()
-    if not hasattr(chosen, "propose") or isinstance(chosen, type):
-        msg = f"{chosen!r} is no explorer."
-        raise UsageError(msg, next_step="Pass one, such as RandomWalk(runs=1_000), Exhaustive() or Lockstep().")
+    chosen = as_explorer(explorer if explorer is not None else RandomWalk())
     report = Report(scenario, chosen.name, level)
     first: Run | None = None
     last: Run | None = None
@@ -66,7 +63,7 @@ def check(
                 on_run(report.runs, last)
     except KeyboardInterrupt:
         report.interrupted = True
-    report.exhausted = chosen.exhausted
+    report.explorer, report.exhausted = chosen.name, chosen.exhausted
     if first is not None and not report.interrupted and (report.runs > 1 or report.finding is not None):
         differs = difference(first, level)
         report.differs_from_step = None if differs is None else differs.step

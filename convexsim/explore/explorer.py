@@ -1,17 +1,20 @@
 """The protocol of explorers: who proposes the choices of the next run.
 
-Owns the protocol only; each way of exploring has a file of its own beside this one, and `check.py` drives them all.
+Owns the protocol, and the refusal of what does not keep it; each way of exploring has a file of its own beside this
+one, and `check.py` drives them all.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from convexsim.errors import UsageError
+
 if TYPE_CHECKING:
     from convexsim.choices import Choices
     from convexsim.simulation import Run
 
-__all__ = ["Explorer"]
+__all__ = ["Explorer", "as_explorer"]
 
 
 class Explorer(Protocol):
@@ -19,7 +22,7 @@ class Explorer(Protocol):
 
     @property
     def name(self) -> str:
-        """How a report calls it, with its settings."""
+        """How a report calls it: its settings and, once it has run, what it knows of its own reach."""
         ...
 
     @property
@@ -30,3 +33,16 @@ class Explorer(Protocol):
     def propose(self, last: Run | None) -> Choices | None:
         """Return the choices of the next run, knowing how the last one went; None to stop."""
         ...
+
+
+def as_explorer(thing: Explorer) -> Explorer:
+    """Return an explorer, as it was given by a user.
+
+    Raises:
+        UsageError: it is none, or the class of one.
+
+    """
+    if not hasattr(thing, "propose") or isinstance(thing, type):
+        msg = f"{thing!r} is no explorer."
+        raise UsageError(msg, next_step="Pass one, such as RandomWalk(runs=1_000), Exhaustive() or Lockstep().")
+    return thing

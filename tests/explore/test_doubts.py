@@ -75,18 +75,6 @@ def test_a_report_of_no_runs_does_not_hold() -> None:
     assert not report.holds
 
 
-@pytest.mark.parametrize("bad", [{"max_runs": 0}, {"forced": -1}, {"forced": "x"}, {"max_runs": 2.5}])
-def test_an_exhaustive_search_of_nothing_is_refused(bad: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="explores nothing"):
-        Exhaustive(**bad)
-
-
-@pytest.mark.parametrize("bad", [{"runs": 0}, {"runs": 1.5}, {"runs": True}, {"runs": "a"}, {"seed": "x"}])
-def test_a_random_walk_of_nothing_is_refused(bad: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="explores nothing"):
-        RandomWalk(**bad)
-
-
 def test_a_world_refuses_what_makes_no_sense_where_it_is_said() -> None:
     for name, plan in ((3, ()), ("p", {1: 2}), ("p", "ok")):
         with pytest.raises(UsageError, match="cannot have an external object"):

@@ -1,41 +1,174 @@
-"""Explorers: what each of them runs, that it can be repeated, and what a report says of it."""
+"""Explorers: what all of them keep, whichever is chosen; what the simplest ones run; what a report says of them.
+
+The first part is the conformance suite: whatever stands in `catalogue.EXPLORERS` goes through it. What else samplers,
+the bounded search and the portfolio promise, their own tests beside this one hold.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from convexsim import (
+    Bounded,
     Exhaustive,
     Lockstep,
+    Pct,
+    Portfolio,
     RandomWalk,
     Run,
     Scenario,
     Simulation,
+    Sticky,
     UsageError,
     View,
     World,
     api,
     check,
     eventually,
+    replay,
     scenario,
 )
 from convexsim.choices import ListedChoices, RandomChoices
+from convexsim.explore.catalogue import EXPLORERS, Settings, explorer_named
 from convexsim.explore.explorer import Explorer
 from convexsim.explore.replay import without_trailing_zeros
 from convexsim.explore.shrink import shrink
 from convexsim.trace.event import Stepped
-from tests.explore.worlds import app, lost_update, no_update_is_lost, proper_bumps, racing_bumps, too_many
+from tests.explore.worlds import app, lost_update, no_update_is_lost, proper_bumps, racing_bumps, stormy, too_many
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def all_runs(explorer: Explorer, level: int = 2) -> list[tuple[int, ...]]:
+# -------------------------------------------------------------------------------------------- what all explorers keep
+
+
+def made(name: str, runs: int = 40, seed: int = 0) -> Explorer:
+    return explorer_named(name, Settings(runs, seed))
+
+
+def explored(explorer: Explorer, world: Scenario, level: int = 2) -> list[tuple[int, ...]]:
+    """Run all that an explorer proposes; that each answer is one of the options, the record of the choices asserts."""
     runs: list[tuple[int, ...]] = []
     last: Run | None = None
     while (choices := explorer.propose(last)) is not None:
-        last = Simulation(proper_bumps, choices, level=level, trace=False).run()
+        last = Simulation(world, choices, level=level, trace=False).run()
         runs.append(last.indexes)
     return runs
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_an_explorer_answers_every_kind_of_choice_and_stops_where_it_was_told(name: str, level: int) -> None:
+    for runs in (1, 12):
+        found = explored(made(name, runs), stormy, level)
+        assert 1 <= len(found) <= runs
+        assert len(found) == runs or name == "lockstep"
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_an_explorer_is_repeatable_and_begins_anew(name: str) -> None:
+    explorer = made(name, seed=3)
+    first = explored(explorer, stormy)
+    assert explored(explorer, stormy) == first
+    assert explored(made(name, seed=3), stormy) == first
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_an_explorer_finds_the_lost_update_and_its_finding_replays(name: str) -> None:
+    report = check(lost_update, made(name, 300))
+    assert report.finding is not None
+    again = replay([lost_update], report.finding.replay)
+    assert [broken.invariant for broken in again.violations] == ["no_update_is_lost"]
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_an_explorer_says_what_it_is_and_can_be_interrupted(name: str) -> None:
+    def stop(_number: int, _run: Run) -> None:
+        raise KeyboardInterrupt
+
+    explorer = made(name)
+    report = check(proper_bumps, explorer, on_run=stop)
+    assert (report.runs, report.interrupted, report.exhausted) == (1, True, False)
+    assert f"1 run ({explorer.name}, level 2)" in str(report)
+
+
+SAYS: list[tuple[Explorer, str]] = [
+    (RandomWalk(7, 5), "random walk, seed 5"),
+    (Sticky(7, 5, p=0.125), "sticky walk, p=0.125, seed 5"),
+    (Pct(7, 5, depth=4), "PCT search, depth 4, seed 5"),
+    (Bounded(7, forced=2, backoffs=False), "bounded search, at most 2 forced choices, retries at once"),
+    (Exhaustive(7, forced=2, backoffs=False), "exhaustive, at most 2 forced choices, retries at once"),
+    (Lockstep(), "lockstep"),
+    (Portfolio(7, explorers=[Lockstep()]), "portfolio (lockstep: 0 new in 0)"),
+]
+
+
+@pytest.mark.parametrize(("explorer", "said"), SAYS, ids=[said for _, said in SAYS])
+def test_a_name_says_the_settings(explorer: Explorer, said: str) -> None:
+    assert explorer.name == said
+
+
+def test_every_kind_of_explorer_is_asked_for_its_name() -> None:
+    assert {type(made(name)) for name in EXPLORERS} == {type(explorer) for explorer, _ in SAYS}
+
+
+WRONG: list[tuple[Callable[..., Explorer], dict[str, Any]]] = [
+    *[(kind, {"runs": runs}) for kind in (RandomWalk, Sticky, Pct, Portfolio) for runs in (0, -1, 1.5, True, "a")],
+    *[(kind, {"seed": seed}) for kind in (RandomWalk, Sticky, Pct, Portfolio) for seed in ("x", None, 0.5)],
+    *[(Sticky, {"p": p}) for p in (0, -0.1, 1.1, float("nan"), "x", True)],
+    *[(Pct, {"depth": depth}) for depth in (0, 2.0, None, True)],
+    *[(kind, {"max_runs": runs}) for kind in (Bounded, Exhaustive) for runs in (0, 2.5, True)],
+    *[(kind, {"forced": forced}) for kind in (Bounded, Exhaustive) for forced in (-1, "x", 1.0)],
+    (Portfolio, {"explorers": []}),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings"), WRONG, ids=lambda each: getattr(each, "__name__", str(each)))
+def test_settings_that_make_no_sense_are_refused_with_what_to_do(
+    kind: Callable[..., Explorer], settings: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match="explores nothing") as refused:
+        kind(**settings)
+    assert "Give" in str(refused.value)
+
+
+def test_a_name_that_no_explorer_has_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"no explorer 'pctt'.*'pct'"):
+        made("pctt")
+
+
+def proposals() -> str:
+    """Return what every explorer proposes, for a comparison between processes."""
+    lines = []
+    for name in EXPLORERS:
+        explorer = made(name, seed=11)
+        lines.append(f"{explored(explorer, stormy)} {explorer.name}")
+    return "\n".join(lines)
+
+
+def test_proposals_are_the_same_in_every_process() -> None:
+    program = "from tests.explore.test_explorers import proposals; print(proposals())"
+    for hash_seed in ("1", "77"):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed}
+        told = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        assert told.stdout == proposals() + "\n"
+
+
+# ------------------------------------------------------------------------- random walk, exhaustive, lockstep, reports
+
+
+def all_runs(explorer: Explorer, level: int = 2) -> list[tuple[int, ...]]:
+    return explored(explorer, proper_bumps, level)
 
 
 def test_a_random_walk_is_repeated_by_its_seed_and_starts_with_the_serial_run() -> None:
@@ -45,11 +178,6 @@ def test_a_random_walk_is_repeated_by_its_seed_and_starts_with_the_serial_run() 
     assert set(walks[0][0]) <= {0}
     assert len(walks[0]) == 30
     assert len(set(walks[0])) > 5
-
-
-def test_a_random_walk_of_no_runs_is_refused() -> None:
-    with pytest.raises(UsageError, match="0 runs"):
-        RandomWalk(runs=0)
 
 
 def test_the_exhaustive_search_runs_every_order_once_in_lexical_order() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from convexsim import (
     Component,
+    Faults,
     MutationCtx,
     Scenario,
     View,
@@ -55,6 +56,11 @@ class Counters:
         value = await ctx.run_query(api.counters.read)
         await ctx.run_mutation(api.counters.write, {"value": value + 1})
 
+    @mutation
+    def bump_later(ctx: MutationCtx) -> None:  # noqa: N805
+        for _ in range(2):
+            ctx.scheduler.run_after(0, api.counters.bump)
+
 
 def app() -> Component:
     schema = define_schema(
@@ -100,6 +106,13 @@ def too_many(world: World) -> None:
     """Two bumps make two."""
     for name in ("alice", "bob"):
         world.client(name).mutation(api.counters.bump)
+
+
+@scenario(app=app(), invariants=[never_above_one], faults=Faults(crashes=1, conflicts=1, disconnects=1))
+def stormy(world: World) -> None:
+    """Everything that can be chosen: steps of clients, actions and scheduled functions, back-offs, faults."""
+    world.client("alice").mutation(api.counters.bump_later)
+    world.client("bob").action(api.counters.racy_bump)
 
 
 def racing_bumps(clients: int, noise: int = 0) -> Scenario:
