@@ -17,6 +17,7 @@ from convexsim.errors import (
     UsageError,
 )
 from convexsim.explore.check import check
+from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.random_walk import RandomWalk
@@ -65,6 +66,7 @@ __all__ = [
     "ConvexError",
     "ConvexSimError",
     "CronSchedule",
+    "Dpor",
     "Exhaustive",
     "External",
     "Faults",
