@@ -112,8 +112,8 @@ class Footprints:
         self.touch(item.actor.actor_urn if isinstance(item.actor, Client) else f"calls of {item.activity}")
 
     def touch(self, thing: str) -> None:
-        """Note that the step at work uses a named thing."""
-        if self.steps:
+        """Note that the step at work uses a named thing; what the clock sets off comes after all steps anyway."""
+        if self.steps and self.steps[-1].moment == self._dispatcher.clock.now:
             self.steps[-1].touches[thing] = None
 
     def read(self, transaction: Transaction) -> None:

@@ -66,7 +66,7 @@ def check(
                 on_run(report.runs, last)
     except KeyboardInterrupt:
         report.interrupted = True
-    report.exhausted = chosen.exhausted
+    report.exhausted, report.notes = chosen.exhausted, list(getattr(chosen, "notes", ()))
     if first is not None and not report.interrupted and (report.runs > 1 or report.finding is not None):
         report.differs_from_step = differs_from(first, level)
     return report

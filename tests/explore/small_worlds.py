@@ -27,7 +27,14 @@ from convexsim import (
 )
 
 TABLES: Final = ("x", "y", "z")
+LEDGERS: Final = {"bank": [1, 2], "post": []}
+"""The outside objects, and their plans."""
 Op = list[Any]
+
+
+def declare(world: World) -> None:
+    for name, plan in LEDGERS.items():
+        world.external(name, plan=plan)
 
 
 def look_at(ctx: Any, op: Op) -> Any:
@@ -201,7 +208,7 @@ class Drawn:
             case 2:
                 return ["look", [self._look()]]
             case 3 | 4:
-                return ["append", draws.one(["bank", "post"]), draws.below(10)]
+                return ["append", draws.one([*LEDGERS]), draws.below(10)]
             case 5:
                 return ["take", "bank"]
             case 6:
@@ -209,7 +216,7 @@ class Drawn:
             case 7:
                 return ["both", [self._step()], [self._step()]]
             case _:
-                return draws.one([["unheard", self._ops(nested=True)], ["schedule", 0, self._ops(nested=True)]])
+                return [*draws.one([["unheard"], ["schedule", 0]]), self._ops(nested=True)]
 
 
 def small_world(kind: str, number: int, invariants: Sequence[Invariant] = ()) -> Scenario:
@@ -218,8 +225,7 @@ def small_world(kind: str, number: int, invariants: Sequence[Invariant] = ()) ->
 
     @scenario(app=APP, invariants=invariants)
     def world_of(world: World) -> None:
-        world.external("bank", plan=[1, 2])
-        world.external("post")
+        declare(world)
         rows = [["insert", table, key, key] for table in TABLES for key in (0, 1)]
         world.client("first").mutation(api.m.go, {"ops": rows})
         for at, calls in enumerate(drawn.clients):
@@ -234,3 +240,67 @@ def small_world(kind: str, number: int, invariants: Sequence[Invariant] = ()) ->
                     client.action(api.m.act, {"steps": given})
 
     return world_of
+
+
+class Counted:
+    """The functions of the worlds that exploration.md has counted."""
+
+    @mutation(args={"name": v.string()})
+    def seed(ctx: Any, name: str) -> None:  # noqa: N805
+        ctx.db.insert("counters", {"name": name, "value": 0})
+
+    @mutation(args={"name": v.string()})
+    def increment(ctx: Any, name: str) -> None:  # noqa: N805
+        row = ctx.db.query("counters").with_index("by_name", lambda q: q.eq("name", name)).unique()
+        ctx.db.patch(row["_id"], {"value": row["value"] + 1})
+
+    @mutation
+    def add_item(ctx: Any) -> None:  # noqa: N805
+        batch = ctx.db.query("batches").first()
+        ctx.db.insert("items", {"batch": ctx.db.insert("batches", {}) if batch is None else batch["_id"]})
+
+    @mutation
+    def add_batch(ctx: Any) -> None:  # noqa: N805
+        ctx.db.insert("batches", {})
+
+
+COUNTED: Final = define_app(
+    {"m": Counted},
+    define_schema(
+        {
+            "counters": define_table({"name": v.string(), "value": v.number()}).index("by_name", ["name"]),
+            "batches": define_table({}),
+            "items": define_table({"batch": v.id("batches")}),
+        }
+    ),
+)
+
+
+def increments(names: str) -> Scenario:
+    """Return a world in which as many clients as there are letters increment a counter of that name each."""
+
+    @scenario(app=COUNTED)
+    def incrementing(world: World) -> None:
+        declare(world)
+        for name in sorted(set(names)):
+            world.client("first").mutation(api.m.seed, {"name": name})
+        for at, name in enumerate(names):
+            world.client(f"c{at}").wait(1)
+            world.client(f"c{at}").mutation(api.m.increment, {"name": name})
+
+    return incrementing
+
+
+def additions(*, is_open: bool) -> Scenario:
+    """Return a world in which three clients add an item each to a batch, which is open already or not."""
+
+    @scenario(app=COUNTED)
+    def adding(world: World) -> None:
+        declare(world)
+        if is_open:
+            world.client("first").mutation(api.m.add_batch)
+        for name in ("alice", "bob", "carol"):
+            world.client(name).wait(1)
+            world.client(name).mutation(api.m.add_item)
+
+    return adding
