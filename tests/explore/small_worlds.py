@@ -10,8 +10,10 @@ from convexsim import (
     Invariant,
     MutationCtx,
     Scenario,
+    View,
     World,
     action,
+    always,
     api,
     define_app,
     define_schema,
@@ -30,6 +32,8 @@ TABLES: Final = ("x", "y", "z")
 LEDGERS: Final = {"bank": [1, 2], "post": []}
 """The outside objects, and their plans."""
 Op = list[Any]
+Said = tuple[str, list[Op]]
+"""One call: a query, a mutation or an action, and what it is to do."""
 
 
 def declare(world: World) -> None:
@@ -166,7 +170,7 @@ class Drawn:
         clients = 2 + (draws.below(3) == 0)
         self.clients = [draws.some(2 if clients == 3 else 3, self._call) for _ in range(clients)]
 
-    def _call(self) -> tuple[str, list[Any]]:
+    def _call(self) -> Said:
         draws = self._draws
         if draws.below(4) == 0:
             return "query", draws.some(2, self._look)
@@ -220,15 +224,19 @@ class Drawn:
 
 
 def small_world(kind: str, number: int, invariants: Sequence[Invariant] = ()) -> Scenario:
-    """Return the world of that kind and number; rows are there before the clients begin."""
-    drawn = Drawn(kind, number)
+    """Return the world of that kind and number."""
+    return world_of(Drawn(kind, number).clients, invariants)
+
+
+def world_of(clients: Sequence[Sequence[Said]], invariants: Sequence[Invariant] = ()) -> Scenario:
+    """Return a world with these clients; rows are there before they begin."""
 
     @scenario(app=APP, invariants=invariants)
-    def world_of(world: World) -> None:
+    def said(world: World) -> None:
         declare(world)
         rows = [["insert", table, key, key] for table in TABLES for key in (0, 1)]
         world.client("first").mutation(api.m.go, {"ops": rows})
-        for at, calls in enumerate(drawn.clients):
+        for at, calls in enumerate(clients):
             client = world.client(f"c{at}")
             client.wait(1)
             for what, given in calls:
@@ -239,7 +247,26 @@ def small_world(kind: str, number: int, invariants: Sequence[Invariant] = ()) ->
                 else:
                     client.action(api.m.act, {"steps": given})
 
-    return world_of
+    return said
+
+
+def some_rule(number: int) -> Invariant:
+    """Return what may or may not always hold of two tables, or of a table and a ledger, at any moment."""
+    draws = Draws(f"rule {number}")
+    one, other = draws.one(TABLES), draws.one([*TABLES, *LEDGERS])
+    factor, modulus = 1 + draws.below(3), 5 + draws.below(10)
+    forbidden = draws.below(modulus)
+
+    def weight(view: View, name: str) -> int:
+        if name in LEDGERS:
+            return sum(view.external(name))
+        return sum(int(row["key"] + 2 * row["value"] + 1) for row in view.documents(name))
+
+    @always
+    def rule(view: View) -> bool:
+        return (weight(view, one) + factor * weight(view, other)) % modulus != forbidden
+
+    return rule
 
 
 class Counted:
