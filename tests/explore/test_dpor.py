@@ -15,17 +15,32 @@ from convexsim import (
     PastInvariant,
     Run,
     Scenario,
+    Session,
     Simulation,
     UsageError,
     View,
+    World,
     always,
+    api,
     check,
     eventually,
+    gather,
+    scenario,
 )
 from convexsim.actors.footprints import Footprints
 from convexsim.choices import Choices, Kind
 from convexsim.explore.dependence import Dependence
-from tests.explore.small_worlds import LEDGERS, Said, additions, increments, small_world, some_rule, world_of
+from tests.explore.small_worlds import (
+    APP,
+    LEDGERS,
+    Said,
+    additions,
+    declare,
+    increments,
+    small_world,
+    some_rule,
+    world_of,
+)
 
 
 @define
@@ -253,3 +268,24 @@ def test_it_gives_up_where_it_was_told_to_and_says_so() -> None:
     report = check(increments("aaa"), Dpor(10, backoffs=False))
     assert report.runs == 10
     assert not report.exhausted
+
+
+@pytest.mark.parametrize("disconnects", [0, 1])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_what_a_script_does_side_by_side_shares_its_session(kind: Any, disconnects: int) -> None:
+    """Which branch calls next is named by its place among the session's calls (`Session`)."""
+
+    async def branch(session: Session, table: str) -> None:
+        await session.query(api.m.look, {"ops": [["first", table, 0]]})
+        await session.mutation(api.m.go, {"ops": [["bump", table, 0, 1]]})
+
+    async def both(session: Session) -> None:
+        await gather(branch(session, "x"), branch(session, "y"))
+
+    @scenario(app=APP, faults=Faults(disconnects=disconnects))
+    def scripted(world: World) -> None:
+        declare(world)
+        world.client("alice", kind=kind).run(both)
+        world.client("bob").mutation(api.m.go, {"ops": [["insert", "x", 0, 1]]})
+
+    assert compare(scripted, 3, 4_000)
