@@ -200,6 +200,7 @@ UNTOLD: Final = {
 }
 """What the page need not tell, and why."""
 OF_EXPLORATION: Final = {
+    "Dpor": "an explorer",
     "Finding": "what a report has found",
     "Invariant": "what always, eventually and sometimes make",
     "PastInvariant": "an invariant whose runs keep their past",

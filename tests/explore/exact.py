@@ -8,7 +8,7 @@ from itertools import count
 from tests.explore.small_worlds import small_world, some_rule
 from tests.explore.test_dpor import compare
 
-_MOST = 600
+_MOST = 200
 """Orders of a world, from which on it is too large to compare."""
 _KINDS = ("plain", "scheduled", "actions")
 
@@ -26,7 +26,7 @@ def main(wanted: int, first: int = 0) -> None:
             raise
         if compared == wanted:
             break
-        if number % 500 == 0:
+        if number % 100 == 0:
             _say(f"{compared:,} of {wanted:,} worlds compared, up to number {number:,}")
     _say(f"DPOR and brute force agree on {compared:,} worlds, {first} to {number:,}")
 
