@@ -16,10 +16,12 @@ from convexsim.errors import (
     PlatformError,
     UsageError,
 )
+from convexsim.explore.audit import Audit, audit
 from convexsim.explore.check import check
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
+from convexsim.explore.meter import Meter
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
@@ -61,6 +63,7 @@ __version__ = "0.1.0"
 __all__ = [
     "UNDEFINED",
     "ActionCtx",
+    "Audit",
     "CommitTsPlaceholder",
     "Component",
     "ConvexError",
@@ -79,6 +82,7 @@ __all__ = [
     "Limits",
     "Lockstep",
     "LockstepChoices",
+    "Meter",
     "MutationCtx",
     "NetworkError",
     "PastInvariant",
@@ -104,6 +108,7 @@ __all__ = [
     "action",
     "always",
     "api",
+    "audit",
     "check",
     "components",
     "cron_schedule",

@@ -166,6 +166,17 @@ class View(Refusing):
         rows = self._transaction.scan(found, index, b"", b"\xff")
         return [thaw(shown(row)) for row in rows]
 
+    def tables(self) -> list[tuple[str, str]]:
+        """Return which tables there are: the path of the component and the name, sorted; no system tables."""
+        mounted = self._environment.catalog.components
+        named = {path: {**one.tables, **self._transaction.components[path].named} for path, one in mounted.items()}
+        return sorted((path, name) for path, tables in named.items() for name in tables if not name.startswith("_"))
+
+    @property
+    def externals(self) -> list[str]:
+        """The names of the outside objects, sorted."""
+        return sorted(self._environment.externals)
+
     def scheduled_functions(self, component: str = "") -> list[dict[str, Any]]:
         """Return the rows of the functions that a component has scheduled."""
         return self.documents(SCHEDULED_FUNCTIONS, component)

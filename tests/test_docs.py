@@ -201,8 +201,11 @@ UNTOLD: Final = {
 """What the page need not tell, and why."""
 OF_EXPLORATION: Final = {
     "Dpor": "an explorer",
+    "Audit": "what audit returns",
+    "audit": "repeats every run of an exploration",
     "Finding": "what a report has found",
     "Invariant": "what always, eventually and sometimes make",
+    "Meter": "says how much of what an explorer could show was seen",
     "PastInvariant": "an invariant whose runs keep their past",
     "Lockstep": "the explorer; the page has its choices, for a single run",
     "RandomWalk": "an explorer",

@@ -97,15 +97,18 @@ class _Config:
     """A config that may be given as data, in data's spelling."""
 
     @classmethod
-    def of(cls, config: _Config | Mapping[str, Any]) -> Self:
+    def of(cls, config: Any) -> Self:
         """Return a config of this class.
 
         Raises:
-            UsageError: a field is missing, or there is one too many.
+            UsageError: it is no config, a field is missing, or there is one too many.
 
         """
         if isinstance(config, cls):
             return config
+        if not isinstance(config, _Config | Mapping):
+            msg = f"{config!r} is no batch config."
+            raise UsageError(msg, next_step=f"Give a {cls.__name__}, or its fields as data.")
         fields = attrs.fields_dict(cls)
         known = [name for name, field in _FIELDS.items() if field in fields]
         required = [name for name in known if fields[_FIELDS[name]].default is attrs.NOTHING]
@@ -113,9 +116,14 @@ class _Config:
         if not set(required) <= set(given) <= set(known):
             may = [name for name in known if name not in required]
             more = f" and may have {', '.join(may)}" if may else ""
-            found = ", ".join(sorted(given)) or "none"
+            found = ", ".join(sorted(map(str, given))) or "none"
             msg = f"A batch config of this version has the fields {', '.join(required)}{more}, not {found}."
-            raise UsageError(msg)
+            wrong = {
+                "add": [name for name in required if name not in given],
+                "leave out": [str(name) for name in given if name not in known],
+            }
+            next_step = "; ".join(f"{do} {', '.join(names)}" for do, names in wrong.items() if names)
+            raise UsageError(msg, next_step=f"{next_step[:1].upper()}{next_step[1:]}.")
         return cls(**{_FIELDS[name]: value for name, value in given.items()})
 
     def as_data(self) -> dict[str, Any]:
@@ -275,6 +283,7 @@ class BatchProcessor(_Calls, IteratorClient):
 
         Raises:
             RuntimeError: the client was made without a config, in the original's words.
+            UsageError: the config's callback is None.
 
         """
         return self._add(ctx, batch_id, items, self._config)
@@ -286,6 +295,9 @@ class BatchProcessor(_Calls, IteratorClient):
             msg = "BatchProcessor config with processBatch is required to use addItems. Pass config to the constructor."
             raise RuntimeError(msg)
         given = config.as_data()
+        if "processBatch" not in given:
+            msg = "The batch config names no callback: its process_batch is None."
+            raise UsageError(msg, next_step="Name an action of the app, like internal.mail.send.")
         given["processBatchHandle"] = ctx.create_function_handle(given.pop("processBatch"))
         return ctx.run_mutation(self._functions.add_items, {"batchId": batch_id, "items": items, "config": given})
 

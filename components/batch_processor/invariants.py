@@ -11,7 +11,7 @@ it asks for what its version must hold to::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from attrs import fields_dict, frozen
 
@@ -143,9 +143,12 @@ def invariants(
         parameters: of `Terms`: epsilon_ms, skew_ms, lease_ms, action_ms, hook_attempts.
 
     Raises:
-        UsageError: there is no such version, model or parameter.
+        UsageError: there is no such version, model, half or parameter.
 
     """
+    if half not in (None, *get_args(Half)):
+        msg = f"The batch processor has no half {half!r}."
+        raise UsageError(msg, next_step=f"There are: {', '.join(get_args(Half))}; None is both.")
     terms = _terms(version, model, parameters)
     asked = (one for one in PROPERTIES.values() if half in (None, one.half) and not one.is_optional)
     return tuple(_asked(one, terms) for one in asked if one.is_promised(terms))

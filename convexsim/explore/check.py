@@ -1,7 +1,7 @@
 """Check: a scenario, an explorer, the invariants; what comes out is a report.
 
 Owns the loop that runs what an explorer proposes until something breaks or nothing is left to try; at its end the first
-run is repeated, to see that nothing outlives a run (`repeats.py`). What a report says stands in `report.py`.
+run is repeated, to see that nothing outlives a run (`audit.py`). What a report says stands in `report.py`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from convexsim.errors import UsageError
+from convexsim.explore.audit import difference
 from convexsim.explore.random_walk import RandomWalk
-from convexsim.explore.repeats import differs_from
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.shrink import MAX_SHRINK_RUNS, forced_choices, shrink
@@ -68,7 +68,8 @@ def check(
         report.interrupted = True
     report.exhausted, report.notes = chosen.exhausted, list(getattr(chosen, "notes", ()))
     if first is not None and not report.interrupted and (report.runs > 1 or report.finding is not None):
-        report.differs_from_step = differs_from(first, level)
+        differs = difference(first, level)
+        report.differs_from_step = None if differs is None else differs.step
     return report
 
 

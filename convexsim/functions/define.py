@@ -64,8 +64,9 @@ class FunctionDefinition:
         handler: the Python callable; its first parameter is the context, the others are the arguments in snake_case.
         args: the validator of the arguments object; None accepts anything (convex-semantics 8).
         returns: the validator of the result; None accepts anything.
-        parameters: the handler's parameter for each argument name; None if it takes ``**kwargs``.
+        parameters: the handler's named parameter for each argument name.
         required: names of the arguments whose parameters have no default.
+        takes_others: whether it takes ``**kwargs`` too, in which arguments are spelled as data.
         foreign: what runs instead of a Python handler (`executor.py`).
 
     """
@@ -75,8 +76,9 @@ class FunctionDefinition:
     handler: Callable[..., Any]
     args: Validator | None
     returns: Validator | None
-    parameters: Mapping[str, str] | None
+    parameters: Mapping[str, str]
     required: tuple[str, ...] = ()
+    takes_others: bool = False
     foreign: ForeignHandler | None = None
 
     @property
@@ -86,16 +88,17 @@ class FunctionDefinition:
 
     def call(self, ctx: Any, arguments: Mapping[str, Any]) -> Any:
         """Call the handler with an arguments object spelled as data; absent optional arguments keep their defaults."""
-        if self.parameters is None:
-            return self.handler(ctx, **arguments)
         missing_names = [name for name in self.required if name not in arguments]
         if missing_names:
             msg = f"{self.handler.__name__} misses its argument {missing_names[0]!r}."
             raise PlatformError(msg, code="InvalidArgument", next_step="Pass it, or give its parameter a default.")
+        parameters = self.parameters
         try:
-            named = {self.parameters[name]: value for name, value in arguments.items()}
+            named = {parameters[name]: value for name, value in arguments.items()}
         except KeyError as missing:
-            names = ", ".join(self.parameters) or "none"
+            if self.takes_others:
+                return self.handler(ctx, **{parameters.get(name, name): value for name, value in arguments.items()})
+            names = ", ".join(parameters) or "none"
             msg = f"{self.handler.__name__} got an argument {missing} that its handler has no parameter for ({names})."
             raise PlatformError(msg, code="InvalidArgument") from None
         return self.handler(ctx, **named)
@@ -126,9 +129,13 @@ def _decorator(kind: FunctionKind, visibility: Visibility) -> _Decorator:
             _check_returns(kind, returns)
             check_determinism(handler)
             validator = None if args is None else as_object(args)
-            parameters = _parameters(handler, validator)
-            required = () if parameters is None else _required(handler)
-            return FunctionDefinition(kind, visibility, handler, validator, returns, parameters, required)
+            own = _own_parameters(handler)
+            takes_others = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own)
+            named = {to_camel(each.name): each for each in own if each.kind is not each.VAR_KEYWORD}
+            _check_parameters(handler, named, validator, takes_others=takes_others)
+            parameters = {name: parameter.name for name, parameter in named.items()}
+            required = tuple(name for name, parameter in named.items() if parameter.default is parameter.empty)
+            return FunctionDefinition(kind, visibility, handler, validator, returns, parameters, required, takes_others)
 
         return define if handler is None else define(handler)
 
@@ -160,7 +167,7 @@ def foreign_function(
 ) -> FunctionDefinition:
     """Define a function whose handler is not Python: an executor runs it (`executor.py`)."""
     validator = None if args is None else as_object(args)
-    return FunctionDefinition(kind, visibility, foreign.new_executor, validator, returns, None, foreign=foreign)
+    return FunctionDefinition(kind, visibility, foreign.new_executor, validator, returns, {}, foreign=foreign)
 
 
 def _check_colour(kind: FunctionKind, handler: Callable[..., Any]) -> None:
@@ -227,21 +234,32 @@ def _origin(thing: object) -> str:
     return str(module).partition(".")[0].lstrip("_")
 
 
-def _parameters(handler: Callable[..., Any], validator: Validator | None) -> dict[str, str] | None:
-    if not inspect.signature(handler).parameters:
+def _own_parameters(handler: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return a handler's parameters but the first, which is the context."""
+    parameters = list(inspect.signature(handler).parameters.values())
+    if not parameters:
         msg = f"The handler {handler.__name__} takes no parameters, not even the context."
         raise UsageError(msg, next_step=f"Write def {handler.__name__}(ctx).")
-    own = list(inspect.signature(handler).parameters.values())[1:]
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
-        return None
-    for parameter in own:
+    for parameter in parameters[1:]:
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
             msg = f"The handler {handler.__name__} takes `{parameter.name}` by position; arguments come by name."
             raise UsageError(msg, next_step="Make it an ordinary parameter.")
-    parameters = {to_camel(parameter.name): parameter for parameter in own}
+    return parameters[1:]
+
+
+def _check_parameters(
+    handler: Callable[..., Any],
+    parameters: Mapping[str, inspect.Parameter],
+    validator: Validator | None,
+    *,
+    takes_others: bool,
+) -> None:
+    """Refuse a handler whose parameters do not fit the arguments that it declares."""
     fields = getattr(validator, "fields", None)
     for name, field in (fields or {}).items():
         if name not in parameters:
+            if takes_others:
+                continue
             msg = f"The handler {handler.__name__} has no parameter for its argument `{name}`."
             raise UsageError(msg, next_step="Add one in snake_case, or take **kwargs.")
         if isinstance(field, OptionalValidator) and parameters[name].default is inspect.Parameter.empty:
@@ -250,9 +268,3 @@ def _parameters(handler: Callable[..., Any], validator: Validator | None) -> dic
     if fields is not None and (extra := sorted(set(parameters) - set(fields))):
         msg = f"The handler {handler.__name__} has parameters that its args do not name: {', '.join(extra)}."
         raise UsageError(msg, next_step="Add them to args, or remove them.")
-    return {name: parameter.name for name, parameter in parameters.items()}
-
-
-def _required(handler: Callable[..., Any]) -> tuple[str, ...]:
-    own = list(inspect.signature(handler).parameters.values())[1:]
-    return tuple(to_camel(parameter.name) for parameter in own if parameter.default is parameter.empty)

@@ -86,6 +86,15 @@ def test_adding_without_a_config_is_refused_in_the_originals_words() -> None:
     assert caught.value.message == NO_CONFIG
 
 
+def test_a_config_whose_callback_is_none_is_refused() -> None:
+    config = {"maxBatchSize": 4, "flushIntervalMs": 70, "processBatch": None}
+    with (
+        Driver(app_of(BatchProcessor(components.batch_processor, config))) as driver,
+        pytest.raises(UsageError, match="its process_batch is None"),
+    ):
+        driver.outcome(api.m.add)
+
+
 @pytest.mark.parametrize("config", [{}, {"maxBatchSize": 1}, {"onFlushHandle": "function://;m:processBatch"}])
 def test_a_config_of_other_fields_is_refused(config: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="maxBatchSize, flushIntervalMs, processBatch"):
@@ -221,8 +230,9 @@ def test_a_threshold_config_without_its_required_fields_is_refused() -> None:
 
 def test_an_older_client_refuses_the_new_threshold() -> None:
     config = ThresholdConfig(flush_interval_ms=70, process_batch=api.m.process_batch, immediate_flush_threshold=2)
-    with pytest.raises(UsageError, match="has the fields maxBatchSize, flushIntervalMs, processBatch, not"):
+    with pytest.raises(UsageError, match="has the fields maxBatchSize, flushIntervalMs, processBatch, not") as caught:
         BatchProcessor(components.batch_processor, config)
+    assert caught.value.next_step == "Add maxBatchSize; leave out immediateFlushThreshold."
 
 
 def test_an_older_client_takes_a_new_config_that_says_nothing_new() -> None:

@@ -102,16 +102,17 @@ def test_without_any_config_an_add_is_refused_in_the_originals_words() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
+        (5, "5 is no batch config. Give a HardenedConfig"),
         (
             {"flushIntervalMs": 0, "processBatch": HANDLE, "onFlushHandle": HANDLE},
             "both processBatch and on",
         ),
         ({"flushIntervalMs": 0}, "has the fields flushIntervalMs, processBatch"),
         ({"onFlushHandle": HANDLE}, "has the fields flushIntervalMs, processBatch"),
-        ({"flushIntervalMs": 0, "onFlushHandle": HANDLE, "maxSize": 1}, "maxSize"),
+        ({"flushIntervalMs": 0, "onFlushHandle": HANDLE, "maxSize": 1}, "Leave out maxSize."),
     ],
 )
-def test_a_config_that_is_none_is_refused_when_it_is_given(config: dict[str, Any], message: str) -> None:
+def test_a_config_that_is_none_is_refused_when_it_is_given(config: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         HardenedConfig.of(config)
     with pytest.raises(UsageError, match=message):

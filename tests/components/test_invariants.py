@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from components.batch_processor import host_app
 from components.batch_processor.invariants import PROPERTIES, invariant, invariants
 from components.batch_processor.properties.records import LAYOUTS
-from convexsim import PastInvariant, UsageError, World, api
+from convexsim import PastInvariant, Simulation, UsageError, World, api, scenario
 from tests.components.invariants_support import SMALL, add, asked, runs
 
 RELEASED = [version for version in LAYOUTS if version != "hardened"]
@@ -79,6 +80,7 @@ def test_what_is_optional_is_asked_by_its_number() -> None:
         ({"epsilon": 5}, "not judged by 'epsilon'"),
         ({"model": "K"}, "by how much"),
         ({"skew_ms": 5}, "only in the model K"),
+        ({"half": "both"}, "no half 'both'. There are: accumulator, iterator; None is both"),
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong: dict[str, Any], told: str) -> None:
@@ -98,6 +100,15 @@ def test_items_must_be_distinct() -> None:
 
     with pytest.raises(UsageError, match=r"The item 'x' was added by ann.1 and by bob.1"):
         runs(asked("1.0.5", twice))
+
+
+def test_a_world_without_the_hosts_ledger_is_refused() -> None:
+    def silent(world: World) -> None:
+        add(world, "ann", 1)
+
+    undeclared = scenario(app=host_app("hardened"), invariants=[invariant("P2")])(silent)
+    with pytest.raises(UsageError, match="which the callbacks of the host app keep; it is not there"):
+        Simulation(undeclared).run()
 
 
 def test_items_must_not_be_rows_of_a_job() -> None:

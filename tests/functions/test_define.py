@@ -217,6 +217,31 @@ def test_arguments_arrive_in_snake_case_and_absent_ones_keep_their_defaults() ->
     assert "unknown" in extra.message
 
 
+def test_named_parameters_beside_others_are_named_as_ever_and_the_others_as_data() -> None:
+    @mutation
+    def mixed(ctx: Any, first_name: str, last_name: str = "-", **fields: Any) -> Any:
+        return [first_name, last_name, fields]
+
+    assert mixed.call(None, {"firstName": "Ada", "bornIn": 1815}) == ["Ada", "-", {"bornIn": 1815}]
+    assert mixed.call(None, {"firstName": "Ada", "lastName": "L."}) == ["Ada", "L.", {}]
+    with pytest.raises(PlatformError, match=r"^mixed misses its argument 'firstName'\."):
+        mixed.call(None, {"bornIn": 1815})
+
+
+def test_declared_arguments_that_no_parameter_names_go_to_the_others() -> None:
+    with pytest.raises(UsageError, match="takes the optional argument `note` without a default"):
+
+        @mutation(args={"note": v.optional(v.string()), "n": v.number()})
+        def careless(ctx: Any, note: str, **fields: Any) -> None:
+            """Forget the default."""
+
+    @mutation(args={"note": v.optional(v.string()), "n": v.number()})
+    def careful(ctx: Any, note: str = "", **fields: Any) -> Any:
+        return [note, fields]
+
+    assert careful.call(None, {"n": 1}) == ["", {"n": 1}]
+
+
 @pytest.mark.parametrize(
     ("python", "convex"),
     [

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from components.batch_processor.accumulator.common import Row, find_accumulating
+from components.batch_processor.accumulator.common import SEPARATOR, Row, find_accumulating
 from components.batch_processor.hardened.delivery import begin_attempt
 from components.batch_processor.hardened.scheduling import cancel_pending, schedule
 from components.batch_processor.hardened.shared import (
@@ -75,7 +75,7 @@ def open_batch(ctx: MutationCtx, base_id: str, config: Row, **fields: Any) -> Ro
     else:
         ctx.db.patch(stream["_id"], {"nextSequence": sequence + 1})
     batch = {
-        "batchId": f"{base_id}::{sequence}",
+        "batchId": f"{base_id}{SEPARATOR}{sequence}",
         "baseBatchId": base_id,
         "sequence": sequence,
         "createdAt": ctx.now(),

@@ -62,7 +62,7 @@ def discard_dead_letter(ctx: MutationCtx, batch_id: str) -> Row:
 def _read_dead_letter(ctx: MutationCtx, batch_id: str) -> Row:
     batch = find_by_batch_id(ctx, batch_id)
     if batch is None:
-        msg = f"Batch {batch_id} not found"
+        msg = f"Batch {batch_id} not found: a dead letter goes by its full name, as listDeadLetters tells it"
         raise RuntimeError(msg)
     if batch["status"] != "deadLetter":
         msg = f"Batch {batch_id} is not a dead letter (current: {batch['status']})"

@@ -78,7 +78,8 @@ def add_items(ctx: MutationCtx, batch_id: str, items: list[Any], config: Row) ->
     row = {"baseBatchId": batch_id, "items": items, "itemCount": len(items), "config": stored_config}
     size = get_convex_size(row)
     if size > CALL_BYTES:
-        msg = f"{len(items)} items take {size} bytes, too many for one call (limit: {CALL_BYTES}): add them in several"
+        advice = "add them in several" if len(items) > 1 else "store it elsewhere and add its id"
+        msg = f"{len(items)} items take {size} bytes, too many for one call (limit: {CALL_BYTES}): {advice}"
         raise RuntimeError(msg)
     if items:
         written = {"size": size, "createdAt": ctx.now(), "committedAt": ctx.db.vars.commit_ts}

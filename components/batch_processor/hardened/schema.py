@@ -32,7 +32,7 @@ One of the two handles must be there: nothing could ever deliver what is added w
 _STORED_CONFIG: Final = v.object({**_OPTIONS, "processBatchHandle": v.string()})
 
 STATUS: Final = v.union(*map(v.literal, ("accumulating", "flushing", "retrying", "deadLetter", "completed")))
-"""How a batch stands: it only ever moves on, from the left to the right, and between flushing and retrying."""
+"""How a batch stands: it moves to the right; and back to flushing from retrying or, if asked, deadLetter."""
 
 _COUNTED: Final = v.object({"rows": v.number(), "items": v.number(), "size": v.number(), "upTo": v.commit_ts()})
 _SCHEDULED: Final = v.optional(v.id("_scheduled_functions"))

@@ -45,7 +45,12 @@ def ledger(view: View) -> tuple[Entry, ...]:
 
 def _enter(before: tuple[Entry, ...] | None, view: View) -> tuple[Entry, ...]:
     known = before or ()
-    new = view.external(DELIVERIES)[len(known) :]
+    try:
+        new = view.external(DELIVERIES)[len(known) :]
+    except UsageError:
+        msg = f"The properties are judged by {DELIVERIES!r}, which the callbacks of the host app keep; it is not there."
+        next_step = f"Run @scenario(app=host_app(...)), and declare world.external({DELIVERIES!r}) in it."
+        raise UsageError(msg, next_step=next_step) from None
     return (*known, *(Entry(each["t"] if before is None else view.now, each["call"], each) for each in new))
 
 
