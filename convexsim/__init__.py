@@ -19,6 +19,7 @@ from convexsim.errors import (
 from convexsim.explore.audit import Audit, audit
 from convexsim.explore.bounded import Bounded
 from convexsim.explore.check import check
+from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.meter import Meter
@@ -73,6 +74,7 @@ __all__ = [
     "ConvexError",
     "ConvexSimError",
     "CronSchedule",
+    "Dpor",
     "Exhaustive",
     "External",
     "Faults",

@@ -122,10 +122,10 @@ class View(Refusing):
         self._appended = {name: external.count for name, external in environment.externals.items()}
         self.now = now
         """Virtual time in ms."""
-        self.ts = snapshot.ts
-        """The newest commit that it shows; commits are counted from 1, and 0 is before the first."""
-        self.writer = "" if newest is None else newest.write_source
-        """Who made that commit: ``function (activity)``, like ``shop:take (alice.1)``."""
+        self._ts = snapshot.ts
+        self._writer = "" if newest is None else newest.write_source
+        self.looked: dict[str, None] = {}
+        """What was looked at beside documents: outside objects and the network, and facts that tell of an order."""
         self.made: dict[Callable[..., Any], Any] = {}
         """What `derived` and `folded` have made, by the functions that made it."""
         self.before = before
@@ -138,6 +138,18 @@ class View(Refusing):
     def reads(self) -> Any:
         """What was read so far (`database.reads.ReadSet`)."""
         return self._transaction.reads
+
+    @property
+    def ts(self) -> int:
+        """The newest commit that it shows; commits are counted from 1, and 0 is before the first."""
+        self.looked["ts"] = None
+        return self._ts
+
+    @property
+    def writer(self) -> str:
+        """Who made that commit: ``function (activity)``, like ``shop:take (alice.1)``."""
+        self.looked["writer"] = None
+        return self._writer
 
     def documents(self, table: str, component: str = "") -> list[dict[str, Any]]:
         """Return all documents of a table, oldest first.
@@ -171,6 +183,7 @@ class View(Refusing):
 
     def external(self, name: str) -> list[Any]:
         """Return what was appended to an outside object."""
+        self.looked[f"external {name}"] = None
         return self._environment.external(name).entries[: self._appended[name]]
 
     def requests(self, url: str | None = None) -> list[Request]:
@@ -178,11 +191,13 @@ class View(Refusing):
 
         A request that got no response is among them: it may have arrived.
         """
+        self.looked["network"] = None
         sent = self._environment.network.requests[: self._requested]
         return [request for request in sent if url in (None, request.url)]
 
     def calls(self, client: str | None = None) -> list[Call]:
         """Return the calls of one client, or of all."""
+        self.looked["calls"] = None
         return [call for call in self._calls if client is None or call.activity.startswith(f"{client}.")]
 
     def answers(self, function: str, skip: int = 0) -> list[Answered]:
@@ -244,9 +259,11 @@ class View(Refusing):
     @property
     def faults(self) -> list[Struck]:
         """What has gone wrong so far, in order, of what the scenario allows to go wrong."""
+        self.looked["faults"] = None
         return self._environment.struck[: self._struck]
 
     def _answers(self) -> Sequence[Answered]:
+        self.looked["answers"] = None
         return self._environment.answers[: self._answered]
 
     def _table(self, name: str, component: str) -> Table | None:

@@ -201,6 +201,7 @@ UNTOLD: Final = {
 """What the page need not tell, and why."""
 OF_EXPLORATION: Final = {
     "Bounded": "an explorer",
+    "Dpor": "an explorer",
     "Audit": "what audit returns",
     "audit": "repeats every run of an exploration",
     "Finding": "what a report has found",

@@ -64,6 +64,8 @@ class Committer(RuntimeActor):
             self._rate.record(stage.now, final.writes)
             self._publish(message, verdict.commit_ts)
         remember(stage, message.seen, verdict)
+        if stage.footprints is not None:
+            stage.footprints.judged(final, verdict)
         if stage.trace is not None:
             where = (stage.steps, stage.now, message.activity, message.what)
             if isinstance(verdict, Conflict):

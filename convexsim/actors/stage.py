@@ -14,6 +14,7 @@ from convexsim.trace.event import Faulted
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
+    from convexsim.actors.footprints import Footprints
     from convexsim.actors.kernel import ActorRef, Future
     from convexsim.choices import Kind, Option
     from convexsim.database.commit import Database
@@ -56,6 +57,11 @@ class Stage(Protocol):
     scheduler: ActorRef[Any]
     crons: ActorRef[Any]
     outside: ActorRef[Any]
+
+    @property
+    def footprints(self) -> Footprints | None:
+        """Where steps say what they have read and written; None while nobody asks."""
+        ...
 
     @property
     def steps(self) -> int:

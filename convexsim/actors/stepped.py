@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from convexsim.actors.clock import Timer
     from convexsim.actors.dispatcher import Item
+    from convexsim.actors.footprints import Footprints
     from convexsim.actors.kernel import ActorRef, Future
     from convexsim.choices import ChoiceRecord, Kind, Option
     from convexsim.functions.environment import Environment
@@ -41,11 +42,20 @@ class SteppedStage:
 
     crons: ActorRef[Any]
 
-    def __init__(self, environment: Environment, choices: ChoiceRecord, level: int, trace: Trace | None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        choices: ChoiceRecord,
+        level: int,
+        trace: Trace | None,
+        footprints: Footprints | None = None,
+    ) -> None:
         self.environment = environment
         self.trace = trace
         self.database = Database(beginning=environment.catalog.beginning)
-        self.dispatcher = Dispatcher(choices, level=level, on_step=self._note if trace is not None else None)
+        self.footprints = footprints
+        on_step = self._note if trace is not None else None if footprints is None else footprints.step
+        self.dispatcher = Dispatcher(choices, level=level, on_step=on_step)
         self.dispatcher.clock.now = environment.platform.start_ms
         self.dispatcher.clock.end = environment.end_ms
         self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)
@@ -53,6 +63,8 @@ class SteppedStage:
         self.in_flight: dict[str, Future[Any]] = {}
         self._choices = choices
         self._taken = 0
+        if footprints is not None:
+            footprints.attach(self.dispatcher, environment)
 
     def __enter__(self) -> Self:
         self.dispatcher.__enter__()
@@ -138,6 +150,8 @@ class SteppedStage:
 
     def _note(self, item: Item) -> None:
         """Record a step, and whether it was chosen among several."""
+        if self.footprints is not None:
+            self.footprints.step(item)
         taken = self._choices.taken
         index = count = 0
         if len(taken) > self._taken:

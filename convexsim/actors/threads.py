@@ -201,7 +201,7 @@ class ThreadStage:
         self.trace: Trace | None = None if trace is None else GuardedTrace(trace, self._changed)
         self.database: Database = WatchedDatabase(environment.catalog.tables(), self._judge)
         self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)
-        self.action_ms = inf
+        self.action_ms, self.footprints = inf, None
         self.in_flight: dict[str, Future[Any]] = {}
         self.on_commit: Callable[[], bool] = lambda: True
         self.steps = 0

@@ -82,10 +82,7 @@ async def transact(
         execution = Execution(stage.environment, ready.snapshot, *begun, purpose.parent)
         if purpose.runs_handler and (ahead_ms := skew_ms(stage, activity)):
             execution.now = max(0, floor(stage.now + ahead_ms))
-        outcome = body(execution)
-        execution.transaction.close()
-        for effect in execution.effects:
-            note(stage, event.Did, activity, effect)
+        outcome = _run(stage, execution, body)
         if strikes(stage, "system error", activity):
             execution.over(what, follows)
             if policy is None or not policy.outlives_system_errors:
@@ -108,6 +105,17 @@ async def transact(
                 return GaveUp(occ_failure(what, verdict))
         await _back_off(stage, activity, policy.ceiling_ms(attempt))
     raise AssertionError
+
+
+def _run(stage: Stage, execution: Execution, body: Callable[[Execution], Outcome]) -> Outcome:
+    """Run a body to its end, and tell what it did."""
+    outcome = body(execution)
+    execution.transaction.close()
+    if stage.footprints is not None:
+        stage.footprints.read(execution.transaction)
+    for effect in execution.effects:
+        note(stage, event.Did, execution.activity, effect)
+    return outcome
 
 
 async def _back_off(stage: Stage, activity: str, ceiling_ms: float) -> None:

@@ -42,7 +42,8 @@ class Committed:
 
     Attributes:
         commit_ts: the timestamp of the commit; that of its own begin for a transaction without writes.
-        commit_ns: the same as functions see it, as a moment in ns.
+        commit_ns: the same as functions see it, as a moment in ns; of a commit that did not ask for it, that of the
+            newest one that did.
         writes: what was published, with that moment where its writer did not know it yet.
 
     """
@@ -122,8 +123,9 @@ class Database:
     def commit(self, final: FinalTransaction, write_source: str, now_ms: float = 0.0) -> Committed | Conflict:
         """Judge a transaction and, if nothing conflicts, publish its writes at the next timestamp.
 
-        Timestamps count commits; as a moment in ns (`Committed.commit_ns`) it is that of the commit or, if that is not
-        later than the one before, one more (convex-semantics 1.1).
+        Timestamps count commits. As a moment in ns (`Committed.commit_ns`) it is that of the commit or, if that is not
+        later than the one before, one more (convex-semantics 1.1). Only commits that somebody may ask for that moment
+        move it on, so that others are told apart by no more than what they read and write (architecture.md 6.3).
         """
         newest = self.snapshot
         if not final.writes:
@@ -131,7 +133,9 @@ class Database:
         conflict = self.judge(final)
         if conflict is not None:
             return conflict
-        ts, commit_ns = newest.ts + 1, max(newest.commit_ns + 1, int(now_ms * _NS))
+        ts, commit_ns = newest.ts + 1, newest.commit_ns
+        if final.is_pending:
+            commit_ns = max(commit_ns + 1, int(now_ms * _NS))
         writes = final.resolved(commit_ns)
         if final.begin_ts == newest.ts and writes is final.writes:
             # Nothing came in between, and nothing is to be resolved: the transaction's own view is the next snapshot.

@@ -34,7 +34,7 @@ class Snapshot:
         ts: the commit timestamp of the newest commit in it; 0 before the first.
         tables: the documents, by table key.
         components: which tables there are, by the path of their component.
-        commit_ns: the commit timestamp as functions see it: the moment of the newest commit, in ns.
+        commit_ns: the commit timestamp as functions see it: the moment of the newest commit that asked for it, in ns.
 
     """
 

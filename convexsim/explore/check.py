@@ -64,6 +64,7 @@ def check(
     except KeyboardInterrupt:
         report.interrupted = True
     report.explorer, report.exhausted = chosen.name, chosen.exhausted
+    report.notes = list(getattr(chosen, "notes", ()))
     if first is not None and not report.interrupted and (report.runs > 1 or report.finding is not None):
         differs = difference(first, level)
         report.differs_from_step = None if differs is None else differs.step

@@ -18,7 +18,11 @@ __all__ = ["Explorer", "as_explorer"]
 
 
 class Explorer(Protocol):
-    """Proposes runs until it has no more; one explorer serves one exploration."""
+    """Proposes runs until it has no more; one explorer serves one exploration.
+
+    One that wants to know what each step has read and written proposes choices with an attribute `footprints`, a
+    `Footprints` that the run fills. What else it has to say at the end stands in an attribute `notes`, a list of lines.
+    """
 
     @property
     def name(self) -> str:

@@ -65,6 +65,7 @@ class Report:
         calls: clients' calls, over all runs.
         failed_calls: those that ended with an error, by its message.
         failed_functions: scheduled functions that threw, by their error.
+        notes: what the explorer itself has to say.
         differs_from_step: where the first run, repeated after all others, went another way; None if it did not.
 
     """
@@ -79,6 +80,7 @@ class Report:
     failed_calls: dict[str, int] = field(factory=dict)
     failed_functions: dict[str, int] = field(factory=dict)
     calls: int = 0
+    notes: list[str] = field(factory=list)
     differs_from_step: int | None = None
     _reached: set[str] = field(factory=set)
 
@@ -112,6 +114,7 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.scenario.name}: {self._verdict()}"]
+        lines += [f"  {note}" for note in self.notes]
         lines += [f"  never happened: {name}" for name in self.unreached]
         if self.finding is not None:
             lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in self.finding.violations]

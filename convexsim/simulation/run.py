@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import define, field
 
 from convexsim.invariants import View, Violation, judge, looks_back
+from convexsim.simulation.watched import watch
 from convexsim.trace.event import Broken
 
 if TYPE_CHECKING:
@@ -116,8 +117,11 @@ class Monitor:
         return view
 
     def _ask(self, asked: Sequence[Invariant], view: View) -> None:
+        footprints = self._stage.footprints
         for invariant in asked:
             broken = judge(invariant, view, self._stage.steps)
+            if footprints is not None:
+                watch(footprints, invariant, view)
             if broken is None:
                 continue
             if invariant.when == "sometimes":

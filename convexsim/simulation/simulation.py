@@ -25,6 +25,7 @@ from convexsim.simulation.world import World
 from convexsim.trace.event import Trace
 
 if TYPE_CHECKING:
+    from convexsim.actors.footprints import Footprints
     from convexsim.choices import Choices
     from convexsim.simulation.run import Ending
 
@@ -39,7 +40,8 @@ class Simulation:
     """One run of one scenario under one list of choices.
 
     Attributes:
-        choices: who answers; the plain serial run if not given.
+        choices: who answers; the plain serial run if not given. What they hold as `footprints` (`Footprints`) is told
+            what each step has read and written.
         level: the granularity of choices: 1 every message, 2 begins and commits, 3 a mutation is one step.
         trace: whether to keep the events.
         max_steps: where to stop.
@@ -96,7 +98,8 @@ class Simulation:
         environment = self._environment(world)
         run = Run(self.scenario, self._record, trace=self._trace)
         if self.mode == "stepped":
-            with SteppedStage(environment, self._record, self.level, self._trace) as stepped:
+            footprints: Footprints | None = getattr(self.choices, "footprints", None)
+            with SteppedStage(environment, self._record, self.level, self._trace, footprints) as stepped:
                 monitor = Monitor(stepped, world, run)
                 run.ending = self._step(stepped, world, monitor)
         else:

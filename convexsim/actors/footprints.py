@@ -1,0 +1,157 @@
+"""Footprints: what each chosen step of a run has read and written, for explorers that ask for it.
+
+Owns the recording. A *macro step* is a message that was chosen, or was the only one to choose, with everything that is
+handled at once after it, until the next one. Two of them can depend on each other by documents (`reads`, `writes`) or
+by a named thing that both touch: an outside object, the network, a table's creation times, the commit timestamp, a
+client, an action's handler. When they do, `explore/dependence.py` says. A run that nobody asks has no recorder.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from math import isinf
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+
+from convexsim.actors.client import Client
+from convexsim.actors.dispatcher import EVERY_LEVEL
+from convexsim.actors.messages import Collect, CronDone, RunCron, RunScheduled, ScheduledDone, SendRequest, UseExternal
+from convexsim.database.commit import Committed
+from convexsim.database.write_log import keys_written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from convexsim.actors.dispatcher import Dispatcher, Item
+    from convexsim.database.commit import Conflict
+    from convexsim.database.reads import ReadSet
+    from convexsim.database.transaction import FinalTransaction, Transaction
+    from convexsim.functions.environment import Environment
+
+__all__ = ["COMMIT_TS", "Footprint", "Footprints"]
+
+COMMIT_TS: Final = "commit timestamp"
+"""What transactions touch that ask for their commit timestamp."""
+
+
+@define(eq=False)
+class Footprint:
+    """What one macro step has read and written.
+
+    Attributes:
+        activity: whose step it is. No activity ever has two steps to choose between.
+        phase: what it does, as its message calls it.
+        moment: virtual time, in ms; the clock moves only when nothing is left to run.
+        creator: the place of the macro step that sent its message; -1 if none did.
+        reads: the read sets of the transactions that ran or were judged in it.
+        writes: by index key, the keys written, of each commit that won.
+        touches: the named things that it used.
+
+    """
+
+    activity: str
+    phase: str
+    moment: float
+    creator: int
+    reads: list[ReadSet] = field(factory=list)
+    writes: list[Mapping[str, Sequence[tuple[bytes, str]]]] = field(factory=list)
+    touches: dict[str, None] = field(factory=dict)
+
+
+class Footprints:
+    """The footprints of one run, in order, and what its invariants looked at.
+
+    Attributes:
+        steps: the macro steps; the last one may still be going on.
+        watched: the tables (``component/table``) and named things that `always` invariants looked at.
+        total: why every step may depend on every other, by reason; empty if none is known.
+        level: the granularity of the run's choices.
+        restarts: whether the backend may die.
+
+    """
+
+    level: int
+    restarts: bool
+
+    def __init__(self) -> None:
+        self.steps: list[Footprint] = []
+        self.watched: dict[str, None] = {}
+        self.total: dict[str, None] = {}
+        self._sent: list[int] = []
+        self._stamps: dict[str, float] = {}
+        self._moment = -1.0
+        self._running = self._places = 0
+
+    def attach(self, dispatcher: Dispatcher, environment: Environment) -> None:
+        """Begin to record."""
+        self.level, self.restarts = dispatcher.level, bool(environment.faults.restarts)
+        self._dispatcher = dispatcher
+        self._environment = environment
+        if not isinf(environment.platform.write_bytes_per_second):
+            self.total["the platform limits what is written in a second"] = None
+
+    def step(self, item: Item) -> None:
+        """Take note of a message that is about to be handled."""
+        message = item.envelope.message
+        if getattr(message, "granularity", EVERY_LEVEL) >= self._dispatcher.level:
+            creator = bisect_left(self._sent, item.number) - 1
+            self._sent.append(self._dispatcher.sent)
+            self.steps.append(Footprint(item.activity, item.phase, self._dispatcher.clock.now, creator))
+            caller = item.activity.rpartition(".")[0]
+            if caller:  # it may be waited for now or later: what an action does next may hang on all of its calls
+                self.touch(f"calls of {caller}")
+        if type(message) is UseExternal:
+            self.touch(f"external {message.name}")
+        elif type(message) is SendRequest:
+            self.touch("network")
+        elif type(message) in (RunScheduled, RunCron, ScheduledDone, CronDone):
+            self._count(starts=type(message) in (RunScheduled, RunCron))
+        elif type(message) is Collect:
+            self.total["finished scheduled functions are collected"] = None
+        self.touch(item.actor.actor_urn if isinstance(item.actor, Client) else f"calls of {item.activity}")
+
+    def touch(self, thing: str) -> None:
+        """Note that the step at work uses a named thing; what the clock sets off comes after all steps anyway."""
+        if self.steps and self.steps[-1].moment == self._dispatcher.clock.now:
+            self.steps[-1].touches[thing] = None
+
+    def read(self, transaction: Transaction) -> None:
+        """Note what a handler has read, and in which tables it asked for creation times."""
+        self.steps[-1].reads.append(transaction.reads)
+        if transaction.is_pending:
+            self.touch(COMMIT_TS)
+        stamps = self._environment.stamps
+        for table, stamp in stamps.items():
+            if self._stamps.get(table) != stamp:
+                self.touch(f"creation times of {table}")
+                self._stamps[table] = stamp
+
+    def judged(self, final: FinalTransaction, verdict: Committed | Conflict) -> None:
+        """Note what a commit was judged by, and what it has written if it won."""
+        step = self.steps[-1]
+        step.reads.append(final.reads)
+        if isinstance(verdict, Committed):
+            step.writes.append(keys_written(verdict.writes))
+            if final.is_pending:
+                self.touch(COMMIT_TS)
+
+    def watch(self, reads: ReadSet, things: Iterable[str]) -> None:
+        """Note what was looked at by what must always hold."""
+        for index, _ in reads.intervals():
+            self.watched[index.rpartition(".")[0]] = None
+        for thing in things:
+            self.watched[thing] = None
+
+    def _count(self, *, starts: bool) -> None:
+        """Count what the scheduler and the cron executor run, to see whether places may become scarce.
+
+        At most those are at work at once that were when the moment began, and those that have started since.
+        """
+        now = self._dispatcher.clock.now
+        if now > self._moment:
+            self._moment, self._places = now, self._running
+        self._running += 1 if starts else -1
+        self._places += starts
+        if self._places >= self._environment.platform.parallelism:
+            self.total["all places of the scheduler may be taken"] = None

@@ -1,0 +1,333 @@
+"""Small generated worlds, each from a number, for comparing a search that leaves orders out with one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from convexsim import (
+    Invariant,
+    MutationCtx,
+    Scenario,
+    View,
+    World,
+    action,
+    always,
+    api,
+    define_app,
+    define_schema,
+    define_table,
+    gather,
+    internal,
+    internal_action,
+    internal_mutation,
+    mutation,
+    query,
+    scenario,
+    v,
+)
+
+TABLES: Final = ("x", "y", "z")
+LEDGERS: Final = {"bank": [1, 2], "post": []}
+"""The outside objects, and their plans."""
+Op = list[Any]
+Said = tuple[str, list[Op]]
+"""One call: a query, a mutation or an action, and what it is to do."""
+
+
+def declare(world: World) -> None:
+    for name, plan in LEDGERS.items():
+        world.external(name, plan=plan)
+
+
+def look_at(ctx: Any, op: Op) -> Any:
+    what, table, key = op[:3]
+    if what == "first":
+        row = ctx.db.query(table).with_index("by_key", lambda q: q.eq("key", key)).first()
+        return row and [row["key"], row["value"], row["_creationTime"]]
+    rows = ctx.db.query(table).with_index("by_key", lambda q: q.gte("key", key).lt("key", key + 2))
+    return [[row["key"], row["value"]] for row in rows.collect()]
+
+
+def change(ctx: MutationCtx, op: Op) -> Any:
+    what, table, key = op[:3]
+    row = ctx.db.query(table).with_index("by_key", lambda q: q.eq("key", key)).first()
+    if what == "insert":
+        ctx.db.insert(table, {"key": key, "value": op[3]})
+    elif row is None:
+        return "none"
+    elif what == "bump":
+        ctx.db.patch(row["_id"], {"value": row["value"] * 2 + op[3]})
+    elif what == "move":
+        ctx.db.patch(row["_id"], {"key": key + 1})
+    elif what == "stamp":
+        ctx.db.patch(row["_id"], {"at": ctx.db.vars.commit_ts})
+    else:
+        ctx.db.delete(row["_id"])
+    return None
+
+
+def act_on(ctx: MutationCtx, op: Op) -> Any:
+    if op[0] in ("first", "range"):
+        return look_at(ctx, op)
+    if op[0] == "later":
+        ctx.scheduler.run_after(op[1], internal.m.later, {"ops": op[2]})
+        return None
+    if op[0] == "act later":
+        ctx.scheduler.run_after(op[1], internal.m.act_later, {"steps": op[2]})
+        return None
+    if op[0] == "cancel":
+        row = ctx.db.system.query("_scheduled_functions").first()
+        if row is not None:
+            ctx.scheduler.cancel(row["_id"])
+        return None
+    if op[0] == "throw":
+        raise ValueError("thrown")
+    return change(ctx, op)
+
+
+async def do(ctx: Any, steps: list[Op]) -> list[Any]:
+    results = []
+    for step in steps:
+        what, *rest = step
+        if what == "go":
+            results.append(await ctx.run_mutation(internal.m.later, {"ops": rest[0]}))
+        elif what == "look":
+            results.append(await ctx.run_query(api.m.look, {"ops": rest[0]}))
+        elif what == "append":
+            await ctx.external(rest[0]).append(rest[1])
+        elif what == "take":
+            results.append(await ctx.external(rest[0]).take("nothing"))
+        elif what == "sleep":
+            await ctx.sleep(rest[0])
+        elif what == "both":
+            results.append(await gather(*(do(ctx, branch) for branch in rest)))
+        elif what == "unheard":
+            ctx.run_mutation(internal.m.later, {"ops": rest[0]})
+        else:
+            await ctx.scheduler.run_after(rest[0], internal.m.later, {"ops": rest[1]})
+    return results
+
+
+class Functions:
+    @query(args={"ops": v.any()})
+    def look(ctx: Any, ops: list[Op]) -> Any:  # noqa: N805 - a function that the class only collects
+        return [look_at(ctx, op) for op in ops]
+
+    @mutation(args={"ops": v.any()})
+    def go(ctx: Any, ops: list[Op]) -> Any:  # noqa: N805
+        return [act_on(ctx, op) for op in ops]
+
+    @internal_mutation(args={"ops": v.any()})
+    def later(ctx: Any, ops: list[Op]) -> Any:  # noqa: N805
+        return [act_on(ctx, op) for op in ops]
+
+    @action(args={"steps": v.any()})
+    async def act(ctx: Any, steps: list[Op]) -> Any:  # noqa: N805
+        return await do(ctx, steps)
+
+    @internal_action(args={"steps": v.any()})
+    async def act_later(ctx: Any, steps: list[Op]) -> Any:  # noqa: N805
+        return await do(ctx, steps)
+
+
+TABLE: Final = define_table({"key": v.number(), "value": v.number(), "at": v.optional(v.int64())})
+APP: Final = define_app({"m": Functions}, define_schema({name: TABLE.index("by_key", ["key"]) for name in TABLES}))
+
+
+class Draws:
+    """Numbers that a seed stands for, the same in every process."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+        self._count = 0
+
+    def below(self, bound: int) -> int:
+        self._count += 1
+        return int.from_bytes(blake2b(f"{self._seed}:{self._count}".encode(), digest_size=4).digest()) % bound
+
+    def one(self, options: Sequence[Any]) -> Any:
+        return options[self.below(len(options))]
+
+    def some(self, most: int, draw: Callable[[], Any]) -> list[Any]:
+        return [draw() for _ in range(1 + self.below(most))]
+
+
+class Drawn:
+    """What the clients of one world call.
+
+    Attributes:
+        kind: ``plain``: queries and mutations; ``scheduled``: mutations that schedule and cancel as well; ``actions``:
+            all of that, and actions.
+
+    """
+
+    def __init__(self, kind: str, number: int) -> None:
+        self.kind = kind
+        self._draws = draws = Draws(f"{kind} {number}")
+        self._tables = TABLES[: 1 + draws.below(3)]
+        clients = 2 + (draws.below(3) == 0)
+        self.clients = [draws.some(2 if clients == 3 else 3, self._call) for _ in range(clients)]
+
+    def _call(self) -> Said:
+        draws = self._draws
+        if draws.below(4) == 0:
+            return "query", draws.some(2, self._look)
+        if self.kind == "actions" and draws.below(2):
+            return "action", draws.some(2, self._step)
+        return "mutation", self._ops()
+
+    def _ops(self, *, nested: bool = False) -> list[Op]:
+        draws = self._draws
+        ops = draws.some(2, lambda: self._look() if draws.below(2) else self._change())
+        if self.kind != "plain" and not nested and draws.below(2):
+            ops.append(self._schedule())
+        if draws.below(12) == 0:
+            ops.append(["throw"])
+        return ops
+
+    def _schedule(self) -> Op:
+        draws = self._draws
+        if draws.below(4) == 0:
+            return ["cancel"]
+        delay = draws.one([0, 0, 5])
+        if self.kind == "actions" and draws.below(2):
+            return ["act later", delay, [self._step()]]
+        return ["later", delay, self._ops(nested=True)]
+
+    def _look(self) -> Op:
+        return [self._draws.one(["first", "range"]), self._draws.one(self._tables), self._draws.below(3)]
+
+    def _change(self) -> Op:
+        draws = self._draws
+        what = draws.one(["insert", "insert", "bump", "bump", "bump", "delete", "move", "stamp"])
+        return [what, draws.one(self._tables), draws.below(3), draws.below(10)]
+
+    def _step(self) -> Op:
+        draws = self._draws
+        match draws.below(9):
+            case 0 | 1:
+                return ["go", self._ops(nested=True)]
+            case 2:
+                return ["look", [self._look()]]
+            case 3 | 4:
+                return ["append", draws.one([*LEDGERS]), draws.below(10)]
+            case 5:
+                return ["take", "bank"]
+            case 6:
+                return ["sleep", draws.one([5, 5, 7])]
+            case 7:
+                return ["both", [self._step()], [self._step()]]
+            case _:
+                return [*draws.one([["unheard"], ["schedule", 0]]), self._ops(nested=True)]
+
+
+def small_world(kind: str, number: int, invariants: Sequence[Invariant] = ()) -> Scenario:
+    """Return the world of that kind and number."""
+    return world_of(Drawn(kind, number).clients, invariants)
+
+
+def world_of(clients: Sequence[Sequence[Said]], invariants: Sequence[Invariant] = ()) -> Scenario:
+    """Return a world with these clients; rows are there before they begin."""
+
+    @scenario(app=APP, invariants=invariants)
+    def said(world: World) -> None:
+        declare(world)
+        rows = [["insert", table, key, key] for table in TABLES for key in (0, 1)]
+        world.client("first").mutation(api.m.go, {"ops": rows})
+        for at, calls in enumerate(clients):
+            client = world.client(f"c{at}")
+            client.wait(1)
+            for what, given in calls:
+                if what == "query":
+                    client.query(api.m.look, {"ops": given})
+                elif what == "mutation":
+                    client.mutation(api.m.go, {"ops": given})
+                else:
+                    client.action(api.m.act, {"steps": given})
+
+    return said
+
+
+def some_rule(number: int) -> Invariant:
+    """Return what may or may not always hold of two tables, or of a table and a ledger, at any moment."""
+    draws = Draws(f"rule {number}")
+    one, other = draws.one(TABLES), draws.one([*TABLES, *LEDGERS])
+    factor, modulus = 1 + draws.below(3), 5 + draws.below(10)
+    forbidden = draws.below(modulus)
+
+    def weight(view: View, name: str) -> int:
+        if name in LEDGERS:
+            return sum(view.external(name))
+        return sum(int(row["key"] + 2 * row["value"] + 1) for row in view.documents(name))
+
+    @always
+    def rule(view: View) -> bool:
+        return (weight(view, one) + factor * weight(view, other)) % modulus != forbidden
+
+    return rule
+
+
+class Counted:
+    """The functions of the worlds that exploration.md has counted."""
+
+    @mutation(args={"name": v.string()})
+    def seed(ctx: Any, name: str) -> None:  # noqa: N805
+        ctx.db.insert("counters", {"name": name, "value": 0})
+
+    @mutation(args={"name": v.string()})
+    def increment(ctx: Any, name: str) -> None:  # noqa: N805
+        row = ctx.db.query("counters").with_index("by_name", lambda q: q.eq("name", name)).unique()
+        ctx.db.patch(row["_id"], {"value": row["value"] + 1})
+
+    @mutation
+    def add_item(ctx: Any) -> None:  # noqa: N805
+        batch = ctx.db.query("batches").first()
+        ctx.db.insert("items", {"batch": ctx.db.insert("batches", {}) if batch is None else batch["_id"]})
+
+    @mutation
+    def add_batch(ctx: Any) -> None:  # noqa: N805
+        ctx.db.insert("batches", {})
+
+
+COUNTED: Final = define_app(
+    {"m": Counted},
+    define_schema(
+        {
+            "counters": define_table({"name": v.string(), "value": v.number()}).index("by_name", ["name"]),
+            "batches": define_table({}),
+            "items": define_table({"batch": v.id("batches")}),
+        }
+    ),
+)
+
+
+def increments(names: str) -> Scenario:
+    """Return a world in which as many clients as there are letters increment a counter of that name each."""
+
+    @scenario(app=COUNTED)
+    def incrementing(world: World) -> None:
+        declare(world)
+        for name in sorted(set(names)):
+            world.client("first").mutation(api.m.seed, {"name": name})
+        for at, name in enumerate(names):
+            world.client(f"c{at}").wait(1)
+            world.client(f"c{at}").mutation(api.m.increment, {"name": name})
+
+    return incrementing
+
+
+def additions(*, is_open: bool) -> Scenario:
+    """Return a world in which three clients add an item each to a batch, which is open already or not."""
+
+    @scenario(app=COUNTED)
+    def adding(world: World) -> None:
+        declare(world)
+        if is_open:
+            world.client("first").mutation(api.m.add_batch)
+        for name in ("alice", "bob", "carol"):
+            world.client(name).wait(1)
+            world.client(name).mutation(api.m.add_item)
+
+    return adding

@@ -1,0 +1,291 @@
+"""DPOR against brute force: every outcome is seen, every trace once (issue 5, Exact; exploration.md 7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from convexsim import (
+    Dpor,
+    Exhaustive,
+    Faults,
+    PastInvariant,
+    Run,
+    Scenario,
+    Session,
+    Simulation,
+    UsageError,
+    View,
+    World,
+    always,
+    api,
+    check,
+    eventually,
+    gather,
+    scenario,
+)
+from convexsim.actors.footprints import Footprints
+from convexsim.choices import Choices, Kind
+from convexsim.explore.dependence import Dependence
+from tests.explore.small_worlds import (
+    APP,
+    LEDGERS,
+    Said,
+    additions,
+    declare,
+    increments,
+    small_world,
+    some_rule,
+    world_of,
+)
+
+
+@define
+class Recorded:
+    """Somebody else's choices, with footprints."""
+
+    inner: Choices
+    footprints: Footprints = field(factory=Footprints)
+    draws: list[tuple[int, int]] = field(factory=list)
+
+    def choose(self, kind: Kind, options: Any) -> int:
+        index = self.inner.choose(kind, options)
+        if kind != "step":
+            self.draws.append((len(self.footprints.steps), index))
+        return index
+
+
+def outcome_of(run: Run) -> str:
+    """Return everything that anybody could know at the end."""
+    view = run.view
+    tables = {name: view.documents(name) for name in run.scenario.app.catalog().components[""].tables}
+    calls = [[call.activity, repr(call.outcome)] for call in run.calls]
+    ledgers = [view.external(name) for name in LEDGERS]
+    return repr([tables, calls, ledgers, run.ending])
+
+
+def trace_of(recorded: Recorded, dependence: Dependence) -> Any:
+    """Return what is the same in two runs exactly if one can be turned into the other by swapping steps that commute.
+
+    Each step has a name: whose it is, the how manieth, and what was drawn in it; a trace is the set of all pairs of
+    dependent ones in their order.
+    """
+    steps, counted = recorded.footprints.steps, Counter[str]()
+    names = []
+    for at, step in enumerate(steps, 1):
+        counted[step.activity] += 1
+        drawn = tuple(index for place, index in recorded.draws if place == at)
+        names.append((step.activity, counted[step.activity], drawn))
+    pairs = (
+        (names[one], names[other])
+        for other in range(len(steps))
+        for one in range(other)
+        if steps[one].activity == steps[other].activity
+        or steps[one].moment < steps[other].moment
+        or dependence.between(steps[one], steps[other])
+    )
+    return frozenset(names), frozenset(pairs)
+
+
+def brute(scenario: Scenario, level: int, most: int, *, backoffs: bool = False) -> list[tuple[Recorded, Run]] | None:
+    """Return all runs there are; None if there are too many."""
+    explorer, runs = Exhaustive(most, backoffs=backoffs), []
+    last: Run | None = None
+    while (choices := explorer.propose(last)) is not None:
+        recorded = Recorded(choices)
+        last = Simulation(scenario, recorded, level=level, trace=False).run()
+        runs.append((recorded, last))
+    return runs if explorer.exhausted else None
+
+
+def reduced(scenario: Scenario, level: int, *, backoffs: bool = False) -> tuple[Dpor, list[Run]]:
+    """Return what is left of them, up to the first that breaks an invariant."""
+    explorer, runs = Dpor(50_000, backoffs=backoffs), []
+    last: Run | None = None
+    while (choices := explorer.propose(last)) is not None:
+        last = Simulation(scenario, choices, level=level, trace=False).run()
+        runs.append(last)
+        if last.violations:
+            return explorer, runs
+    assert explorer.exhausted
+    return explorer, runs
+
+
+def compare(scenario: Scenario, level: int, most: int, *, backoffs: bool = False) -> bool:
+    """Assert that both see the same; False if there is too much to see."""
+    everything = brute(scenario, level, most, backoffs=backoffs)
+    if everything is None:
+        return False
+    explorer, runs = reduced(scenario, level, backoffs=backoffs)
+    is_broken = any(run.violations for _, run in everything)
+    assert is_broken == bool(runs[-1].violations)
+    if is_broken:
+        return True
+    assert {outcome_of(run) for run in runs} == {outcome_of(run) for _, run in everything}
+    traces = {trace_of(recorded, explorer.dependence) for recorded, _ in everything}
+    assert explorer.traces == len(traces)
+    assert explorer.traces + explorer.blocked + explorer.given_up == len(runs)
+    return True
+
+
+@pytest.mark.parametrize("level", [2, 3])
+@pytest.mark.parametrize("kind", ["plain", "scheduled", "actions"])
+def test_every_outcome_is_seen_and_every_trace_once(kind: str, level: int) -> None:
+    assert sum(compare(small_world(kind, number), level, 24) for number in range(16)) > 4
+
+
+@pytest.mark.parametrize("level", [2, 3])
+@pytest.mark.parametrize("kind", ["plain", "actions"])
+def test_what_always_holds_is_judged_as_by_brute_force(kind: str, level: int) -> None:
+    worlds = [small_world(kind, number, [some_rule(number)]) for number in range(16)]
+    assert sum(compare(world, level, 24) for world in worlds) > 4
+
+
+@pytest.mark.parametrize(
+    ("world", "level", "orders", "traces"),
+    [
+        (increments("abc"), 2, 90, 1),
+        (increments("abc"), 3, 6, 1),
+        (increments("aab"), 2, 142, 4),
+        (increments("aab"), 3, 6, 2),
+        (increments("aaa"), 2, 498, 60),
+        (increments("aaa"), 3, 6, 6),
+        # Begins that insert into the same table depend on each other (architecture.md 6.3).
+        (additions(is_open=True), 2, 90, 6),
+        (additions(is_open=False), 2, 498, 66),
+    ],
+)
+def test_the_counts_of_the_prototype_are_kept(world: Scenario, level: int, orders: int, traces: int) -> None:
+    everything = brute(world, level, 1_000)
+    assert everything is not None
+    assert len(everything) == orders
+    explorer, runs = reduced(world, level)
+    assert (explorer.traces, explorer.blocked) == (traces, 0)
+    assert {outcome_of(run) for run in runs} == {outcome_of(run) for _, run in everything}
+
+
+def one_each(what: str, *given: list[Any]) -> list[list[Said]]:
+    return [[(what, [each])] for each in given]
+
+
+@pytest.mark.parametrize("level", [2, 3])
+@pytest.mark.parametrize(
+    ("clients", "outcomes"),
+    [
+        pytest.param(one_each("action", ["append", "post", 1], ["append", "post", 2]), 2, id="one ledger"),
+        pytest.param(one_each("action", ["append", "post", 1], ["append", "bank", 2]), 1, id="two ledgers"),
+        pytest.param(one_each("action", ["take", "bank"], ["take", "bank"]), 2, id="a plan's next entry"),
+        pytest.param(one_each("mutation", ["stamp", "x", 0], ["stamp", "y", 0]), 2, id="commit timestamps"),
+        pytest.param(one_each("mutation", ["bump", "x", 0, 1], ["bump", "y", 0, 1]), 1, id="two tables"),
+        pytest.param(one_each("mutation", ["insert", "x", 7, 1], ["insert", "x", 8, 1]), 2, id="creation times"),
+        pytest.param(one_each("query", ["range", "x", 0], ["first", "x", 0]), 1, id="two queries"),
+        pytest.param(
+            [[("action", [["sleep", 5], ["append", "post", at]])] for at in range(3)], 6, id="due at the same moment"
+        ),
+        pytest.param(
+            [[("action", [["both", [["go", [["bump", "x", 0, 1]]], ["append", "post", 1]], [["append", "post", 2]]]])]],
+            2,
+            id="branches of a gather",
+        ),
+    ],
+)
+def test_named_things_are_told_apart_where_their_order_shows(
+    clients: list[list[Said]], level: int, outcomes: int
+) -> None:
+    world = world_of(clients)
+    assert compare(world, level, 500)
+    assert len({outcome_of(run) for run in reduced(world, level)[1]}) == outcomes
+
+
+def test_an_invariant_over_two_tables_sees_which_was_written_first() -> None:
+    """Nothing else does: without it both orders are one trace."""
+
+    @always
+    def x_is_first(view: View) -> bool:
+        x, y = (sum(int(row["key"]) for row in view.documents(name)) for name in "xy")
+        return x >= y or not x
+
+    clients = one_each("mutation", ["move", "x", 1], ["move", "y", 1])
+    for level in (2, 3):
+        assert reduced(world_of(clients), level)[0].traces == 1
+        report = check(world_of(clients, [x_is_first]), Dpor(), level=level)
+        assert report.finding is not None
+        assert [broken.invariant for broken in report.finding.violations] == ["x_is_first"]
+
+
+@pytest.mark.parametrize("fact", ["answers", "writer", "past"])
+def test_an_invariant_that_looks_at_the_order_itself_is_shown_every_order(fact: str) -> None:
+    seen: list[Any] = []
+
+    def looks(view: View) -> None:
+        seen.append(view.writer if fact == "writer" else view.answers("m:go")[-1].activity if fact == "answers" else "")
+
+    invariant = eventually(looks)
+    if fact == "past":
+        invariant = PastInvariant("looks", "eventually", "It looks back.", looks)
+    world = world_of(one_each("mutation", ["bump", "x", 0, 1], ["bump", "y", 0, 1]), [invariant])
+    report = check(world, Dpor(), level=3)
+    assert report.exhausted
+    assert report.notes[0].startswith("2 traces")
+    assert "no order left out: looks looks at the order of steps" in str(report)
+    assert len(set(seen)) == (1 if fact == "past" else 2)
+
+
+def test_what_cannot_be_reduced_is_refused() -> None:
+    world = small_world("plain", 0)
+    with pytest.raises(UsageError, match="level 1"):
+        check(world, Dpor(), level=1)
+    with pytest.raises(UsageError, match="restart"):
+        check(world.variant("restarting", faults=Faults(restarts=1)), Dpor())
+    with pytest.raises(UsageError, match="max_runs=0"):
+        Dpor(0)
+
+
+@pytest.mark.parametrize("faults", [Faults(conflicts=1), Faults(crashes=1, system_errors=1), Faults(disconnects=1)])
+def test_faults_are_taken_every_way(faults: Faults) -> None:
+    clients: list[list[Said]] = [
+        [("mutation", [["bump", "x", 0, 1]])],
+        [("action", [["append", "post", 1], ["go", [["bump", "x", 0, 2]]]])],
+    ]
+    assert compare(world_of(clients).variant("faulty", faults=faults), 3, 1_000)
+
+
+def test_back_offs_are_taken_every_way() -> None:
+    assert compare(increments("aa"), 2, 1_000, backoffs=True)
+
+
+def test_a_crowded_scheduler_loses_no_order() -> None:
+    later = [[("mutation", [["later", 0, [["bump", "x", 0, at]]]])] for at in (1, 2)]
+    crowded = world_of(later).variant("crowded", parallelism=1)
+    assert compare(crowded, 3, 2_000)
+    assert any("places" in note for note in check(crowded, Dpor(), level=3).notes)
+
+
+def test_it_gives_up_where_it_was_told_to_and_says_so() -> None:
+    report = check(increments("aaa"), Dpor(10, backoffs=False))
+    assert report.runs == 10
+    assert not report.exhausted
+
+
+@pytest.mark.parametrize("disconnects", [0, 1])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_what_a_script_does_side_by_side_shares_its_session(kind: Any, disconnects: int) -> None:
+    """Which branch calls next is named by its place among the session's calls (`Session`)."""
+
+    async def branch(session: Session, table: str) -> None:
+        await session.query(api.m.look, {"ops": [["first", table, 0]]})
+        await session.mutation(api.m.go, {"ops": [["bump", table, 0, 1]]})
+
+    async def both(session: Session) -> None:
+        await gather(branch(session, "x"), branch(session, "y"))
+
+    @scenario(app=APP, faults=Faults(disconnects=disconnects))
+    def scripted(world: World) -> None:
+        declare(world)
+        world.client("alice", kind=kind).run(both)
+        world.client("bob").mutation(api.m.go, {"ops": [["insert", "x", 0, 1]]})
+
+    assert compare(scripted, 3, 4_000)
