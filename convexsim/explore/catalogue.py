@@ -12,6 +12,7 @@ from attrs import frozen
 
 from convexsim.errors import UsageError, did_you_mean
 from convexsim.explore.bounded import Bounded
+from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.lockstep import Lockstep
 from convexsim.explore.pct import Pct
@@ -46,6 +47,7 @@ EXPLORERS: Final[Mapping[str, Callable[[Settings], Explorer]]] = {
     "sticky": lambda settings: Sticky(settings.runs, settings.seed),
     "pct": lambda settings: Pct(settings.runs, settings.seed),
     "bounded": lambda settings: Bounded(settings.runs),
+    "dpor": lambda settings: Dpor(settings.runs),
     "exhaustive": lambda settings: Exhaustive(settings.runs),
     "lockstep": lambda _settings: Lockstep(),
     "portfolio": lambda settings: Portfolio(settings.runs, settings.seed),

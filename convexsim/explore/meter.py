@@ -2,7 +2,7 @@
 
 Owns what can be said about the unseen from a sample of independent runs: how many distinct ends there were, how many
 there may be in all, and how much probability the unseen ones have at most. Pure arithmetic over keys, one a run; what a
-key is, `outcome` or another, is the caller's to say. Next: `report.py`.
+key is, `outcome_of` or another, is the caller's to say. Next: `report.py`.
 
 The bound is exact, and needs nothing but independent runs: the first half of them says what is known, and the second
 half, to which that is a fixed set, how often something else came: a binomial proportion (Clopper and Pearson, 1934).
@@ -13,22 +13,20 @@ and after each doubling, and each look spends a part of the doubt that the last 
 from __future__ import annotations
 
 from collections import Counter
-from hashlib import blake2b
 from math import exp, lgamma, log, log1p
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
 from convexsim.errors import UsageError
-from convexsim.values import dumps, freeze
+from convexsim.explore.outcome import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from convexsim.simulation import Run
 
-__all__ = ["FIRST_LOOK", "Meter", "Unseen", "outcome"]
+__all__ = ["FIRST_LOOK", "Meter", "Unseen"]
 
 FIRST_LOOK: Final = 100
 """Runs before the first bound; the next ones come after twice as many, four times as many, and so on."""
@@ -54,25 +52,6 @@ class Unseen:
         return f"{self.confidence:.0%} sure that less than {100 * self.share:.2g} % of such runs end otherwise"
 
 
-def outcome(run: Run) -> bytes:
-    """Return a digest of how a run ended, not of the way there: what the world, its clients and the outside know.
-
-    Documents of all components in the order of their creation, but not when that was; what calls returned or threw;
-    what the outside was told; and which invariants broke.
-    """
-    view = run.view
-    documents = {f"{component}/{table}": view.documents(table, component) for component, table in view.tables()}
-    timeless = {
-        table: [{name: part for name, part in row.items() if name != "_creationTime"} for row in rows]
-        for table, rows in documents.items()
-    }
-    calls = {call.activity: ["error", call.error] if call.error is not None else call.result for call in view.calls()}
-    told = {name: view.external(name) for name in view.externals}
-    broken = [violation.invariant for violation in run.violations]
-    ended = sorted([*timeless.items(), *calls.items(), *told.items()], key=itemgetter(0))
-    return blake2b(dumps(freeze([run.ending, broken, *map(list, ended)])).encode(), digest_size=16).digest()
-
-
 @define
 class Meter:
     """Counts distinct keys of independent runs, and says what that means for the unseen.
@@ -84,7 +63,7 @@ class Meter:
 
     """
 
-    key_of: Callable[[Run], Hashable] = outcome
+    key_of: Callable[[Run], Hashable] = outcome_of
     confidence: float = 0.95
     unseen: Unseen | None = field(default=None, init=False)
     _keys: list[Hashable] = field(factory=list, init=False)

@@ -18,6 +18,7 @@ import pytest
 
 from convexsim import (
     Bounded,
+    Dpor,
     Exhaustive,
     Lockstep,
     Pct,
@@ -64,8 +65,11 @@ def explored(explorer: Explorer, world: Scenario, level: int = 2) -> list[tuple[
     return runs
 
 
-@pytest.mark.parametrize("level", [1, 2, 3])
-@pytest.mark.parametrize("name", EXPLORERS)
+LEVELS = [(name, level) for name in EXPLORERS for level in (1, 2, 3) if (name, level) != ("dpor", 1)]
+"""At level 1 Dpor refuses, as its own tests say."""
+
+
+@pytest.mark.parametrize(("name", "level"), LEVELS)
 def test_an_explorer_answers_every_kind_of_choice_and_stops_where_it_was_told(name: str, level: int) -> None:
     for runs in (1, 12):
         found = explored(made(name, runs), stormy, level)
@@ -106,6 +110,7 @@ SAYS: list[tuple[Explorer, str]] = [
     (Pct(7, 5, depth=4), "PCT search, depth 4, seed 5"),
     (Bounded(7, forced=2, backoffs=False), "bounded search, at most 2 forced choices, retries at once"),
     (Exhaustive(7, forced=2, backoffs=False), "exhaustive, at most 2 forced choices, retries at once"),
+    (Dpor(7), "dpor"),
     (Lockstep(), "lockstep"),
     (Portfolio(7, explorers=[Lockstep()]), "portfolio (lockstep: 0 new in 0)"),
 ]
@@ -125,7 +130,7 @@ WRONG: list[tuple[Callable[..., Explorer], dict[str, Any]]] = [
     *[(kind, {"seed": seed}) for kind in (RandomWalk, Sticky, Pct, Portfolio) for seed in ("x", None, 0.5)],
     *[(Sticky, {"p": p}) for p in (0, -0.1, 1.1, float("nan"), "x", True)],
     *[(Pct, {"depth": depth}) for depth in (0, 2.0, None, True)],
-    *[(kind, {"max_runs": runs}) for kind in (Bounded, Exhaustive) for runs in (0, 2.5, True)],
+    *[(kind, {"max_runs": runs}) for kind in (Bounded, Dpor, Exhaustive) for runs in (0, 2.5, True)],
     *[(kind, {"forced": forced}) for kind in (Bounded, Exhaustive) for forced in (-1, "x", 1.0)],
     (Portfolio, {"explorers": []}),
 ]

@@ -13,7 +13,8 @@ import pytest
 
 from convexsim import RandomWalk, Simulation, UsageError, World, api, check, define_app, mutation, scenario
 from convexsim.choices import RandomChoices
-from convexsim.explore.meter import FIRST_LOOK, Meter, outcome, upper_bound
+from convexsim.explore.meter import FIRST_LOOK, Meter, upper_bound
+from convexsim.explore.outcome import outcome_of
 from tests.explore.worlds import lost_update, proper_bumps
 
 # ------------------------------------------------------------------------------------------------------- arithmetic
@@ -137,12 +138,12 @@ def test_nobody_is_surer_than_sure(confidence: float) -> None:
 
 def ends(what: Any, runs: int = 60) -> set[bytes]:
     found = set()
-    check(what, RandomWalk(runs=runs, seed=1), on_run=lambda _, run: found.add(outcome(run)))
+    check(what, RandomWalk(runs=runs, seed=1), on_run=lambda _, run: found.add(outcome_of(run)))
     return found
 
 
 def test_orders_that_end_alike_are_one_end() -> None:
-    """The orders differ in many ways, the ends in one: who was first, and so made the document."""
+    """The orders differ in many ways, the ends in one: which of the two has made the document, for both return it."""
     orders = set()
     check(proper_bumps, RandomWalk(runs=60, seed=1), on_run=lambda _, run: orders.add(run.indexes))
     assert len(orders) > 10
@@ -151,9 +152,9 @@ def test_orders_that_end_alike_are_one_end() -> None:
 
 def test_a_lost_update_is_an_end_of_its_own() -> None:
     runs = [Simulation(lost_update, RandomChoices(seed)).run() for seed in range(40)]
-    broken = {outcome(run) for run in runs if run.violations}
+    broken = {outcome_of(run) for run in runs if run.violations}
     assert broken
-    assert broken.isdisjoint({outcome(run) for run in runs if not run.violations})
+    assert broken.isdisjoint({outcome_of(run) for run in runs if not run.violations})
 
 
 def test_what_clients_heard_and_the_outside_was_told_belongs_to_the_end() -> None:
