@@ -13,7 +13,12 @@ from convexsim.errors import UsageError
 if TYPE_CHECKING:
     from convexsim.simulation import Run
 
-__all__ = ["Exhaustive"]
+__all__ = ["Exhaustive", "counted_forced"]
+
+
+def counted_forced(count: int) -> str:
+    """Return how one says so many forced choices."""
+    return f"{count} forced {'choice' if count == 1 else 'choices'}"
 
 
 class Exhaustive:
@@ -41,7 +46,7 @@ class Exhaustive:
     @property
     def name(self) -> str:
         """How a report calls it."""
-        bound = "" if self._forced is None else f", at most {self._forced} forced choices"
+        bound = "" if self._forced is None else f", at most {counted_forced(self._forced)}"
         return f"exhaustive{bound}{'' if self._backoffs else ', retries at once'}"
 
     def propose(self, last: Run | None) -> Choices | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
+from convexsim.explore.exhaustive import counted_forced
 from convexsim.trace.text import story
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Finding:
         """How far from the plain serial order one has to go for it."""
         if self.choices_after == 0:
             return "the plain serial order is enough"
-        switches = f"{self.choices_after} forced {'choice' if self.choices_after == 1 else 'choices'}"
+        switches = counted_forced(self.choices_after)
         return switches if self.choices_before == self.choices_after else f"{self.choices_before} shrunk to {switches}"
 
     @property

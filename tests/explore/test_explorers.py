@@ -110,6 +110,7 @@ SAYS: list[tuple[Explorer, str]] = [
     (Pct(7, 5, depth=4), "PCT search, depth 4, seed 5"),
     (Bounded(7, forced=2, backoffs=False), "bounded search, at most 2 forced choices, retries at once"),
     (Exhaustive(7, forced=2, backoffs=False), "exhaustive, at most 2 forced choices, retries at once"),
+    (Exhaustive(7, forced=1), "exhaustive, at most 1 forced choice"),
     (Dpor(7), "dpor"),
     (Lockstep(), "lockstep"),
     (Portfolio(7, explorers=[Lockstep()]), "portfolio (lockstep: 0 new in 0)"),
