@@ -47,6 +47,7 @@ __all__ = [
     "list_iterator_jobs",
     "list_jobs",
     "read_job",
+    "read_job_that_is",
 ]
 
 DEFAULT_DELAY_MS: Final = 100
@@ -64,10 +65,7 @@ Module = Mapping[str, FunctionDefinition]
 @mutation(args={"jobId": v.string()})
 def pause_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     """Pause a running job; what its chain has pending is left alone, and ends when it finds the job paused."""
-    job = read_job(ctx, job_id)
-    if job["status"] != "running":
-        msg = f"Job {job_id} is not running (current: {job['status']})"
-        raise RuntimeError(msg)
+    job = read_job_that_is("running", ctx, job_id)
     ctx.db.patch(job["_id"], {"status": "paused"})
     return {"jobId": job_id, "status": "paused"}
 
@@ -191,6 +189,15 @@ def read_job(ctx: QueryCtx, job_id: str) -> Row:
     return job
 
 
+def read_job_that_is(status: str, ctx: QueryCtx, job_id: str) -> Row:
+    """Return a job that must be in a status; throw if it is in another, or if there is none."""
+    job = read_job(ctx, job_id)
+    if job["status"] != status:
+        msg = f"Job {job_id} is not {status} (current: {job['status']})"
+        raise RuntimeError(msg)
+    return job
+
+
 def _picked(row: Row, *names: str) -> Row:
     """Return those of the named fields that are there."""
     return {name: row[name] for name in names if name in row}
@@ -224,10 +231,7 @@ def _drivers(own: Reference) -> Module:
     @mutation(args={"jobId": v.string()})
     def resume_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
         """Let a paused job run again: by a new chain, whether or not the old one has come to its end."""
-        job = read_job(ctx, job_id)
-        if job["status"] != "paused":
-            msg = f"Job {job_id} is not paused (current: {job['status']})"
-            raise RuntimeError(msg)
+        job = read_job_that_is("paused", ctx, job_id)
         ctx.db.patch(job["_id"], {"status": "running", "retryCount": 0})
         ctx.scheduler.run_after(0, own.process_next_batch, {"jobDocId": job["_id"]})
         return {"jobId": job_id, "status": "running"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from components.batch_processor.hardened.hooks import run_on_complete
-from components.batch_processor.hardened.scheduling import backoff_ms, cancel_pending
+from components.batch_processor.hardened.scheduling import LONGEST_WAIT_MS, backoff_ms, cancel_pending
 from components.batch_processor.hardened.schema import ITERATOR_CONFIG_HARDENED
 from components.batch_processor.hardened.steps import (
     NO_STEP,
@@ -35,13 +35,11 @@ from components.batch_processor.iterator import (
     get_iterator_job_status,
     list_jobs,
     read_job,
+    read_job_that_is,
 )
 from convexsim import MutationCtx, QueryCtx, mutation, query, v
 
 __all__ = ["ITERATOR_HARDENED"]
-
-LONGEST_DELAY_MS: Final = 365 * 86_400_000
-"""The longest delay between pages; the platform schedules nothing much farther ahead (convex-semantics 3.1)."""
 
 # ------------------------------------------------------------------------------------------------ public functions
 
@@ -73,10 +71,7 @@ def start_iterator_job(ctx: MutationCtx, job_id: str, config: Row) -> Row:
 @mutation(args={"jobId": v.string()})
 def pause_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     """Pause a running job: a step that has not begun never will, one that has ends its page."""
-    job = read_job(ctx, job_id)
-    if job["status"] != "running":
-        msg = f"Job {job_id} is not running (current: {job['status']})"
-        raise RuntimeError(msg)
+    job = read_job_that_is("running", ctx, job_id)
     withdrawn = cancel_pending(ctx, job["stepId"])
     if withdrawn:
         cancel_pending(ctx, job["watchdogId"])
@@ -87,10 +82,7 @@ def pause_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
 @mutation(args={"jobId": v.string()})
 def resume_iterator_job(ctx: MutationCtx, job_id: str) -> Row:
     """Let a paused job run again: by the step still at work if there is one, else by a new one, after any back-off."""
-    job = read_job(ctx, job_id)
-    if job["status"] != "paused":
-        msg = f"Job {job_id} is not paused (current: {job['status']})"
-        raise RuntimeError(msg)
+    job = read_job_that_is("paused", ctx, job_id)
     following = {} if "stepId" in job else next_step(ctx, job, _rest_of_backoff(ctx, job))
     ctx.db.patch(job["_id"], {"status": "running", **following})
     return {"jobId": job_id, "status": "running"}
@@ -130,8 +122,8 @@ def _check_config(config: Row) -> None:
             msg = f"{name} is {value}; it must be a whole number, 1 or more"
             raise RuntimeError(msg)
     delay_ms = config["delayBetweenBatchesMs"]
-    if not 0 <= delay_ms <= LONGEST_DELAY_MS:
-        msg = f"delayBetweenBatchesMs is {delay_ms}; it must lie between 0 and {LONGEST_DELAY_MS}"
+    if not 0 <= delay_ms <= LONGEST_WAIT_MS:
+        msg = f"delayBetweenBatchesMs is {delay_ms}; it must lie between 0 and {LONGEST_WAIT_MS}"
         raise RuntimeError(msg)
 
 

@@ -24,7 +24,7 @@ from components.batch_processor.accumulator.common import (
 )
 from components.batch_processor.hardened.admission import draw_line, open_batch
 from components.batch_processor.hardened.delivery import delete_with_rows
-from components.batch_processor.hardened.scheduling import schedule
+from components.batch_processor.hardened.scheduling import LONGEST_WAIT_MS, schedule
 from components.batch_processor.hardened.schema import CONFIG
 from components.batch_processor.hardened.shared import PAGE_BYTES, PAGE_ROWS, find_stream, read_unsealed_rows
 from convexsim import MutationCtx, QueryCtx, get_convex_size, internal, internal_query, mutation, query, v
@@ -41,8 +41,6 @@ __all__ = [
 
 CALL_BYTES: Final = 1_000_000
 """How many bytes one add may take: it becomes one document, which may have 1 MiB (convex-semantics 6.3)."""
-LONGEST_INTERVAL_MS: Final = 365 * 86_400_000
-"""The longest interval: the platform schedules nothing much farther ahead (convex-semantics 3.1)."""
 DUE_AT_ONCE: Final = 100
 """How many batches one call of triggerIntervalFlushes flushes at most."""
 
@@ -106,8 +104,8 @@ def _checked(config: Row) -> Row:
             msg = f"{name} is {value}, but must be a whole number, 1 or more"
             raise RuntimeError(msg)
     interval_ms = config["flushIntervalMs"]
-    if not 0 <= interval_ms <= LONGEST_INTERVAL_MS:
-        msg = f"flushIntervalMs is {interval_ms}, but must lie between 0 (never) and {LONGEST_INTERVAL_MS}"
+    if not 0 <= interval_ms <= LONGEST_WAIT_MS:
+        msg = f"flushIntervalMs is {interval_ms}, but must lie between 0 (never) and {LONGEST_WAIT_MS}"
         raise RuntimeError(msg)
     others = {name: value for name, value in config.items() if name != "onFlushHandle"}
     return {**others, "processBatchHandle": handles[0]}

@@ -12,8 +12,19 @@ from typing import Any, Final
 from components.batch_processor.iterator import FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS
 from convexsim import MutationCtx, Reference
 
-__all__ = ["LEASE_MS", "RECORD_PATIENCE_MS", "backoff_ms", "cancel_pending", "error_text", "loss_of", "schedule"]
+__all__ = [
+    "LEASE_MS",
+    "LONGEST_WAIT_MS",
+    "RECORD_PATIENCE_MS",
+    "backoff_ms",
+    "cancel_pending",
+    "error_text",
+    "loss_of",
+    "schedule",
+]
 
+LONGEST_WAIT_MS: Final = 365 * 86_400_000
+"""The longest interval or delay: the platform schedules nothing much farther ahead (convex-semantics 3.1)."""
 LEASE_MS: Final = 30_000
 """How long an action is left alone; then, and as often again, its watchdog looks whether it was lost."""
 RECORD_PATIENCE_MS: Final = 10 * LEASE_MS
