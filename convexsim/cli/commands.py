@@ -85,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> int:
             raise UsageError(msg, next_step=f"Name one: {arguments.file.path}:{chosen[0].name}.")
         choices = FirstChoices() if arguments.seed is None else RandomChoices(arguments.seed)
         run = Simulation(chosen[0], choices, level=arguments.level).run()
-        return tell_run(run, encode(run, arguments.level), arguments)
+        return tell_run(run, encode(run), arguments)
 
 
 def _replay(arguments: argparse.Namespace) -> int:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from attrs import asdict
 
 from convexsim.errors import UsageError
-from convexsim.explore.replay import parse
 from convexsim.trace.event import json_lines
 from convexsim.trace.names import one_line, shorten
 from convexsim.trace.text import WIDTH, story
@@ -72,12 +71,11 @@ class Output:
 def tell_run(run: Run, string: str, arguments: argparse.Namespace) -> int:
     """Tell one run, and the string that replays it; return the exit code that follows from it."""
     assert run.trace is not None
-    level = parse(string).level
     failed = {call.activity: call.error for call in run.calls if call.error is not None}
     if arguments.json:
         facts = {
             "scenario": run.scenario.name,
-            "level": level,
+            "level": run.level,
             "ending": run.ending,
             "steps": run.steps,
             "now_ms": run.now,
@@ -89,7 +87,7 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace) -> int:
         arguments.out.write(json_lines(run.trace) + _json_line("run", facts))
         return BROKEN if run.violations else HELD
     verdict = "BROKEN" if run.violations else "nothing broke"
-    lines = [f"{run.scenario.name}: {verdict} (level {level}, {run.steps} steps, {show(run.now)} ms)"]
+    lines = [f"{run.scenario.name}: {verdict} (level {run.level}, {run.steps} steps, {show(run.now)} ms)"]
     lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in run.violations]
     lines += [f"  did not happen in this run: {name}" for name in run.unseen]
     lines += [f"  failed: {activity}: {error}" for activity, error in failed.items()]

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from convexsim.choices import ListedChoices
 from convexsim.explore.replay import encode
-from convexsim.simulation import Simulation
+from convexsim.simulation import Simulation, run_again
 from convexsim.trace.event import json_lines
 
 if TYPE_CHECKING:
@@ -91,15 +91,15 @@ def audit(scenario: Scenario, explorer: Explorer, *, level: int = 2) -> Audit:
     while (choices := explorer.propose(last)) is not None:
         last = Simulation(scenario, choices, level=level).run()
         runs += 1
-        found = difference(last, level)
+        found = difference(last)
         if found is not None:
-            return Audit(scenario.name, explorer.name, runs, found, encode(last, level))
+            return Audit(scenario.name, explorer.name, runs, found, encode(last))
     return Audit(scenario.name, explorer.name, runs)
 
 
-def difference(first: Run, level: int) -> Difference | None:
+def difference(first: Run) -> Difference | None:
     """Repeat a run that has kept its events, and return where it goes another way; None if it does not."""
-    again = Simulation(first.scenario, ListedChoices(first.indexes), level=level).run()
+    again = run_again(first, ListedChoices(first.indexes))
     assert first.trace is not None, "the run has kept no events to compare with"
     assert again.trace is not None
     lines = [_ADDRESS.sub("", json_lines(trace)).splitlines() for trace in (first.trace, again.trace)]

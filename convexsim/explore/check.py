@@ -56,8 +56,8 @@ def check(
             report.add(last)
             if last.violations:
                 budget = MAX_SHRINK_RUNS if simplify else 0
-                shrunk = shrink(last, level, budget, None if on_run is None else partial(on_run, report.runs))
-                report.finding = _finding(last, shrunk, report.runs, level)
+                shrunk = shrink(last, budget, None if on_run is None else partial(on_run, report.runs))
+                report.finding = _finding(last, shrunk, report.runs)
                 break
             if on_run is not None:
                 on_run(report.runs, last)
@@ -66,15 +66,15 @@ def check(
     report.explorer, report.exhausted = chosen.name, chosen.exhausted
     report.notes = list(getattr(chosen, "notes", ()))
     if first is not None and not report.interrupted and (report.runs > 1 or report.finding is not None):
-        differs = difference(first, level)
+        differs = difference(first)
         report.differs_from_step = None if differs is None else differs.step
     return report
 
 
-def _finding(failing: Run, shrunk: Run, number: int, level: int) -> Finding:
+def _finding(failing: Run, shrunk: Run, number: int) -> Finding:
     return Finding(
         shrunk,
-        replay=encode(shrunk, level),
+        replay=encode(shrunk),
         found_at_run=number,
         choices_before=forced_choices(failing.indexes),
         choices_after=forced_choices(shrunk.indexes),

@@ -43,10 +43,10 @@ class ReplayString:
     digest: str
 
 
-def encode(run: Run, level: int) -> str:
+def encode(run: Run) -> str:
     """Return the string that repeats a run."""
     choices = _spell(without_trailing_zeros(run.indexes))
-    return f"{_VERSION}.L{level}.{run.scenario.name}.{choices}.{digest_of(run)}"
+    return f"{_VERSION}.L{run.level}.{run.scenario.name}.{choices}.{digest_of(run)}"
 
 
 def parse(text: str) -> ReplayString:

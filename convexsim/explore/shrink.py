@@ -15,7 +15,7 @@ from convexsim.choices import ListedChoices
 from convexsim.errors import UsageError
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.replay import without_trailing_zeros
-from convexsim.simulation import Run, Simulation
+from convexsim.simulation import Run, run_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,12 +30,11 @@ MAX_SHRINK_RUNS: Final = 3_000
 Indexes = tuple[int, ...]
 
 
-def shrink(failing: Run, level: int, budget: int = MAX_SHRINK_RUNS, on_run: Callable[[Run], None] | None = None) -> Run:
+def shrink(failing: Run, budget: int = MAX_SHRINK_RUNS, on_run: Callable[[Run], None] | None = None) -> Run:
     """Return the simplest failing run that was found, with its events; it breaks the same invariant.
 
     Args:
         failing: a run with a violation.
-        level: the granularity that it was run at.
         budget: how many runs to spend; 0 repeats the run as it is.
         on_run: called after every run; a KeyboardInterrupt raised in it ends the search with the best so far.
 
@@ -43,12 +42,12 @@ def shrink(failing: Run, level: int, budget: int = MAX_SHRINK_RUNS, on_run: Call
         UsageError: the failure did not repeat, so the run is not its choices alone.
 
     """
-    search = _Search(failing, level, budget, on_run)
+    search = _Search(failing, budget, on_run)
     with suppress(KeyboardInterrupt):
         search.simplify()
         search.search_below()
         search.simplify()
-    shrunk = Simulation(failing.scenario, ListedChoices(search.best), level=level).run()
+    shrunk = run_again(failing, ListedChoices(search.best))
     if not search.fails(shrunk):
         broken = failing.violations[0]
         msg = (
@@ -67,11 +66,10 @@ def forced_choices(indexes: Indexes) -> int:
 class _Search:
     """The simplest failure so far, and what may still be spent on a simpler one."""
 
-    def __init__(self, failing: Run, level: int, budget: int, on_run: Callable[[Run], None] | None) -> None:
+    def __init__(self, failing: Run, budget: int, on_run: Callable[[Run], None] | None) -> None:
         self.best = without_trailing_zeros(failing.indexes)
         self._failing = failing
         self._wanted = failing.violations[0].invariant
-        self._level = level
         self._budget = budget
         self._on_run = on_run
 
@@ -98,7 +96,7 @@ class _Search:
 
     def _run(self, choices: Choices) -> Run:
         self._budget -= 1
-        run = Simulation(self._failing.scenario, choices, level=self._level, trace=False).run()
+        run = run_again(self._failing, choices, trace=False)
         if self._on_run is not None:
             self._on_run(run)
         return run

@@ -37,6 +37,7 @@ class Run:
     Attributes:
         ending: ``quiet`` (nothing is left, or the world's time is over), ``broken`` (an `always` invariant failed), or
             which limit was reached.
+        level: the granularity of its choices, see `Simulation`.
         violations: the invariants that did not hold.
         unseen: names of the `sometimes` invariants that did not hold in this run.
         steps: messages handled; `now` the virtual time at the end, in ms.
@@ -47,6 +48,7 @@ class Run:
 
     scenario: Scenario
     record: ChoiceRecord
+    level: int
     ending: Ending = "quiet"
     violations: list[Violation] = field(factory=list)
     unseen: list[str] = field(factory=list)

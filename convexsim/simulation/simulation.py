@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from convexsim.choices import Choices
     from convexsim.simulation.run import Ending
 
-__all__ = ["MAX_STEPS", "Simulation"]
+__all__ = ["MAX_STEPS", "Simulation", "run_again"]
 
 MAX_STEPS: Final = 100_000
 """Messages that a run may handle before it is stopped; reaching it is an outcome, and a violation."""
@@ -96,7 +96,7 @@ class Simulation:
         world = World(self.scenario.app.catalog())
         self.scenario.body(world)
         environment = self._environment(world)
-        run = Run(self.scenario, self._record, trace=self._trace)
+        run = Run(self.scenario, self._record, self.level, trace=self._trace)
         if self.mode == "stepped":
             footprints: Footprints | None = getattr(self.choices, "footprints", None)
             with SteppedStage(environment, self._record, self.level, self._trace, footprints) as stepped:
@@ -137,6 +137,11 @@ class Simulation:
         stage.on_commit = monitor.always_holds
         _start_clients(stage, world)
         return stage.play()
+
+
+def run_again(run: Run, choices: Choices, *, trace: bool = True) -> Run:
+    """Run the scenario of a run once more, with the same settings and other choices."""
+    return Simulation(run.scenario, choices, level=run.level, trace=trace).run()
 
 
 def _start_clients(stage: SteppedStage | ThreadStage, world: World) -> None:

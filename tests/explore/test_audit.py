@@ -118,4 +118,4 @@ def test_an_address_in_a_text_is_no_difference() -> None:
 def test_a_run_without_events_cannot_be_compared() -> None:
     run = Simulation(proper_bumps, trace=False).run()
     with pytest.raises(AssertionError, match="no events"):
-        difference(run, 2)
+        difference(run)

@@ -281,7 +281,7 @@ def test_a_forced_choice_that_is_left_becomes_as_low_as_it_can() -> None:
 
     failing = Simulation(race, ListedChoices((4,)), level=3).run()
     assert failing.violations
-    assert without_trailing_zeros(shrink(failing, 3).indexes) == (1,)
+    assert without_trailing_zeros(shrink(failing).indexes) == (1,)
 
 
 def test_without_shrinking_the_very_run_is_reported() -> None:

@@ -38,7 +38,7 @@ def test_zeros_are_short_and_those_at_the_end_cost_nothing() -> None:
 def test_a_string_repeats_the_run_it_was_made_of_event_by_event(level: int) -> None:
     for seed in range(10):
         run = Simulation(lost_update, RandomChoices(seed), level=level).run()
-        again = replay([proper_bumps, lost_update], encode(run, level))
+        again = replay([proper_bumps, lost_update], encode(run))
         assert run.trace is not None
         assert again.trace is not None
         assert json_lines(again.trace) == json_lines(run.trace)
@@ -99,7 +99,7 @@ def test_choices_that_nobody_asks_for_are_noticed() -> None:
 
 def test_every_single_changed_digit_is_noticed_or_means_the_same_run() -> None:
     run = Simulation(lost_update, RandomChoices(5)).run()
-    string = encode(run, 2)
+    string = encode(run)
     head, choices, digest = string.rsplit(".", 2)
     for at in range(len(choices)):
         for digit in "01":
