@@ -29,6 +29,7 @@ from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.sticky import Sticky
+from convexsim.explore.trace_key import Recording, trace_key
 from convexsim.faults import Faults
 from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.component import Component, define_app, define_component
@@ -97,6 +98,7 @@ __all__ = [
     "Portfolio",
     "QueryCtx",
     "RandomWalk",
+    "Recording",
     "Reference",
     "Report",
     "Request",
@@ -138,5 +140,6 @@ __all__ = [
     "serializable",
     "sometimes",
     "story",
+    "trace_key",
     "v",
 ]

@@ -189,6 +189,7 @@ UNTOLD: Final = {
     "CronSchedule.definitions": "what the methods fill, for define_app",
     "Faults.budget": "for the actors, which ask whether a fault may strike",
     "IndexRange.take_bounds": "for the query that the range is given to",
+    "Run.footprints": "for explorers that ask what each step has read and written",
     "Run.indexes": "a run as its choices: exploration, in the README",
     "Run.record": "a run as its choices: exploration, in the README",
     "Run.scenario": "as Simulation was told",
@@ -212,10 +213,12 @@ OF_EXPLORATION: Final = {
     "Pct": "an explorer",
     "Portfolio": "an explorer of explorers",
     "RandomWalk": "an explorer",
+    "Recording": "an explorer whose runs trace_key can tell apart",
     "Report": "what check returns",
     "Sticky": "an explorer",
     "ScriptApp": "what a component offers to convexsim script",
     "Violation": "what a report has found",
+    "trace_key": "the same for runs that differ only in steps that commute",
     "replay": "repeats a run that was found",
 }
 """Public names that have nothing to do with running functions once, and what they are; the README has them."""
