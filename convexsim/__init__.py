@@ -21,10 +21,12 @@ from convexsim.explore.bounded import Bounded
 from convexsim.explore.check import check
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
+from convexsim.explore.guided import Guided
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.meter import Meter
 from convexsim.explore.pct import Pct
 from convexsim.explore.portfolio import Portfolio
+from convexsim.explore.pos import Pos
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
@@ -82,6 +84,7 @@ __all__ = [
     "Finding",
     "FunctionDefinition",
     "FunctionError",
+    "Guided",
     "Int64",
     "InternalError",
     "Invariant",
@@ -96,6 +99,7 @@ __all__ = [
     "Platform",
     "PlatformError",
     "Portfolio",
+    "Pos",
     "QueryCtx",
     "RandomWalk",
     "Recording",
