@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench explorers exact lint format clean
+.PHONY: help setup demo test bench others explorers exact lint format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -32,6 +32,9 @@ bench: $(STAMP) ## measure the runtime, the component, the search and memory (a 
 	@$(BIN)/python -m benchmarks.component
 	@$(BIN)/python -m benchmarks.search
 	@$(BIN)/python -m benchmarks.memory
+
+others: $(STAMP) ## measure other tools beside it, installed for the purpose (some minutes, needs the network)
+	@$(BIN)/python -m benchmarks.others
 
 explorers: $(STAMP) ## measure how soon each explorer finds planted bugs (some minutes)
 	@$(BIN)/python -m benchmarks.explorers
