@@ -51,7 +51,7 @@ class Moved:
 
     def __str__(self) -> str:
         place = f"choice {self.now}" if self.now == self.before else f"choice {self.now}, was {self.before}"
-        return f"{self.switch} ({place}{'' if self.is_the_same else '; was something like it'})"
+        return f"{self.switch} ({place}{'' if self.is_the_same else '; not quite what it was'})"
 
 
 @frozen(eq=False)

@@ -164,7 +164,7 @@ def test_another_step_of_the_same_two_is_told_as_such() -> None:
     (moved,) = again.moved
     assert not moved.is_the_same
     assert moved.switch.what == "bob.1.1 begins shop:log before ann.1.3 begins shop:take"
-    assert again.drift[1].endswith(f"{moved.switch.what} (choice 6, was 4; was something like it)")
+    assert again.drift[1].endswith(f"{moved.switch.what} (choice 6, was 4; not quite what it was)")
 
 
 def test_a_string_from_before_two_edits_is_as_good_as_one_from_before_one() -> None:
