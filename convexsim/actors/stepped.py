@@ -52,6 +52,7 @@ class SteppedStage:
         footprints: Footprints | None = None,
     ) -> None:
         self.environment = environment
+        environment.choose = choices.choose
         self.trace = trace
         self.database = Database(beginning=environment.catalog.beginning)
         self.footprints = footprints
