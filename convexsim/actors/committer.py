@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from convexsim.database.index import Document
     from convexsim.database.writes import Write
 
-__all__ = ["Committer", "remember", "written"]
+__all__ = ["Committer", "over", "remember", "written"]
 
 
 class Committer(RuntimeActor):
@@ -95,9 +95,15 @@ class Committer(RuntimeActor):
 
 def remember(stage: Stage, seen: Attempt | None, verdict: Committed | Conflict) -> None:
     """Add an attempt that was judged to the history, if there is one; its runner may not live to hear of it."""
-    history = stage.environment.history
-    if history is not None and seen is not None:
-        history.append(seen.committed(verdict.commit_ts, verdict.writes) if isinstance(verdict, Committed) else seen)
+    if seen is not None and isinstance(verdict, Committed):
+        seen = seen.committed(verdict.commit_ts, verdict.writes)
+    over(stage, seen)
+
+
+def over(stage: Stage, seen: Attempt | None) -> None:
+    """Add an attempt to the history, if there is one."""
+    if stage.environment.history is not None and seen is not None:
+        stage.environment.history.append(seen)
 
 
 def _waits(write: Write) -> bool:

@@ -21,6 +21,7 @@ from convexsim.values import freeze, show, thaw
 if TYPE_CHECKING:
     from convexsim.database.history import Attempt
     from convexsim.functions.catalog import Catalog
+    from convexsim.functions.memory import Memory
     from convexsim.functions.outcome import Outcome
     from convexsim.functions.syscalls import ExternalVerb
 
@@ -154,6 +155,7 @@ class Environment:
         struck: what has gone wrong, in order.
         uses: how often functions have used the outside.
         history: what every attempt saw and wrote, in the order in which they were over; None if nobody will ask for it.
+        memory: what other runs of the scenario have come to; None if there are none.
 
     """
 
@@ -168,6 +170,7 @@ class Environment:
     struck: list[Struck] = Factory(list)
     uses: int = 0
     history: list[Attempt] | None = None
+    memory: Memory | None = None
 
     def external(self, name: str) -> External:
         """Return the outside object of that name.
