@@ -9,12 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from convexsim.explore.audit import difference
 from convexsim.explore.explorer import as_explorer
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.shrink import MAX_SHRINK_RUNS, forced_choices, shrink
+from convexsim.explore.timed import latest, look_timed
 from convexsim.functions.memory import Memory
 from convexsim.simulation import Simulation
 
@@ -57,9 +60,11 @@ def check(
             first = last if first is None else first
             report.add(last)
             if last.violations:
-                budget = MAX_SHRINK_RUNS if simplify else 0
-                shrunk = shrink(last, budget, None if on_run is None else partial(on_run, report.runs))
-                report.finding = _finding(last, shrunk, report.runs)
+                told = None if on_run is None else partial(on_run, report.runs)
+                shrunk = shrink(last, MAX_SHRINK_RUNS if simplify else 0, told)
+                report.finding = finding = _finding(last, shrunk, report.runs)
+                if finding.late is not None:
+                    report.finding = evolve(finding, timed=look_timed(shrunk, told))
                 break
             if on_run is not None:
                 on_run(report.runs, last)
@@ -80,4 +85,5 @@ def _finding(failing: Run, shrunk: Run, number: int) -> Finding:
         found_at_run=number,
         choices_before=forced_choices(failing.indexes),
         choices_after=forced_choices(shrunk.indexes),
+        late=latest(shrunk.trace) if shrunk.trace is not None else None,
     )

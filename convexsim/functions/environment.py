@@ -47,6 +47,9 @@ class Platform:
         write_bytes_per_second: what may be committed in one second of virtual time before mutations have to wait
             (convex-semantics 2). Convex has 4_194_304; here it is inf unless a scenario asks, because virtual time
             stands still while functions run, so that any amount of work may fall into one second of it.
+        late_ms: how late a step may be: the virtual time that may pass while a message that could be handled waits. 0
+            is *timed*: the clock moves only when nothing else is left to run, as if the machine were infinitely fast.
+            inf is *free*: any timer may overtake any message (exploration.md 4). On threads it means nothing.
 
     """
 
@@ -55,6 +58,7 @@ class Platform:
     start_ms: float = field(default=0.0)
     limits: Limits = field(factory=Limits)
     write_bytes_per_second: float = field(default=inf)
+    late_ms: float = field(default=0.0)
 
     @self_cancel.validator
     def _check_self_cancel(self, _: object, value: object) -> None:
@@ -80,6 +84,11 @@ class Platform:
     def _check_write_rate(self, _: object, value: object) -> None:
         if type(value) not in (int, float) or not value >= 0:  # type: ignore[operator]
             raise _no_platform("write_bytes_per_second", value, "Give a number of bytes, 0 or more.")
+
+    @late_ms.validator
+    def _check_late(self, _: object, value: object) -> None:
+        if type(value) not in (int, float) or not value >= 0:  # type: ignore[operator]
+            raise _no_platform("late_ms", value, "Give a number of ms, 0 or more; math.inf for free time.")
 
 
 def _no_platform(parameter: str, value: object, advice: str) -> UsageError:

@@ -107,6 +107,7 @@ class _Teller:
             event.Ended: self._ended,
             event.StateChanged: self._state_changed,
             event.Faulted: self._faulted,
+            event.Passed: self._passed,
             event.Broken: lambda broken: self._message(f"BROKEN {broken.invariant}: ", broken.message),
         }
 
@@ -209,6 +210,10 @@ class _Teller:
         if faulted.fault == "skew":
             return [f"FAULT runs by {faulted.how}"]
         return [f"FAULT {_FAULTS[faulted.how]}"]
+
+    def _passed(self, passed: event.Passed) -> list[str]:
+        late = ", ".join(f"{short_activity(activity)} ({phase})" for activity, phase in passed.late)
+        return [f"goes on by {_time(passed.until_ms - passed.at_ms)} ms, so that these are late: {late}"]
 
     # Effects
 
