@@ -35,7 +35,7 @@ class CronExecutor(RuntimeActor):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
-        self._queue: DueQueue[Cron] = DueQueue(self, RunCron)
+        self._queue: DueQueue[Cron] = DueQueue(stage, self.actor_ref, RunCron)
 
     def on_receive(self, message: Any) -> None:
         """Handle a message, then start what can start."""

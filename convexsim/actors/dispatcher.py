@@ -199,6 +199,7 @@ class Dispatcher:
             self._eager.clear()
             self.parked.clear()
             self._buried.clear()
+            self.clock.clear()
 
     # Actors
 
