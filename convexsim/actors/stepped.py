@@ -52,6 +52,7 @@ class SteppedStage:
         footprints: Footprints | None = None,
     ) -> None:
         self.environment = environment
+        environment.choose = choices.choose
         self.trace = trace
         beginning, memory = environment.catalog.beginning, environment.memory
         self.database = Database(beginning=beginning) if memory is None else memory.database(beginning)

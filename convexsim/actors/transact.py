@@ -27,7 +27,7 @@ from convexsim.actors.stage import note, skew_ms, strikes
 from convexsim.database.commit import Committed
 from convexsim.functions.execution import Execution
 from convexsim.functions.outcome import GaveUp, Outcome, Threw, resolved
-from convexsim.functions.syscalls import Logged
+from convexsim.functions.syscalls import Drew, Logged
 from convexsim.trace import event
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def attempted(
     execution.now = now
     uses = environment.uses
     made = execution.ended(body(execution))
-    if memory is not None and environment.uses == uses:
+    if memory is not None and environment.uses == uses and not any(type(effect) is Drew for effect in made.effects):
         memory.attempts.add(beginning, made)
     return made
 

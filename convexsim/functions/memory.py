@@ -4,7 +4,8 @@ Owns the one fact that it rests on: what a query or mutation does follows from t
 arguments, its own path and its moment, and from the newest creation times (convex-semantics 1.4; architecture.md 6.3).
 The verdict of a commit, and the snapshot that it makes, follow from the newest snapshot and from what is committed. So
 two runs that have made the same commits stand on one and the same snapshot, and what begins there again, in whatever
-order the rest came, need not be worked out again. What has used the outside is never kept: that happens in each run.
+order the rest came, need not be worked out again. What has used the outside, or has drawn a number that was a choice,
+is never kept: that happens in each run.
 
 Knows no actor; `actors/transact.py` asks before it runs a body. A run that is made for its own sake has no memory.
 """

@@ -148,6 +148,19 @@ def test_what_uses_the_outside_happens_in_every_run() -> None:
     assert min(note.values()) > 50
 
 
+def test_a_number_that_is_a_choice_is_drawn_in_every_run() -> None:
+    @mutation
+    def draw(ctx: Any) -> None:
+        ctx.db.insert("drawn", {"number": ctx.random()})
+
+    @scenario(app=define_app({"m": {"draw": draw}}), platform=Platform(random_values=3))
+    def drawing(world: World) -> None:
+        for name in ("ann", "bob"):
+            world.client(name).mutation(api.m.draw)
+
+    compare(drawing, 40)
+
+
 def test_arguments_that_python_takes_for_equal_are_told_apart() -> None:
     @mutation(args={"given": v.any()})
     def keep(ctx: Any, given: Any) -> None:
