@@ -9,6 +9,7 @@ runner, and on to `scheduler.py`.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from convexsim.actors.messages import Commit, Published, RequestSnapshot, SnapshotReady
@@ -61,7 +62,8 @@ class Committer(RuntimeActor):
         else:
             verdict = stage.database.commit(final, message.write_source, stage.now)
         if isinstance(verdict, Committed):
-            self._rate.record(stage.now, final.writes)
+            if stage.environment.platform.write_bytes_per_second < inf:
+                self._rate.record(stage.now, final.writes)
             self._publish(message, verdict.commit_ts)
         remember(stage, message.seen, verdict)
         if stage.footprints is not None:
@@ -87,6 +89,8 @@ class Committer(RuntimeActor):
     def _publish(self, message: Commit, commit_ts: int) -> None:
         """Tell the scheduler which functions wait from now on, and which no longer do."""
         rows = [write for write in message.final.writes if write.table.name == SCHEDULED_FUNCTIONS]
+        if not rows:
+            return
         pending = tuple(scheduled_of(write.new) for write in rows if write.new and _waits(write))
         canceled = tuple(scheduled_of(write.new) for write in rows if write.new and _kind(write.new) == "canceled")
         if pending or canceled:

@@ -30,7 +30,7 @@ __all__ = ["Actor", "ActorRef", "Future", "SteppedActor", "stepped"]
 A = TypeVar("A", bound=Actor)
 
 
-_PROXIED: Final = ProxyCall, ProxyGetAttr, ProxySetAttr
+_PROXIED: Final = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 """Messages that Pykka handles itself; all others are for `on_receive`."""
 
 
@@ -244,8 +244,7 @@ class SteppedActor(Actor):
             if kind is _ActorStop:
                 super()._stop()
                 return None
-            is_proxied = isinstance(message, _PROXIED)
-            result = super()._handle_receive(message) if is_proxied else self.on_receive(message)
+            result = super()._handle_receive(message) if kind in _PROXIED else self.on_receive(message)
             if type(result) is CoroutineType:
                 envelope = self.actor_inbox.current
                 assert envelope is not None

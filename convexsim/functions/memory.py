@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempted", "Memory"]
 
-MOST: Final = 1_024
+MOST: Final = 2_048
 """From so many facts on that are new or were asked for, those that nobody asked for meanwhile are forgotten."""
 
 V = TypeVar("V")
