@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench others explorers exact lint format clean
+.PHONY: help setup demo test bench others explorers estimate exact lint format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -38,6 +38,9 @@ others: $(STAMP) ## measure other tools beside it, installed for the purpose (so
 
 explorers: $(STAMP) ## measure how soon each explorer finds planted bugs (some minutes)
 	@$(BIN)/python -m benchmarks.explorers
+
+estimate: $(STAMP) ## measure how far off the meter's estimate of all traces is (some minutes)
+	@$(BIN)/python -m benchmarks.estimate
 
 exact: $(STAMP) ## compare DPOR with brute force on 10,000 worlds (the tests do a sample)
 	@$(BIN)/python -m tests.explore.exact 10000
