@@ -18,6 +18,7 @@ from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.shrink import MAX_SHRINK_RUNS, Shrunk, shrink
 from convexsim.explore.timed import latest, look_timed
+from convexsim.functions.memory import Memory
 from convexsim.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ def check(
     """
     chosen = as_explorer(explorer if explorer is not None else RandomWalk())
     report = Report(scenario, chosen.name, level)
+    memory = Memory()
     first: Run | None = None
     last: Run | None = None
     try:
         while (choices := chosen.propose(last)) is not None:
-            last = Simulation(scenario, choices, level=level, trace=first is None).run()
+            last = Simulation(scenario, choices, level=level, trace=first is None, memory=memory).run()
             first = last if first is None else first
             report.add(last)
             if last.violations:
