@@ -11,6 +11,7 @@ from convexsim import (
     Bounded,
     FunctionDefinition,
     RandomWalk,
+    Run,
     Scenario,
     Simulation,
     UsageError,
@@ -178,11 +179,20 @@ def test_the_search_for_what_a_string_means_comes_to_an_end(monkeypatch: pytest.
     """Its many forced choices have many places each; the first of them that fit are as good as any."""
     runs = (Simulation(stormy, RandomChoices(seed)).run() for seed in range(50))
     run = next(run for run in runs if len(run.record.forced) > 4)
+    spent: list[Simulation] = []
+
+    class Counted(Simulation):
+        def run(self) -> Run:
+            spent.append(self)
+            return super().run()
+
+    monkeypatch.setattr(module, "Simulation", Counted)
     monkeypatch.setattr(module, "MAX_ALIGNMENT_RUNS", 60)
     text = parse(encode(run))
     again = replay([stormy], str(ReplayString(text.scenario, text.level, text.marks, "vv", "0000")))
     assert (again.is_exact, again.breaks_the_same) == (False, False)
     assert again.run.indexes == run.indexes
+    assert 30 < len(spent) < 80
 
 
 def test_an_edit_elsewhere_that_moves_nothing_is_no_drift() -> None:

@@ -116,6 +116,17 @@ def test_whatever_was_found_the_same_is_left_among_as_few_actors_as_can_be(
     assert actors(shrunk[0]) == taking_part
 
 
+def test_fewer_actors_are_simpler_than_an_earlier_end() -> None:
+    """As many forced choices, of which the last comes earlier, but noise takes part in them."""
+    failing = Simulation(three_constraints, ListedChoices((4, 0, 4, 0, 1))).run()
+    assert len(failing.record.forced) == 3
+    assert actors(failing) == {"odd", "even", "noise0"}
+    shrunk = shrink(failing).run
+    assert actors(shrunk) == {"odd", "even"}
+    assert len(shrunk.record.forced) == 3
+    assert shrunk.record.forced[-1].position > failing.record.forced[-1].position
+
+
 class Letters:
     @mutation
     def write(ctx: Any, text: str) -> None:  # noqa: N805 - a function that the class collects
