@@ -18,12 +18,12 @@ from convexsim.explore.shrink import MAX_SHRINK_RUNS, forced_choices, shrink
 from convexsim.simulation import Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from convexsim.explore.explorer import Explorer
     from convexsim.simulation import Run, Scenario
 
-__all__ = ["check"]
+__all__ = ["check", "finding_of", "runs_proposed", "where_it_differs"]
 
 
 def check(
@@ -48,30 +48,52 @@ def check(
     chosen = as_explorer(explorer if explorer is not None else RandomWalk())
     report = Report(scenario, chosen.name, level)
     first: Run | None = None
-    last: Run | None = None
     try:
-        while (choices := chosen.propose(last)) is not None:
-            last = Simulation(scenario, choices, level=level, trace=first is None).run()
-            first = last if first is None else first
-            report.add(last)
-            if last.violations:
-                budget = MAX_SHRINK_RUNS if simplify else 0
-                shrunk = shrink(last, budget, None if on_run is None else partial(on_run, report.runs))
-                report.finding = _finding(last, shrunk, report.runs)
+        for run in runs_proposed(scenario, chosen, level):
+            first = run if first is None else first
+            report.add(run)
+            if run.violations:
+                watch = None if on_run is None else partial(on_run, report.runs)
+                report.finding = finding_of(run, report.runs, watch, budget=MAX_SHRINK_RUNS if simplify else 0)
                 break
             if on_run is not None:
-                on_run(report.runs, last)
+                on_run(report.runs, run)
     except KeyboardInterrupt:
         report.interrupted = True
     report.explorer, report.exhausted = chosen.name, chosen.exhausted
     report.notes = list(getattr(chosen, "notes", ()))
     if first is not None and not report.interrupted and (report.runs > 1 or report.finding is not None):
-        differs = difference(first)
-        report.differs_from_step = None if differs is None else differs.step
+        report.differs_from_step = where_it_differs(first)
     return report
 
 
-def _finding(failing: Run, shrunk: Run, number: int) -> Finding:
+def runs_proposed(scenario: Scenario, explorer: Explorer, level: int) -> Iterator[Run]:
+    """Run what an explorer proposes, one after the other; the first run keeps its events."""
+    last: Run | None = None
+    while (choices := explorer.propose(last)) is not None:
+        last = Simulation(scenario, choices, level=level, trace=last is None).run()
+        yield last
+
+
+def where_it_differs(first: Run) -> int | None:
+    """Repeat a run that has kept its events; return from which step on it goes another way, None if it does not."""
+    differs = difference(first)
+    return None if differs is None else differs.step
+
+
+def finding_of(
+    failing: Run, number: int, on_run: Callable[[Run], None] | None = None, *, budget: int = MAX_SHRINK_RUNS
+) -> Finding:
+    """Shrink a run that broke an invariant.
+
+    Args:
+        failing: the run.
+        number: which one of its exploration.
+        on_run: called after every run of the shrinking, see `shrink`.
+        budget: how many of them there may be.
+
+    """
+    shrunk = shrink(failing, budget, on_run)
     return Finding(
         shrunk,
         replay=encode(shrunk),
