@@ -61,7 +61,7 @@ class Campaign:
         is_over: whether there is nothing left to do.
 
     Raises:
-        UsageError: the goal asks for a sample, and the runs of this explorer are none.
+        UsageError: there is nothing to run; or the goal asks for a sample, and the runs of this explorer are none.
 
     """
 
@@ -72,6 +72,8 @@ class Campaign:
         self._explorer = plan.explorer_for(Block(0, goal.runs))
         self.is_divisible: Final = isinstance(self._explorer, Divisible)
         self.is_sample: Final = getattr(self._explorer, "is_independent", False)
+        if goal.runs < 1:
+            raise UsageError(f"{goal.runs} runs explore nothing.", next_step="Give 1 or more.")
         if goal.unseen and not self.is_sample:
             msg = f"How much is unseen can be said of independent runs, and those of a {self._explorer.name} are not."
             raise UsageError(msg, next_step="Take --explorer random or sticky.")
