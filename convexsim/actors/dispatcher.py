@@ -8,11 +8,14 @@ order; everything else may overtake. A message class says by its `granularity` u
 choice: 3 for begins (at every level; so is any message that says nothing), 2 for commits, 1 for messages without an
 effect that others could see, 0 for the start of an actor, which comes before whatever it is sent. Unchosen messages are
 handled at once, in order.
+
+The clock moves when nothing is left to run. Where steps may be late (`late_ms`), its moving is one more option of a
+step, the last one.
 """
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import deque
 from contextvars import ContextVar
 from operator import attrgetter, itemgetter
@@ -28,10 +31,12 @@ if TYPE_CHECKING:
 
     from convexsim.choices import Kind, Option
 
-__all__ = ["Asks", "Deadlock", "Dispatcher", "Item", "Receiver"]
+__all__ = ["CLOCK", "Asks", "Deadlock", "Dispatcher", "Item", "Receiver", "Tick"]
 
 EVERY_LEVEL: Final = 3
 """The granularity of a message class that names none: its delivery is a choice at every level."""
+CLOCK: Final = "the clock"
+"""Whose step it is when time passes while somebody could run; no client is called so."""
 
 
 class Asks(Protocol):
@@ -87,6 +92,17 @@ class Item:
         self.envelope = envelope
 
 
+class Tick:
+    """The clock's moving on, as an option of a choice: time passes, and whoever could run is late."""
+
+    __slots__ = ("number",)
+    activity = root = CLOCK
+    phase = "tick"
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
 _number: Final = attrgetter("number")
 
 
@@ -99,6 +115,10 @@ class Dispatcher:
         choices: who picks among several enabled steps.
         level: the granularity of choices, 1 (every message) to 3 (a mutation is one step); exploration.md, Terms.
         on_step: called with each item before it is handled, chosen or not.
+
+    Attributes:
+        late_ms: how much time may pass while a message waits that could be handled.
+        on_tick: called with those messages before it passes.
 
     """
 
@@ -115,6 +135,8 @@ class Dispatcher:
         self.probing = False
         self.steps = 0
         self.sent = 0
+        self.late_ms = 0.0
+        self.on_tick: Callable[[Sequence[Item]], None] | None = None
         self.parked: dict[Any, None] = {}
         self._buried: list[Any] = []
         self._on_step = on_step
@@ -123,6 +145,7 @@ class Dispatcher:
         self._eager: deque[Sent] = deque()
         self._lanes: dict[tuple[str, str], deque[Item]] = {}
         self._ready: list[Item] = []
+        self._moments: list[tuple[int, float]] = []  # messages sent when time passed, and the time till then
         self._last_root = ""
         self._stashed: BaseException | None = None
 
@@ -249,6 +272,8 @@ class Dispatcher:
             noted = None if self._on_step is None else Item(*sent)
         elif self._ready:
             noted = self._choose()
+            if noted is None:
+                return self._tick()
             self._last_root = noted.root
             sent = noted.number, noted.actor, noted.activity, noted.envelope
         else:
@@ -298,18 +323,39 @@ class Dispatcher:
             if timer is not None:
                 timer.cancel()
 
-    def _choose(self) -> Item:
+    def _tick(self) -> bool:
+        """Let time pass although somebody could run."""
+        if self.on_tick is not None:
+            self.on_tick(self._ready)
+        self._moments.append((self.sent, self.clock.now))
+        return self.clock.advance()
+
+    def _may_tick(self) -> bool:
+        """Whether time may pass without making the message that has waited longest later than it may be."""
+        deadline = self.clock.next_deadline()
+        if deadline is None:
+            return False
+        at = bisect_left(self._moments, self._ready[0].number, key=itemgetter(0))
+        sent_at = self._moments[at][1] if at < len(self._moments) else self.clock.now
+        return deadline - sent_at <= self.late_ms
+
+    def _choose(self) -> Item | None:
+        """Return whose step is next; None if it is the clock's."""
         ready = self._ready
-        if len(ready) == 1:
+        ticks = (Tick(self.sent + 1),) if self.late_ms and self._may_tick() else ()
+        if len(ready) == 1 and not ticks:
             item = ready.pop()
         else:
-            options = ready
+            options: Sequence[Item] = ready
             if ready[0].root != self._last_root:
                 last = self._last_root
                 own = [item for item in ready if item.root == last]
                 if own:
                     options = own + [item for item in ready if item.root != last]
-            item = options[self.choices.choose("step", options)]
+            taken = self.choices.choose("step", [*options, *ticks] if ticks else options)
+            if taken == len(options):
+                return None
+            item = options[taken]
             ready.remove(item)
         key = (item.actor.actor_urn, item.activity)
         lane = self._lanes[key]

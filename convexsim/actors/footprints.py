@@ -68,11 +68,13 @@ class Footprints:
         total: why every step may depend on every other, by reason; empty if none is known.
         level: the granularity of the run's choices.
         restarts: whether the backend may die.
+        is_late: whether time may pass while somebody could run.
 
     """
 
     level: int
     restarts: bool
+    is_late: bool
 
     def __init__(self) -> None:
         self.steps: list[Footprint] = []
@@ -86,6 +88,7 @@ class Footprints:
     def attach(self, dispatcher: Dispatcher, environment: Environment) -> None:
         """Begin to record."""
         self.level, self.restarts = dispatcher.level, bool(environment.faults.restarts)
+        self.is_late = environment.platform.late_ms > 0
         self._dispatcher = dispatcher
         self._environment = environment
         if not isinf(environment.platform.write_bytes_per_second):

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from convexsim.actors.committer import Committer
 from convexsim.actors.crons import resume_crons, start_crons
-from convexsim.actors.dispatcher import Dispatcher
+from convexsim.actors.dispatcher import CLOCK, Dispatcher
 from convexsim.actors.future import SteppedFuture, Task
 from convexsim.actors.kernel import stepped
 from convexsim.actors.outside import Outside
 from convexsim.actors.retry import CONNECTION_LOST
 from convexsim.actors.runner import Runner
 from convexsim.actors.scheduler import Scheduler, resume_scheduled
+from convexsim.actors.stage import note
 from convexsim.database.commit import Database
 from convexsim.faults import FaultChoices
-from convexsim.trace.event import Stepped
+from convexsim.trace.event import Passed, Stepped
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -51,6 +52,7 @@ class SteppedStage:
         footprints: Footprints | None = None,
     ) -> None:
         self.environment = environment
+        environment.choose = choices.choose
         self.trace = trace
         self.database = Database(beginning=environment.catalog.beginning)
         self.footprints = footprints
@@ -58,6 +60,8 @@ class SteppedStage:
         self.dispatcher = Dispatcher(choices, level=level, on_step=on_step)
         self.dispatcher.clock.now = environment.platform.start_ms
         self.dispatcher.clock.end = environment.end_ms
+        self.dispatcher.late_ms = environment.platform.late_ms
+        self.dispatcher.on_tick = self._note_late if trace is not None else None
         self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)
         self.action_ms: float = environment.platform.limits.action_ms
         self.in_flight: dict[str, Future[Any]] = {}
@@ -147,6 +151,13 @@ class SteppedStage:
         self._runner = self.start(Runner)
         resume_scheduled(self)
         resume_crons(self)
+
+    def _note_late(self, waiting: Sequence[Item]) -> None:
+        """Record that time is about to pass while these wait."""
+        deadline = self.dispatcher.clock.next_deadline()
+        assert deadline is not None, "time passes until something is due"
+        late = tuple((item.activity, item.phase) for item in waiting)
+        note(self, Passed, CLOCK, deadline, late)
 
     def _note(self, item: Item) -> None:
         """Record a step, and whether it was chosen among several."""

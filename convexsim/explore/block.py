@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, evolve, field, frozen
 
+from convexsim.choices import ListedChoices
 from convexsim.explore.catalogue import Settings, explorer_named
 from convexsim.explore.check import finding_of, runs_proposed, where_it_differs
 from convexsim.explore.explorer import Divisible, learnt_by
 from convexsim.explore.meter import FIRST_LOOK
 from convexsim.explore.outcome import outcome_of
-from convexsim.explore.report import Report
+from convexsim.explore.report import Finding, Report
 from convexsim.explore.shape import shape_of
+from convexsim.explore.timed import Timed, latest
+from convexsim.simulation import Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -87,6 +90,7 @@ class Sighting:
         found_at_run: the number of the run that failed first.
         choices_before: forced choices of that run.
         choices_after: those of the shrunk one.
+        timed: see `Finding`.
         times: in how many runs it was seen.
 
     """
@@ -99,7 +103,37 @@ class Sighting:
     found_at_run: int
     choices_before: int
     choices_after: int
+    timed: Timed | None = None
     times: int = 1
+
+    @classmethod
+    def of(cls, found: Finding) -> Sighting:
+        """Return what is kept of a finding."""
+        broken = found.violations[0]
+        return cls(
+            invariant=broken.invariant,
+            message=broken.message,
+            shape=shape_of(found.run),
+            indexes=found.run.indexes,
+            replay=found.replay,
+            found_at_run=found.found_at_run,
+            choices_before=found.choices_before,
+            choices_after=found.choices_after,
+            timed=found.timed,
+        )
+
+    def again(self, scenario: Scenario, level: int) -> Finding:
+        """Return the finding, its run repeated."""
+        run = Simulation(scenario, ListedChoices(self.indexes), level=level).run()
+        assert run.trace is not None
+        places = (self.found_at_run, self.choices_before, self.choices_after)
+        return Finding(run, self.replay, *places, late=latest(run.trace), timed=self.timed)
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> Sighting:
+        """Read back what `Tally.to_json` has told of it."""
+        timed = None if told["timed"] is None else Timed(**told["timed"])
+        return cls(**{**told, "indexes": tuple(told["indexes"]), "timed": timed})
 
 
 @frozen
@@ -150,7 +184,7 @@ class Tally:
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> Tally:
         """Read back what `to_json` has told."""
-        seen = [Sighting(**{**each, "indexes": tuple(each["indexes"])}) for each in told["sightings"]]
+        seen = [Sighting.from_json(each) for each in told["sightings"]]
         return cls(**{**told, "learnt": tuple(told["learnt"]), "sightings": seen})
 
 
@@ -244,18 +278,8 @@ class _Failures:
         if seen is not None:
             self.by_end[end] = evolve(seen, times=seen.times + 1)
             return
-        found = finding_of(run, self._before + self._watch.report.runs, self._watch.look)
-        broken = found.violations[0]
-        self.by_end[end] = Sighting(
-            invariant=broken.invariant,
-            message=broken.message,
-            shape=shape_of(found.run),
-            indexes=found.run.indexes,
-            replay=found.replay,
-            found_at_run=found.found_at_run,
-            choices_before=found.choices_before,
-            choices_after=found.choices_after,
-        )
+        number = self._before + self._watch.report.runs
+        self.by_end[end] = Sighting.of(finding_of(run, number, self._watch.look))
 
 
 def merged(sightings: Iterable[Sighting]) -> list[Sighting]:

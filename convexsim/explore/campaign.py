@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from convexsim.choices import ListedChoices
 from convexsim.errors import UsageError
 from convexsim.explore.block import BLOCK, Block, merged
 from convexsim.explore.explorer import Divisible
 from convexsim.explore.meter import Meter
-from convexsim.explore.report import Finding, Report
-from convexsim.simulation import Simulation
+from convexsim.explore.report import Report
 
 if TYPE_CHECKING:
     from convexsim.explore.block import Plan, Sighting, Tally
@@ -127,7 +125,7 @@ class Campaign:
     def close(self) -> Report:
         """Return the report, with the first failure, if there is one."""
         if self.sightings:
-            self.report.finding = self._finding(self.sightings[0])
+            self.report.finding = self.sightings[0].again(self.scenario, self.plan.level)
         elif self.is_sample and self.meter.unseen is not None:
             self.report.notes.append(str(self.meter))
         return self.report
@@ -171,7 +169,3 @@ class Campaign:
             return tally.explorer
         self._explorer.learn(tally.learnt)
         return self._explorer.name
-
-    def _finding(self, seen: Sighting) -> Finding:
-        run = Simulation(self.scenario, ListedChoices(seen.indexes), level=self.plan.level).run()
-        return Finding(run, seen.replay, seen.found_at_run, seen.choices_before, seen.choices_after)

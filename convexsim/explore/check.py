@@ -6,8 +6,11 @@ run is repeated, to see that nothing outlives a run (`audit.py`). What a report 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from convexsim.explore.audit import difference
 from convexsim.explore.explorer import as_explorer
@@ -15,6 +18,7 @@ from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.shrink import MAX_SHRINK_RUNS, forced_choices, shrink
+from convexsim.explore.timed import latest, look_timed
 from convexsim.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -53,8 +57,8 @@ def check(
             first = run if first is None else first
             report.add(run)
             if run.violations:
-                watch = None if on_run is None else partial(on_run, report.runs)
-                report.finding = finding_of(run, report.runs, watch, budget=MAX_SHRINK_RUNS if simplify else 0)
+                told = None if on_run is None else partial(on_run, report.runs)
+                report.finding = finding_of(run, report.runs, told, budget=MAX_SHRINK_RUNS if simplify else 0)
                 break
             if on_run is not None:
                 on_run(report.runs, run)
@@ -89,15 +93,21 @@ def finding_of(
     Args:
         failing: the run.
         number: which one of its exploration.
-        on_run: called after every run of the shrinking, see `shrink`.
+        on_run: called after every run of the shrinking, and of looking for it without late steps; a KeyboardInterrupt
+            raised in it ends them with the best so far.
         budget: how many of them there may be.
 
     """
     shrunk = shrink(failing, budget, on_run)
-    return Finding(
+    found = Finding(
         shrunk,
         replay=encode(shrunk),
         found_at_run=number,
         choices_before=forced_choices(failing.indexes),
         choices_after=forced_choices(shrunk.indexes),
+        late=latest(shrunk.trace) if shrunk.trace is not None else None,
     )
+    if found.late is not None:
+        with suppress(KeyboardInterrupt):
+            found = evolve(found, timed=look_timed(shrunk, on_run))
+    return found

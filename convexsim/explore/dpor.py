@@ -72,10 +72,11 @@ class _Draw:
 class Dpor:
     """Run one order of each trace until none is left.
 
-    Needs level 2 or 3, and faults without restarts. Where the order of any two steps can matter (a `PastInvariant` or
-    `HistoryInvariant`, an invariant that looks at `View.answers`, `writer` and the like, a full scheduler) no order is
-    left out, and the report says why. Not told apart are orders that show only in which of several writers the message
-    of a mutation names that has lost all its retries, and in the place of a script's calls in `View.calls`.
+    Needs level 2 or 3, faults without restarts, and steps that are never late. Where the order of any two steps can
+    matter (a `PastInvariant` or `HistoryInvariant`, an invariant that looks at `View.answers`, `writer` and the like, a
+    full scheduler) no order is left out, and the report says why. Not told apart are orders that show only in which of
+    several writers the message of a mutation names that has lost all its retries, and in the place of a script's calls
+    in `View.calls`.
 
     Args:
         max_runs: where to give up; the report then says that orders are left.
@@ -169,6 +170,9 @@ def _check(footprints: Footprints) -> None:
     if footprints.level == 1:
         msg = "Dpor was given a run at level 1, where steps that nobody else can notice are choices too."
         raise UsageError(msg, next_step="Use level 2, begins and commits, or 3, whole mutations.")
+    if footprints.is_late:
+        msg = "Dpor cannot reduce the orders of a world whose steps may be late: they depend on how time passes."
+        raise UsageError(msg, next_step="Use RandomWalk, Bounded or Exhaustive, or Platform(late_ms=0).")
     if footprints.restarts:
         msg = "Dpor cannot reduce the orders of a world whose backend may restart: what a restart kills never runs."
         raise UsageError(msg, next_step="Use RandomWalk or Exhaustive, or plan for other faults.")

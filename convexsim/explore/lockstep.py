@@ -29,17 +29,20 @@ class Lockstep:
 
 
 class LockstepChoices:
-    """First every begin that waits, then the commits of those that began, oldest first; anything else at once."""
+    """First every begin that waits, then the commits of those that began, oldest first; anything else at once.
+
+    Nobody is late: time passes when nothing else is left.
+    """
 
     def __init__(self) -> None:
         self._round_ends = -1  # the number of the last commit that belongs to the round being committed
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
         """Return the index of the next step of the round."""
-        if kind == "backoff":
+        if kind != "step":
             return 0
         oldest = sorted(range(len(options)), key=lambda at: options[at].number)
-        others = [at for at in oldest if options[at].phase not in ("begin", "commit")]
+        others = [at for at in oldest if options[at].phase not in ("begin", "commit", "tick")]
         if others:
             return others[0]
         commits = [at for at in oldest if options[at].phase == "commit"]

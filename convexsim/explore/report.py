@@ -14,6 +14,7 @@ from convexsim.explore.exhaustive import counted_forced
 from convexsim.trace.text import story
 
 if TYPE_CHECKING:
+    from convexsim.explore.timed import Late, Timed
     from convexsim.invariants import Violation
     from convexsim.simulation import Run, Scenario
 
@@ -31,6 +32,8 @@ class Finding:
         replay: the string that repeats it.
         found_at_run: the number of the run that failed first.
         choices_before: forced choices of that run, and after shrinking.
+        late: the latest step of the shrunk run, in a scenario where steps may be late; None if none is.
+        timed: what came of looking for it without late steps; None if nobody has.
 
     """
 
@@ -39,6 +42,8 @@ class Finding:
     found_at_run: int
     choices_before: int
     choices_after: int
+    late: Late | None = None
+    timed: Timed | None = None
 
     @property
     def effort(self) -> str:
@@ -122,6 +127,10 @@ class Report:
             lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in self.finding.violations]
             lines.append(f"  found in run {self.finding.found_at_run}; {self.finding.effort}")
             lines.append(f"  replay: {self.finding.replay}")
+            if self.finding.late is not None:
+                lines.append(f"  a step is late in it: {self.finding.late}")
+            if self.finding.timed is not None:
+                lines.append(f"  {self.finding.timed}")
         return "\n".join(lines + self._doubts())
 
     def _doubts(self) -> list[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from convexsim.choices import Choices
 
-__all__ = ["MAX_SHRINK_RUNS", "forced_choices", "shrink"]
+__all__ = ["MAX_SHRINK_RUNS", "breaks_like", "forced_choices", "shrink"]
 
 MAX_SHRINK_RUNS: Final = 3_000
 """Runs that shrinking may spend; it stops at the simplest failure found by then."""
@@ -58,6 +58,11 @@ def shrink(failing: Run, budget: int = MAX_SHRINK_RUNS, on_run: Callable[[Run], 
     return shrunk
 
 
+def breaks_like(failing: Run, run: Run) -> bool:
+    """Whether a run breaks the invariant that a failing one broke first."""
+    return any(violation.invariant == failing.violations[0].invariant for violation in run.violations)
+
+
 def forced_choices(indexes: Indexes) -> int:
     """Count the choices that are not option 0."""
     return sum(1 for index in indexes if index)
@@ -69,13 +74,12 @@ class _Search:
     def __init__(self, failing: Run, budget: int, on_run: Callable[[Run], None] | None) -> None:
         self.best = without_trailing_zeros(failing.indexes)
         self._failing = failing
-        self._wanted = failing.violations[0].invariant
         self._budget = budget
         self._on_run = on_run
 
     def fails(self, run: Run) -> bool:
         """Whether a run breaks the invariant that is looked for."""
-        return any(violation.invariant == self._wanted for violation in run.violations)
+        return breaks_like(self._failing, run)
 
     def simplify(self) -> None:
         """Change the best list, one simplification after the other, until none of them fails any more."""

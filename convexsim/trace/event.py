@@ -32,6 +32,7 @@ __all__ = [
     "Ended",
     "Event",
     "Faulted",
+    "Passed",
     "StateChanged",
     "Stepped",
     "Trace",
@@ -171,6 +172,20 @@ class Faulted(Event):
 
     fault: str
     how: str
+
+
+@frozen
+class Passed(Event):
+    """Time is about to pass although somebody could run (`Platform.late_ms`).
+
+    Attributes:
+        until_ms: when it stops next.
+        late: who waits meanwhile: the activity and the phase of each message that could be handled.
+
+    """
+
+    until_ms: float
+    late: tuple[tuple[str, str], ...]
 
 
 @frozen

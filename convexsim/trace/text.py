@@ -13,7 +13,7 @@ from convexsim.choices import root_of
 from convexsim.database.tables import TABLES
 from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Returned
-from convexsim.functions.syscalls import Canceled, ExternalUse, Fetched, Logged, Scheduled
+from convexsim.functions.syscalls import Canceled, Drew, ExternalUse, Fetched, Logged, Scheduled
 from convexsim.trace import event
 from convexsim.trace.names import Names, short_activity, shorten
 from convexsim.values import UNDEFINED, equal, show
@@ -96,6 +96,7 @@ class _Teller:
             event.Began: self._began,
             event.Did: lambda did: self._words[type(did.effect)](did.effect),
             Logged: lambda logged: self._message("logs: ", logged.line),
+            Drew: lambda drew: [f"draws the random number {show(drew.value)}"],
             Scheduled: self._scheduled,
             Canceled: self._canceled,
             ExternalUse: self._used,
@@ -107,6 +108,7 @@ class _Teller:
             event.Ended: self._ended,
             event.StateChanged: self._state_changed,
             event.Faulted: self._faulted,
+            event.Passed: self._passed,
             event.Broken: lambda broken: self._message(f"BROKEN {broken.invariant}: ", broken.message),
         }
 
@@ -209,6 +211,10 @@ class _Teller:
         if faulted.fault == "skew":
             return [f"FAULT runs by {faulted.how}"]
         return [f"FAULT {_FAULTS[faulted.how]}"]
+
+    def _passed(self, passed: event.Passed) -> list[str]:
+        late = ", ".join(f"{short_activity(activity)} ({phase})" for activity, phase in passed.late)
+        return [f"goes on by {_time(passed.until_ms - passed.at_ms)} ms, so that these are late: {late}"]
 
     # Effects
 

@@ -33,6 +33,7 @@ EXAMPLES: list[Event] = [
     event.Ended(*WHEN, "m:f", Returned(None)),
     event.StateChanged(*WHEN, "m:f", "success"),
     event.Faulted(*WHEN, "disconnect", "answer lost"),
+    event.Passed(*WHEN, 1_000.0, (("alice.1", "commit"),)),
     event.Broken(*WHEN, "sum", "3 is not 4"),
 ]
 KINDS = [kind for kind in vars(event).values() if isinstance(kind, type) and issubclass(kind, Event) and kind != Event]
