@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from convexsim.cli import exploring, main
+from tests.pages import Page
 from tests.test_cli import LESSON, ROOT, START, refused, script, wait_for
 
 STORE = Path(".convexsim/findings.sqlite")
@@ -368,3 +369,18 @@ def test_faults_can_be_planned_on_the_command_line(capsys: pytest.CaptureFixture
 )
 def test_wrong_usage_is_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert said in refused(capsys, "explore", "lesson.py", *words)
+
+
+# ------------------------------------------------------------------------------------------------------------- the page
+
+
+def test_the_page_shows_what_its_commands_print(capsys: pytest.CaptureFixture[str]) -> None:
+    page = Page.read(ROOT / "docs" / "exploration.md")
+    Path("seats.py").write_text(page.block("example: explorers").rpartition("\n\n\nfor ")[0], encoding="utf-8")
+    shown = ""
+    for line in re.findall(r"^\$ (.*)$", page.block("commands: campaign"), re.MULTILINE):
+        command, _, tail = line.partition(" | tail -n ")
+        main(shlex.split(command)[1:])
+        out = capsys.readouterr().out.splitlines(keepends=True)
+        shown += f"$ {line}\n{''.join(out[-int(tail) :] if tail else out)}"
+    assert shown == page.block("commands: campaign")

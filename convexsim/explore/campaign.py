@@ -144,7 +144,8 @@ class Campaign:
         report.failed_calls.update(tally.failed_calls)
         report.failed_functions.update(tally.failed_functions)
         report.reached.update(tally.reached)
-        report.notes += [note for note in tally.notes if note not in report.notes]
+        # What each block says in its own words is true of that block alone.
+        report.notes = tally.notes if tally.block == 0 or tally.notes == report.notes else []
         report.exhausted = report.exhausted or tally.exhausted
         if report.differs_from_step is None:
             report.differs_from_step = tally.differs_from_step

@@ -39,8 +39,6 @@ class Pct(Sampler):
 
     title = "PCT search"
 
-    is_independent = False
-
     def __init__(self, runs: int = 1_000, seed: int = 0, *, depth: int = 3) -> None:
         super().__init__(runs, seed)
         if type(depth) is not int or depth < 1:

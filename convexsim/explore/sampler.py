@@ -33,8 +33,8 @@ class Sampler(ABC):
 
     title: ClassVar[str]
     """What one calls it in a sentence."""
-    is_independent: ClassVar[bool] = True
-    """Whether a run follows from the seed, its number and the serial run alone, so that runs are a sample of all."""
+    is_independent: ClassVar[bool] = False
+    """Whether a run follows from the seed, its number and the serial run alone: then runs are a sample (`Meter`)."""
     exhausted = False
 
     def __init__(self, runs: int = 1_000, seed: int = 0) -> None:
