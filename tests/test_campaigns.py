@@ -19,8 +19,13 @@ from typing import Any
 import pytest
 
 from convexsim.cli import exploring, main
+from convexsim.cli import terminal as terminal_module
+from convexsim.cli.terminal import Progress
+from convexsim.explore.block import Plan, Tally
+from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
+from convexsim.testing.scenario_file import open_scenarios
 from tests.pages import Page
-from tests.test_cli import LESSON, ROOT, START, refused, script, wait_for
+from tests.test_cli import LESSON, ROOT, START, Terminal, refused, script, wait_for
 
 STORE = Path(".convexsim/findings.sqlite")
 RENAMED = LESSON.replace('("alice", "bob")', '("zoe", "yan", "xia")').replace("counted == 2", "counted == 3")
@@ -174,7 +179,7 @@ def test_a_script_that_was_changed_begins_anew(capsys: pytest.CaptureFixture[str
 def test_ctrl_c_ends_with_what_was_found_and_leaves_nobody(workers: str) -> None:
     with begun("explore", "lesson.py:calm", "--runs", "100000000", "--workers", workers) as process:
         wait_for(lambda: blocks() >= 1)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, "")
     assert re.match(r"calm: interrupted; no failure in [\d,]+ runs \(random walk, seed 0, level 2\)\n", out)
@@ -223,6 +228,23 @@ def test_until_certain(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["report"]["unseen"] == {"confidence": 0.95, "runs": 200, "share": pytest.approx(0.0429, abs=1e-4)}
     assert main(["explore", *words]) == 0
     assert "95% sure that less than 4.3 % of such runs end otherwise" in capsys.readouterr().out
+
+
+def test_the_line_on_a_terminal_says_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(terminal_module, "monotonic", count(0.0, 2.0).__next__)
+    with open_scenarios(Path("lesson.py")) as (racy, calm):
+        told = [(racy, Plan(), Goal(1_200), None), (racy, Plan("dpor"), Goal(MOST_RUNS), 90.0)]
+        for scenario, plan, goal, seconds in told:
+            campaign = Campaign(scenario, plan, goal)
+            campaign.add(Tally(0, campaign.next_block().runs, 100, keys=["a", "b"] * 50))  # type: ignore[union-attr]
+            with Progress(calm.name, before=40) as progress:
+                progress.show(140, campaign, seconds)
+    assert terminal.getvalue().replace(" ", "").split() == [
+        "calm:140of1,200runs,50runs/s,2distinctends,lessthan7.1%unseen,21sleft",
+        "calm:140runs,50runs/s,2distinctends,88sleft",
+    ]
 
 
 # --------------------------------------------------------------------------------------------------------------- store

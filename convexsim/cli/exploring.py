@@ -97,7 +97,7 @@ class _Course:
     def clock(self, workers: int) -> dict[str, Any]:
         """Return what depends on the machine and on the hour."""
         seconds = monotonic() - self.begun if self.begun is not None else 0.0
-        rate = round((self.runs - self.before) / seconds) if seconds else 0
+        rate = round((self.campaign.runs - self.before) / seconds) if seconds else 0
         told = {"seconds": round(seconds, 3), "runs_per_second": rate, "workers": workers}
         return {"scenario": self.identity.scenario, **told}
 
@@ -171,8 +171,8 @@ class _Exploration:
         """Keep what came of a block, then take it into account."""
         course = self._courses[order.at]
         course.at_work.pop(order, None)
+        self._store.keep(course.identity, tally)
         if not course.campaign.is_over:
-            self._store.keep(course.identity, tally)
             course.campaign.add(tally)
 
     def _must_end(self, course: _Course) -> bool:

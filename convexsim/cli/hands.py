@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -172,7 +173,8 @@ class _Worker:
     def __init__(self, script: dict[str, Any]) -> None:
         program = f"import sys; sys.path[:] = {sys.path!r}; from convexsim.cli.worker import serve; serve()"
         command, pipe = [sys.executable, "-c", program], subprocess.PIPE
-        self.process: Final = subprocess.Popen(command, stdin=pipe, stdout=pipe)  # noqa: S603 - it is ourselves
+        with _shielded():
+            self.process: Final = subprocess.Popen(command, stdin=pipe, stdout=pipe)  # noqa: S603 - it is ourselves
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self._orders: Final[IO[bytes]] = self.process.stdin
@@ -224,3 +226,13 @@ class _Worker:
 
 def _how(code: int) -> str:
     return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+@contextmanager
+def _shielded() -> Iterator[None]:
+    """Let processes that begin here never hear of Ctrl-C, which a terminal tells to all: this one decides for them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

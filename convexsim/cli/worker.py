@@ -2,15 +2,14 @@
 
 Owns the life of such a process: it imports the script by its path, so nothing of it has to be sent; reads an order from
 its input, one line of JSON, and answers on its output with lines of JSON: how many runs are done, then the tally. It
-ends with its input, so none outlives the command that began it, whatever a run does. Who gives the orders stands in
-`hands.py`.
+ends with its input, so none outlives the command that began it, whatever a run does; Ctrl-C is not its business. Who
+gives the orders stands in `hands.py`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +32,6 @@ TELLS_AFTER: Final = 20
 
 def serve() -> None:
     """Explore blocks until the input ends; the first line says which script they are of."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of a terminal: the first one decides
     _Worker().serve()
 
 

@@ -12,6 +12,7 @@ given. What searches in one piece, such as Dpor, is one block.
 from __future__ import annotations
 
 from contextlib import suppress
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, evolve, field, frozen
@@ -220,7 +221,7 @@ def explore_block(
                 if block.number:
                     continue  # the first block has counted the serial run
             report.add(run)
-            keys.append(key_of(run).hex())
+            keys.append(intern(key_of(run).hex()))
             if run.violations:
                 failures.add(run, keys[-1])
                 if not plan.keeps_going:
