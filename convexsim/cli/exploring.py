@@ -25,9 +25,8 @@ from convexsim.testing.scenario_file import open_scenarios
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
-    from convexsim.explore.block import Sighting, Tally
+    from convexsim.explore.block import Tally
 
 __all__ = ["INTERRUPTED", "explore", "path_of"]
 
@@ -44,11 +43,11 @@ def explore(arguments: argparse.Namespace) -> int:
     if arguments.resume and arguments.no_store:
         raise UsageError("Nothing is kept with --no-store, so --resume has nothing to go on with.")
     folder = None if arguments.no_store else arguments.store
-    with interruption(interrupt), open_scenarios(arguments.file.path) as scenarios, Store(folder) as store:
+    with interruption(interrupt), open_scenarios(arguments.file.path) as scenarios:
         campaigns = [Campaign(scenario, plan, goal) for scenario in chosen(scenarios, arguments)]
         courses = [_Course(campaign, _identity(campaign, arguments)) for campaign in campaigns]
-        with _hands(campaigns, arguments) as hands:
-            return _Exploration(courses, hands, store, interrupt).carry_out(arguments)
+        with Store(folder) as store, _hands(campaigns, arguments) as hands:
+            return _Exploration(courses, hands, store, interrupt, arguments).carry_out()
 
 
 def path_of(script: Path) -> str:
@@ -58,13 +57,14 @@ def path_of(script: Path) -> str:
 
 
 class _Course:
-    """One campaign of the command: since when it is at work, and how far what is at work has come."""
+    """One campaign of the command: since when it is at work, how far what is at work has come, and who is told."""
 
     def __init__(self, campaign: Campaign, identity: Identity) -> None:
         self.campaign: Final = campaign
         self.identity: Final = identity
         self.begun: float | None = None
         self.before = 0
+        self.progress: Progress | None = None
         self.at_work: dict[Order, int] = {}
         self._told = 0
 
@@ -88,11 +88,11 @@ class _Course:
         """Whether its time is over."""
         return seconds is not None and self.begun is not None and monotonic() > self.begun + seconds
 
-    def news(self) -> list[Sighting]:
-        """Return the failures that were not told yet."""
-        new = self.campaign.sightings[self._told :]
-        self._told += len(new)
-        return new
+    def tell_news(self, arguments: argparse.Namespace) -> None:
+        """Tell the failures that were not told yet."""
+        for seen in self.campaign.sightings[self._told :]:
+            tell_finding(seen, self.identity.scenario, arguments)
+        self._told = len(self.campaign.sightings)
 
     def clock(self, workers: int) -> dict[str, Any]:
         """Return what depends on the machine and on the hour."""
@@ -105,17 +105,25 @@ class _Course:
 class _Exploration:
     """The courses of one command, and who works on them."""
 
-    def __init__(self, courses: list[_Course], hands: Alone | Workers, store: Store, interrupt: Interrupt) -> None:
+    def __init__(
+        self,
+        courses: list[_Course],
+        hands: Alone | Workers,
+        store: Store,
+        interrupt: Interrupt,
+        arguments: argparse.Namespace,
+    ) -> None:
         self._courses = courses
         self._hands = hands
         self._store = store
         self._interrupt = interrupt
-
-    def carry_out(self, arguments: argparse.Namespace) -> int:
-        """Explore one campaign after the other, tell what came of each, and return the exit code."""
+        self._arguments = arguments
         self._seconds: float | None = arguments.time
+
+    def carry_out(self) -> int:
+        """Explore one campaign after the other, tell what came of each, and return the exit code."""
         for course in self._courses:
-            course.recall(self._store, resume=arguments.resume)
+            course.recall(self._store, resume=self._arguments.resume)
         broken = stopped = False
         for at, course in enumerate(self._courses):
             if self._interrupt.asked and not course.runs:
@@ -123,38 +131,37 @@ class _Exploration:
                 print(f"convexsim: interrupted; not explored: {left}", file=sys.stderr)
                 stopped = True
                 break
-            with Progress(course.identity.scenario, course.before) as self._progress:
-                for new in self._finish(at, course):
-                    tell_finding(new, course.identity.scenario, arguments)
-            tell_report(course.campaign, arguments)
-            tell_clock(course.clock(arguments.workers), arguments)
+            self._finish(at, course)
+            tell_report(course.campaign, self._arguments)
+            tell_clock(course.clock(self._arguments.workers), self._arguments)
             report = course.campaign.report
             broken = broken or report.finding is not None or not (report.holds or report.interrupted)
             stopped = stopped or report.interrupted
         return BROKEN if broken else INTERRUPTED if stopped else HELD
 
     def see(self, order: Order, runs: int) -> None:
-        """Show how far the first campaign that is not over is."""
+        """Show how far a campaign is, if it is the one that is shown."""
         course = self._courses[order.at]
         course.at_work[order] = runs
-        if order.at == self._current:
-            self._progress.show(course.runs, course.campaign, self._seconds)
+        if course.progress is not None:
+            course.progress.show(course.runs, course.campaign, self._seconds)
 
     def wants(self, order: Order) -> bool:
         """Whether a block is still of use."""
         return not (order.campaign.is_over or self._must_end(self._courses[order.at]))
 
-    def _finish(self, at: int, course: _Course) -> Iterator[Sighting]:
-        """Explore one campaign until it is over, and with whoever is free the next ones; yield what is found."""
-        self._current = at
-        while not course.campaign.is_over:
-            self._give(at)
-            if not any(order.at == at for order in self._hands.at_work):
-                course.campaign.cut(interrupted=self._interrupt.asked)
-            for order, tally in self._hands.done(self):
-                self._take(order, tally)
-            yield from course.news()
-        yield from course.news()
+    def _finish(self, at: int, course: _Course) -> None:
+        """Explore one campaign until it is over, and with whoever is free the next ones; tell what is found."""
+        with Progress(course.identity.scenario, course.before) as course.progress:
+            course.tell_news(self._arguments)
+            while not course.campaign.is_over:
+                self._give(at)
+                if not any(order.at == at for order in self._hands.at_work):
+                    course.campaign.cut(interrupted=self._interrupt.asked)
+                for order, tally in self._hands.done(self):
+                    self._take(order, tally)
+                course.tell_news(self._arguments)
+        course.progress = None
 
     def _give(self, first: int) -> None:
         """Give orders to whoever is free: blocks of this campaign, then of the next ones."""
@@ -191,9 +198,8 @@ def _goal(arguments: argparse.Namespace) -> Goal:
 
 
 def _hands(campaigns: list[Campaign], arguments: argparse.Namespace) -> Alone | Workers:
-    count: int = arguments.workers
-    if not campaigns[0].is_divisible and count > len(campaigns):
-        count = len(campaigns)
+    count: int = min(arguments.workers, sum(campaign.blocks for campaign in campaigns))
+    if not campaigns[0].is_divisible and count < arguments.workers:
         pieces = "one scenario" if count == 1 else f"{count} scenarios"
         said = f"{arguments.explorer} searches each scenario in one piece: for {pieces}, {count} of the workers will do"
         print(f"convexsim: {said}", file=sys.stderr)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from functools import partial
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -78,15 +79,17 @@ class Alone:
 
     def done(self, watch: Watch) -> Iterator[tuple[Order, Tally]]:
         """Carry out what was given."""
-        for order in self.at_work:
+        while self.at_work:
+            order = self.at_work[0]
+            campaign = order.campaign
+            yield order, explore_block(campaign.scenario, campaign.plan, order.block, partial(_look, watch, order))
+            self.at_work.pop()
 
-            def look(runs: int, order: Order = order) -> None:
-                watch.see(order, runs)
-                if not watch.wants(order):
-                    raise KeyboardInterrupt
 
-            yield order, explore_block(order.campaign.scenario, order.campaign.plan, order.block, look)
-        self.at_work.clear()
+def _look(watch: Watch, order: Order, runs: int) -> None:
+    watch.see(order, runs)
+    if not watch.wants(order):
+        raise KeyboardInterrupt
 
 
 class Workers:

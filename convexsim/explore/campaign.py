@@ -88,19 +88,23 @@ class Campaign:
         """How many runs there were, in all blocks that are known."""
         return self.report.runs + sum(tally.runs for tally in self._waiting.values())
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks it has at most."""
+        return -(-self.goal.runs // BLOCK) if self.is_divisible else 1
+
     def next_block(self) -> Block | None:
         """Return a block that nobody has yet; None if there is none."""
         while self._given < self._merged or self._given in self._waiting:
             self._given += 1
-        block = self._block(self._given)
-        if self.is_over or block.runs < 1:
+        if self.is_over or self._given >= self.blocks:
             return None
         self._given += 1
-        return block
+        return self._block(self._given - 1)
 
     def fits(self, tally: Tally) -> bool:
         """Whether a tally, kept from another time, is that of a block of this campaign."""
-        return tally.is_whole and tally.size == self._block(tally.block).runs
+        return tally.is_whole and tally.block < self.blocks and tally.size == self._block(tally.block).runs
 
     def add(self, tally: Tally) -> None:
         """Take a block into account, as soon as all before it are.
@@ -131,9 +135,8 @@ class Campaign:
         return self.report
 
     def _block(self, number: int) -> Block:
-        if self.is_divisible:
-            return Block(number, min(BLOCK, self.goal.runs - number * BLOCK))
-        return Block(number, 0 if number else self.goal.runs)
+        left = self.goal.runs - number * BLOCK
+        return Block(number, min(BLOCK, left) if self.is_divisible else left)
 
     def _merge(self, tally: Tally) -> None:
         if tally.error:
@@ -160,7 +163,7 @@ class Campaign:
         return (
             (bool(self.sightings) and not self.plan.keeps_going)
             or tally.exhausted
-            or self._block(tally.block + 1).runs < 1
+            or tally.block + 1 == self.blocks
             or (self.goal.unseen > 0 and unseen is not None and unseen.share < self.goal.unseen)
         )
 
