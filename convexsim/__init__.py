@@ -26,9 +26,10 @@ from convexsim.explore.meter import Meter
 from convexsim.explore.pct import Pct
 from convexsim.explore.portfolio import Portfolio
 from convexsim.explore.random_walk import RandomWalk
-from convexsim.explore.replay import replay
+from convexsim.explore.replay import Replayed, replay
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.sticky import Sticky
+from convexsim.explore.switches import Switch
 from convexsim.faults import Faults
 from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.component import Component, define_app, define_component
@@ -98,6 +99,7 @@ __all__ = [
     "QueryCtx",
     "RandomWalk",
     "Reference",
+    "Replayed",
     "Report",
     "Request",
     "Response",
@@ -108,6 +110,7 @@ __all__ = [
     "Session",
     "Simulation",
     "Sticky",
+    "Switch",
     "TableDefinition",
     "UsageError",
     "View",

@@ -87,8 +87,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
-        run = replay(chosen(scenarios, arguments), arguments.string)
-        return tell_run(run, arguments.string, arguments)
+        replayed = replay(chosen(scenarios, arguments), arguments.string)
+        return tell_run(replayed.run, replayed.string, arguments, replayed.drift)
 
 
 def _script(arguments: argparse.Namespace) -> int:

@@ -90,8 +90,7 @@ class Sighting:
         indexes: the shrunk run as its list of choices; `replay` is the same as a string.
         found_at_run: the number of the run that failed first.
         choices_before: forced choices of that run.
-        choices_after: those of the shrunk one.
-        timed: see `Finding`.
+        is_minimal: see `Finding`, as for `timed`.
         times: in how many runs it was seen.
 
     """
@@ -103,7 +102,7 @@ class Sighting:
     replay: str
     found_at_run: int
     choices_before: int
-    choices_after: int
+    is_minimal: bool
     timed: Timed | None = None
     times: int = 1
 
@@ -119,7 +118,7 @@ class Sighting:
             replay=found.replay,
             found_at_run=found.found_at_run,
             choices_before=found.choices_before,
-            choices_after=found.choices_after,
+            is_minimal=found.is_minimal,
             timed=found.timed,
         )
 
@@ -127,8 +126,15 @@ class Sighting:
         """Return the finding, its run repeated."""
         run = Simulation(scenario, ListedChoices(self.indexes), level=level).run()
         assert run.trace is not None
-        places = (self.found_at_run, self.choices_before, self.choices_after)
-        return Finding(run, self.replay, *places, late=latest(run.trace), timed=self.timed)
+        return Finding(
+            run,
+            self.replay,
+            self.found_at_run,
+            self.choices_before,
+            self.is_minimal,
+            late=latest(run.trace),
+            timed=self.timed,
+        )
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> Sighting:

@@ -17,7 +17,7 @@ from convexsim.explore.explorer import as_explorer
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
-from convexsim.explore.shrink import MAX_SHRINK_RUNS, forced_choices, shrink
+from convexsim.explore.shrink import MAX_SHRINK_RUNS, shrink
 from convexsim.explore.timed import latest, look_timed
 from convexsim.simulation import Simulation
 
@@ -100,14 +100,14 @@ def finding_of(
     """
     shrunk = shrink(failing, budget, on_run)
     found = Finding(
-        shrunk,
-        replay=encode(shrunk),
+        shrunk.run,
+        replay=encode(shrunk.run),
         found_at_run=number,
-        choices_before=forced_choices(failing.indexes),
-        choices_after=forced_choices(shrunk.indexes),
-        late=latest(shrunk.trace) if shrunk.trace is not None else None,
+        choices_before=len(failing.record.forced),
+        is_minimal=shrunk.is_minimal,
+        late=latest(shrunk.run.trace) if shrunk.run.trace is not None else None,
     )
     if found.late is not None:
         with suppress(KeyboardInterrupt):
-            found = evolve(found, timed=look_timed(shrunk, on_run))
+            found = evolve(found, timed=look_timed(shrunk.run, on_run))
     return found

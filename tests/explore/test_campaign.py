@@ -144,7 +144,7 @@ def test_what_searches_in_one_piece_is_one_block() -> None:
 
 
 def seen(number: int, shape: str = "a") -> Sighting:
-    return Sighting("holds", f"no, {number}", shape, (), f"cs1.{number}", number, 1, 1)
+    return Sighting("holds", f"no, {number}", shape, (), f"cs2.{number}", number, 1, is_minimal=True)
 
 
 def test_the_finding_is_that_of_the_lowest_block_whichever_was_first() -> None:
@@ -259,7 +259,7 @@ def test_a_shape_knows_no_names_of_clients_and_no_places() -> None:
 
     assert shape_of(shrunk(others, 0, 1)) == shape_of(shrunk(lost_update, 0, 1))
     three = racing_bumps(3)
-    assert shape_of(shrunk(three, 0, 0, 1)) == shape_of(shrunk(three, 0, 0, 2)) == shape_of(shrunk(three, 0, 1))
+    assert shape_of(shrunk(three, 0, 0, 1)) == shape_of(shrunk(three, 0, 0, 2))
     assert shape_of(shrunk(three, 0, 0, 1)) != shape_of(shrunk(three, 0, 1, 1))
 
 
