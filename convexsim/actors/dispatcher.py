@@ -204,6 +204,7 @@ class Dispatcher:
             self._eager.clear()
             self.parked.clear()
             self._buried.clear()
+            self.clock.clear()
 
     # Actors
 

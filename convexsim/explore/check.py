@@ -19,6 +19,7 @@ from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.shrink import MAX_SHRINK_RUNS, shrink
 from convexsim.explore.timed import latest, look_timed
+from convexsim.functions.memory import Memory
 from convexsim.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -73,9 +74,10 @@ def check(
 
 def runs_proposed(scenario: Scenario, explorer: Explorer, level: int) -> Iterator[Run]:
     """Run what an explorer proposes, one after the other; the first run keeps its events."""
+    memory = Memory()
     last: Run | None = None
     while (choices := explorer.propose(last)) is not None:
-        last = Simulation(scenario, choices, level=level, trace=last is None).run()
+        last = Simulation(scenario, choices, level=level, trace=last is None, memory=memory).run()
         yield last
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from attrs import frozen
 
 from convexsim.actors.dispatcher import CLOCK
-from convexsim.functions.syscalls import Scheduled
+from convexsim.functions.syscalls import Drew, Scheduled
 from convexsim.trace.event import Called, Did, Faulted, Passed, Stepped, Waited
 from convexsim.trace.names import short_activity
 from convexsim.values import show
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Switch", "switches_of", "words_of"]
 
-_NAMES: Final[dict[Kind, Literal["switch", "fault", "wait"]]] = {"step": "switch", "fault": "fault", "backoff": "wait"}
+_NAMES: Final[dict[Kind, Literal["switch", "fault", "wait", "draw"]]] = {
+    "step": "switch",
+    "fault": "fault",
+    "backoff": "wait",
+    "random": "draw",
+}
 _VERBS: Final = {
     "start": "starts",
     "run": "runs",
@@ -42,14 +47,15 @@ class Switch:
     """A forced choice in words.
 
     Attributes:
-        kind: ``switch`` (another step than the next comes), ``fault`` (one strikes), ``wait`` (longer than need be).
+        kind: ``switch`` (another step than the next comes), ``fault`` (one strikes), ``wait`` (longer than need be),
+            ``draw`` (another random number than its own).
         step: in which step of the run, from 1.
         at_ms: at which virtual time.
         what: what it comes to, as in ``bob.1 begins shop:take before alice.1 commits shop:take``.
 
     """
 
-    kind: Literal["switch", "fault", "wait"]
+    kind: Literal["switch", "fault", "wait", "draw"]
     step: int
     at_ms: float
     what: str
@@ -83,6 +89,8 @@ def _told(forced: Forced, functions: dict[str, str]) -> str:
     function = functions.get(forced.taken.activity, "")
     if forced.kind == "fault":
         return f"{forced.taken.phase} strikes {activity}{function and f' in {function}'}"
+    if forced.kind == "random":
+        return f"{activity} draws {forced.taken.phase.split()[-1]} in {function}, not {forced.passed.phase.split()[-1]}"
     if forced.kind == "backoff":
         return f"{activity} {forced.taken.phase.replace('wait', 'waits', 1)} before it tries {function} again"
     return f"{words_of(forced.taken)} before {words_of(forced.passed)}".removesuffix(",")
@@ -105,6 +113,7 @@ def _moments(trace: Trace, taken: Sequence[tuple[Kind, int, int, object]]) -> di
         "step": (happened for happened in trace.events if _is_chosen_step(happened)),
         "backoff": (happened for happened in trace.events if isinstance(happened, Waited)),
         "fault": (happened for happened in trace.events if isinstance(happened, Faulted)),
+        "random": (did for did in trace.events if isinstance(did, Did) and isinstance(did.effect, Drew)),
     }
     moments: dict[int, tuple[int, float]] = {}
     for position, (kind, index, _, _) in enumerate(taken):
