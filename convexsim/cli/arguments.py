@@ -94,7 +94,7 @@ def _add_campaign(exploring: argparse.ArgumentParser) -> None:
     lasting = exploring.add_mutually_exclusive_group()
     lasting.add_argument("--runs", type=int, help="how many at most, for each scenario (1000)")
     lasting.add_argument("--time", type=_seconds, metavar="S", help="as many as fit in so many seconds")
-    sure = "until it is so sure (95%%) that further runs hardly end otherwise; for random and sticky"
+    sure = "until it is so sure (95%%) that further runs hardly end otherwise; for random, sticky, pos"
     lasting.add_argument("--until-certain", type=_share, metavar="P", help=sure)
     hardly = "what --until-certain takes for hardly: the share of further runs that end otherwise (1%%)"
     exploring.add_argument("--unseen", type=_share, metavar="P", help=hardly)
