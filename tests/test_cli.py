@@ -262,8 +262,14 @@ def test_explore_offers_every_explorer(explorer: str, capsys: pytest.CaptureFixt
 
 def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explore", "lesson.py", "--runs", "40", "--level", "3", "--json"]) == 1
-    racy, calm = (json.loads(line)["report"] for line in capsys.readouterr().out.splitlines())
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [next(iter(line)) for line in told] == ["finding", "report", "clock", "report", "clock"]
+    racy, calm = (line["report"] for line in told if "report" in line)
     finding = racy.pop("finding")
+    (seen,) = racy.pop("findings")
+    assert seen.pop("times") == 1
+    assert told[0]["finding"] == {"scenario": "racy", **seen}
+    assert seen["replay"] == finding["replay"]
     (violation,) = finding["violations"]
     assert violation["invariant"] == "two_bumps_make_two"
     assert violation["message"] == "two bumps, but 1 counted"
@@ -274,10 +280,13 @@ def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert (switch["kind"], switch["at_ms"]) == ("switch", 0)
     assert switch["what"] == "bob.1.1 begins m:read before alice.1.2 begins m:write"
     assert finding["replay"].startswith("cs2.L3.racy.")
-    common = {"explorer": "random walk, seed 0", "level": 3, "exhausted": False, "interrupted": False}
-    common |= {"unreached": [], "failed_calls": {}, "differs_from_step": None}
-    assert racy == {"scenario": "racy", "holds": False, **common}
-    assert calm == {"scenario": "calm", "holds": True, "finding": None, "runs": 40, **common}
+    common = {"explorer": "random walk, seed 0", "seed": 0, "level": 3, "exhausted": False, "interrupted": False}
+    common |= {"unreached": [], "failed_calls": {}, "differs_from_step": None, "faults": "none", "unseen": None}
+    assert racy == {"scenario": "racy", "holds": False, "distinct_ends": 2, **common}
+    assert calm.pop("findings") == []
+    assert calm == {"scenario": "calm", "holds": True, "finding": None, "runs": 40, "distinct_ends": 1, **common}
+    clock = told[-1]["clock"]
+    assert sorted(clock) == ["runs_per_second", "scenario", "seconds", "workers"]
 
 
 def test_what_never_happens_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -314,7 +323,7 @@ def test_progress_is_one_line_on_a_terminal(
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main(["explore", "lesson.py:calm", "--runs", "5"]) == 0
-    first, second = "calm: 2 of 5 runs, 16 runs/s", "calm: 4 of 5 runs, 16 runs/s"
+    first, second = "calm: 2 of 5 runs, 16 runs/s, 0 s left", "calm: 4 of 5 runs, 16 runs/s, 0 s left"
     assert terminal.getvalue() == f"\r{first}\r{second}\r{' ' * len(second)}\r"
     assert capsys.readouterr().out == "calm: no failure in 5 runs (random walk, seed 0, level 2)\n"
 
@@ -341,7 +350,7 @@ def test_replay_refuses_what_is_no_string_of_this_file(capsys: pytest.CaptureFix
 
 def test_replay_after_an_edit_says_where_it_has_drifted(capsys: pytest.CaptureFixture[str]) -> None:
     main(["explore", "lesson.py:racy", "--json"])
-    string = json.loads(capsys.readouterr().out)["report"]["finding"]["replay"]
+    string = json.loads(capsys.readouterr().out.splitlines()[0])["finding"]["replay"]
     script(LESSON.replace('("alice", "bob")', '("carol", "alice", "bob")').replace("counted == 2", "counted == 3"))
     assert main(["replay", "other.py:racy", string]) == 1
     out = capsys.readouterr().out

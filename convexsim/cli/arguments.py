@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from math import inf
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -19,6 +20,7 @@ __all__ = ["COULD_NOT", "File", "make_parser"]
 
 COULD_NOT: Final = 2
 """The exit code of what could not be done."""
+MOST_WORKERS: Final = 256
 
 _EPILOG: Final = """\
 exit codes:
@@ -43,10 +45,75 @@ def _file(text: str) -> File:
     return File(Path(named_one[1]), named_one[2]) if named_one else File(Path(text), None)
 
 
+def _level(text: str) -> int:
+    return int(text.removeprefix("L"))
+
+
+def _share(text: str) -> float:
+    percent = re.fullmatch(r"([\d.]+)%", text)
+    try:
+        share = float(percent[1]) / 100 if percent else float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        msg = f"{text!r} is no share: write it as 95% or as 0.95"
+        raise argparse.ArgumentTypeError(msg)
+    return share
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < inf:
+        msg = f"{text!r} is no time: write how many seconds, more than 0"
+        raise argparse.ArgumentTypeError(msg)
+    return seconds
+
+
+def _workers(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if not 0 < count <= MOST_WORKERS:
+        msg = f"{text!r} is no number of workers: write 1 to {MOST_WORKERS}"
+        raise argparse.ArgumentTypeError(msg)
+    return count
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line, like every other error."""
         self.exit(COULD_NOT, f"convexsim: {message} (see {self.prog} --help)\n")
+
+
+def _add_campaign(exploring: argparse.ArgumentParser) -> None:
+    """Add what is proposed to an exploration, how long it lasts, who does it, and what is kept of it."""
+    proposing = "who proposes the orders (random); docs/exploration.md says which is right when"
+    exploring.add_argument("--explorer", choices=tuple(EXPLORERS), default="random", help=proposing)
+    exploring.add_argument("--seed", type=int, default=0, help="the same seed gives the same runs (0)")
+    lasting = exploring.add_mutually_exclusive_group()
+    lasting.add_argument("--runs", type=int, help="how many at most, for each scenario (1000)")
+    lasting.add_argument("--time", type=_seconds, metavar="S", help="as many as fit in so many seconds")
+    sure = "until it is so sure (95%%) that further runs hardly end otherwise; for random, sticky, pos"
+    lasting.add_argument("--until-certain", type=_share, metavar="P", help=sure)
+    hardly = "what --until-certain takes for hardly: the share of further runs that end otherwise (1%%)"
+    exploring.add_argument("--unseen", type=_share, metavar="P", help=hardly)
+    exploring.add_argument("--keep-going", action="store_true", help="collect distinct failures, not only the first")
+    sharing = "explore with so many processes; what is found does not depend on it (1)"
+    exploring.add_argument("--workers", type=_workers, default=1, metavar="N", help=sharing)
+    exploring.add_argument("--resume", action="store_true", help="go on where the same exploration was stopped")
+    exploring.add_argument("--no-store", action="store_true", help="keep nothing of it")
+
+
+def _add_script(scripting: argparse.ArgumentParser) -> None:
+    """Add what is run, with what, and whether it is compared."""
+    scripting.set_defaults(json=True)
+    scripting.add_argument("file", type=Path, metavar="FILE.jsonl", help="one scenario a line, as JSON")
+    offering = "the component, by its module's name; the module has a function script_app(version)"
+    scripting.add_argument("--component", metavar="MODULE", required=True, help=offering)
+    scripting.add_argument("--version", metavar="V", help="run all lines with this version, whatever they name")
+    comparing = "compare with the results that stand in the file, and show where each line first differs"
+    scripting.add_argument("--check", action="store_true", help=comparing)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -76,21 +143,20 @@ def make_parser() -> argparse.ArgumentParser:
     replaying = scenarios("replay", "repeat a run from its replay string, and say where it has drifted")
     replaying.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
     running.add_argument("--seed", type=int, help="draw the order; the same seed gives the same one")
-    proposing = "who proposes the orders (random); docs/exploration.md says which is right when"
-    exploring.add_argument("--explorer", choices=tuple(EXPLORERS), default="random", help=proposing)
-    exploring.add_argument("--seed", type=int, default=0, help="the same seed gives the same runs (0)")
-    exploring.add_argument("--runs", type=int, default=1_000, help="how many at most, for each scenario (1000)")
-    scripting = command("script", "run each line's operations one by one and print it with its results")
-    scripting.set_defaults(json=True)
-    scripting.add_argument("file", type=Path, metavar="FILE.jsonl", help="one scenario a line, as JSON")
-    offering = "the component, by its module's name; the module has a function script_app(version)"
-    scripting.add_argument("--component", metavar="MODULE", required=True, help=offering)
-    scripting.add_argument("--version", metavar="V", help="run all lines with this version, whatever they name")
-    comparing = "compare with the results that stand in the file, and show where each line first differs"
-    scripting.add_argument("--check", action="store_true", help=comparing)
+    _add_campaign(exploring)
+    listing = command("findings", "list the failures that explorations have found, each once")
+    listing.add_argument("file", nargs="?", type=_file, metavar="SCENARIO.py[:NAME]", help="only those of this script")
+    listing.add_argument("--json", action="store_true", help="print JSON lines")
+    for storing in (exploring, listing):
+        keeping = "the folder of the findings store (.convexsim)"
+        storing.add_argument("--store", type=Path, default=Path(".convexsim"), metavar="DIR", help=keeping)
+    _add_script(command("script", "run each line's operations one by one and print it with its results"))
     for deciding in (running, exploring):
         choosing = "what is a choice: 1 every message, 2 begins and commits, 3 whole mutations (2)"
-        deciding.add_argument("--level", type=int, choices=(1, 2, 3), default=2, help=choosing)
+        deciding.add_argument("--level", type=_level, choices=(1, 2, 3), default=2, help=choosing)
+    for breaking in (running, exploring, replaying):
+        failing = "what may go wrong, instead of what the scenario says: crashes=1,skewed=1,skews_ms=5000/-200, or none"
+        breaking.add_argument("--faults", metavar="PLAN", help=failing)
     for showing in (running, replaying):
         showing.add_argument("--steps", action="store_true", help="show every message that is handled, too")
     return parser

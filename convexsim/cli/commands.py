@@ -1,7 +1,7 @@
 """What each command does, and how it ends.
 
-Owns exit codes. Which scenarios a file defines, `testing/scenario_file.py` knows; what an exploration is,
-`explore/check.py`; what a script is, `testing/script.py`. Whatever goes wrong becomes one line and an exit code here:
+Owns exit codes. Which scenarios a file defines, `testing/scenario_file.py` knows; what `explore` does,
+`exploring.py`; what a script is, `testing/script.py`. Whatever goes wrong becomes one line and an exit code here:
 an exception that nobody caught would end the process with 1, and 1 means that an invariant broke.
 """
 
@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Final
 
 from convexsim.choices import FirstChoices, RandomChoices
 from convexsim.cli.arguments import COULD_NOT, make_parser
-from convexsim.cli.printing import BROKEN, HELD, Output, say, tell_report, tell_run
-from convexsim.cli.terminal import Interrupt, Progress, end_at_once, interruption
+from convexsim.cli.chosen import chosen
+from convexsim.cli.exploring import INTERRUPTED, explore
+from convexsim.cli.findings import tell_findings
+from convexsim.cli.printing import BROKEN, HELD, Output, say, tell_run
+from convexsim.cli.terminal import end_at_once, interruption
 from convexsim.errors import UsageError
-from convexsim.explore.catalogue import Settings, explorer_named
-from convexsim.explore.check import check
 from convexsim.explore.replay import encode, replay
 from convexsim.simulation import Simulation
-from convexsim.testing.scenario_file import explain, named, open_scenarios
+from convexsim.testing.scenario_file import explain, open_scenarios
 from convexsim.testing.script import difference, run_line
 from convexsim.testing.script_file import check_recorded, open_component, read_lines
 
@@ -32,13 +33,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from convexsim.explore.report import Report
-    from convexsim.simulation import Run, Scenario
-
 __all__ = ["main"]
 
-INTERRUPTED: Final = 130  # what a shell reports for a process that SIGINT has ended
-NO_READER: Final = 141  # the same for SIGPIPE
+NO_READER: Final = 141  # what a shell reports for a process that SIGPIPE has ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,37 +75,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
-        chosen = _chosen(scenarios, arguments)
-        if len(chosen) > 1:
-            names = ", ".join(scenario.name for scenario in chosen)
-            msg = f"{arguments.file.path} defines {len(chosen)} scenarios: {names}."
-            raise UsageError(msg, next_step=f"Name one: {arguments.file.path}:{chosen[0].name}.")
+        meant = chosen(scenarios, arguments)
+        if len(meant) > 1:
+            names = ", ".join(scenario.name for scenario in meant)
+            msg = f"{arguments.file.path} defines {len(meant)} scenarios: {names}."
+            raise UsageError(msg, next_step=f"Name one: {arguments.file.path}:{meant[0].name}.")
         choices = FirstChoices() if arguments.seed is None else RandomChoices(arguments.seed)
-        run = Simulation(chosen[0], choices, level=arguments.level).run()
+        run = Simulation(meant[0], choices, level=arguments.level).run()
         return tell_run(run, encode(run), arguments)
 
 
 def _replay(arguments: argparse.Namespace) -> int:
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
-        replayed = replay(_chosen(scenarios, arguments), arguments.string)
+        replayed = replay(chosen(scenarios, arguments), arguments.string)
         return tell_run(replayed.run, replayed.string, arguments, replayed.drift)
-
-
-def _explore(arguments: argparse.Namespace) -> int:
-    interrupt = Interrupt()
-    with interruption(interrupt), open_scenarios(arguments.file.path) as scenarios:
-        chosen = _chosen(scenarios, arguments)
-        broken = False
-        for number, scenario in enumerate(chosen):
-            report = _explore_one(scenario, arguments, interrupt)
-            tell_report(report, arguments)
-            broken = broken or not (report.holds or report.interrupted)
-            left = ", ".join(other.name for other in chosen[number + 1 :])
-            if interrupt.asked and left:
-                print(f"convexsim: interrupted; not explored: {left}", file=sys.stderr)
-            if interrupt.asked and (left or report.interrupted):
-                return BROKEN if broken else INTERRUPTED
-    return BROKEN if broken else HELD
 
 
 def _script(arguments: argparse.Namespace) -> int:
@@ -130,23 +110,4 @@ def _script(arguments: argparse.Namespace) -> int:
     return BROKEN if differing else HELD
 
 
-def _explore_one(scenario: Scenario, arguments: argparse.Namespace, interrupt: Interrupt) -> Report:
-    with Progress(scenario.name, arguments.runs) as progress:
-
-        def look(number: int, _: Run) -> None:
-            progress.show(number)
-            if interrupt.asked:
-                raise KeyboardInterrupt
-
-        explorer = explorer_named(arguments.explorer, Settings(arguments.runs, arguments.seed))
-        return check(scenario, explorer, level=arguments.level, on_run=look)
-
-
-def _chosen(scenarios: list[Scenario], arguments: argparse.Namespace) -> list[Scenario]:
-    names = [name for name in (arguments.file.name, arguments.scenario) if name is not None]
-    if len(names) > 1 and names[0] != names[1]:
-        raise UsageError(f"Two scenarios are named, {names[0]!r} and {names[1]!r}.", next_step="Name one.")
-    return [named(scenarios, names[0])] if names else scenarios
-
-
-_COMMANDS: Final = {"run": _run, "explore": _explore, "replay": _replay, "script": _script}
+_COMMANDS: Final = {"run": _run, "explore": explore, "findings": tell_findings, "replay": _replay, "script": _script}

@@ -27,10 +27,22 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from convexsim.explore.report import Report
+    from convexsim.explore.block import Sighting
+    from convexsim.explore.campaign import Campaign
     from convexsim.simulation import Run
 
-__all__ = ["BROKEN", "HELD", "Output", "say", "tell_report", "tell_run"]
+__all__ = [
+    "BROKEN",
+    "HELD",
+    "Output",
+    "json_line",
+    "replay_command",
+    "say",
+    "tell_clock",
+    "tell_finding",
+    "tell_report",
+    "tell_run",
+]
 
 HELD: Final = 0
 BROKEN: Final = 1
@@ -85,7 +97,7 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
             "drift": [*drift],
             "replay": string,
         }
-        arguments.out.write(json_lines(run.trace) + _json_line("run", facts))
+        arguments.out.write(json_lines(run.trace) + json_line("run", facts))
         return BROKEN if run.violations else HELD
     verdict = "BROKEN" if run.violations else "nothing broke"
     lines = [f"{run.scenario.name}: {verdict} (level {run.level}, {run.steps} steps, {show(run.now)} ms)"]
@@ -99,39 +111,75 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
     return BROKEN if run.violations else HELD
 
 
-def tell_report(report: Report, arguments: argparse.Namespace) -> None:
-    """Tell an exploration, and its finding with the story."""
+def tell_report(campaign: Campaign, arguments: argparse.Namespace) -> None:
+    """Tell an exploration, and its first finding with the story."""
+    report = campaign.close()
     finding = report.finding
     if arguments.json:
-        facts: dict[str, Any] = {
-            "scenario": report.scenario.name,
-            "explorer": report.explorer,
-            "level": report.level,
-            "runs": report.runs,
-            "exhausted": report.exhausted,
-            "interrupted": report.interrupted,
-            "holds": report.holds,
-            "unreached": report.unreached,
-            "failed_calls": report.failed_calls,
-            "differs_from_step": report.differs_from_step,
-            "finding": None,
-        }
-        if finding is not None:
-            facts["finding"] = {
-                "violations": [asdict(broken) for broken in finding.violations],
-                "found_at_run": finding.found_at_run,
-                "choices_before": finding.choices_before,
-                "choices_after": finding.choices_after,
-                "is_minimal": finding.is_minimal,
-                "switches": [asdict(switch) for switch in finding.switches],
-                "replay": finding.replay,
-            }
-        arguments.out.write(_json_line("report", facts))
+        arguments.out.write(json_line("report", _facts(campaign)))
     elif finding is None:
         say(arguments, str(report))
     else:
-        say(arguments, _story(finding.run), str(report), _how_to_replay(arguments, finding.replay), "")
+        others = [_also(each, arguments) for each in campaign.sightings[1:]]
+        say(arguments, _story(finding.run), str(report), _how_to_replay(arguments, finding.replay), *others, "")
     arguments.out.flush()  # a scenario may take long, and somebody may be reading along
+
+
+def tell_finding(seen: Sighting, scenario: str, arguments: argparse.Namespace) -> None:
+    """Tell a failure as soon as it is found, as JSON; people get it with the report."""
+    if arguments.json:
+        arguments.out.write(json_line("finding", {"scenario": scenario, **_seen(seen, "times")}))
+        arguments.out.flush()
+
+
+def tell_clock(facts: dict[str, Any], arguments: argparse.Namespace) -> None:
+    """Tell what is not the same each time, as JSON and in a line of its own."""
+    if arguments.json:
+        arguments.out.write(json_line("clock", facts))
+        arguments.out.flush()
+
+
+def _seen(seen: Sighting, *without: str) -> dict[str, Any]:
+    return {name: fact for name, fact in asdict(seen).items() if name not in ("indexes", *without)}
+
+
+def _also(seen: Sighting, arguments: argparse.Namespace) -> str:
+    said = shorten(one_line(f"also broken, in {seen.times:,} runs: {seen.invariant}: {seen.message}"), WIDTH)
+    return f"{said}\n{_how_to_replay(arguments, seen.replay)}"
+
+
+def _facts(campaign: Campaign) -> dict[str, Any]:
+    report, unseen = campaign.report, campaign.meter.unseen
+    finding = report.finding
+    told = None
+    if finding is not None:
+        told = {
+            "violations": [asdict(broken) for broken in finding.violations],
+            "found_at_run": finding.found_at_run,
+            "choices_before": finding.choices_before,
+            "choices_after": finding.choices_after,
+            "is_minimal": finding.is_minimal,
+            "switches": [asdict(switch) for switch in finding.switches],
+            "replay": finding.replay,
+        }
+    return {
+        "scenario": report.scenario.name,
+        "explorer": report.explorer,
+        "seed": campaign.plan.seed,
+        "level": report.level,
+        "faults": str(report.scenario.faults),
+        "runs": report.runs,
+        "distinct_ends": campaign.meter.distinct,
+        "unseen": asdict(unseen) if unseen is not None and campaign.is_sample else None,
+        "exhausted": report.exhausted,
+        "interrupted": report.interrupted,
+        "holds": report.holds,
+        "unreached": report.unreached,
+        "failed_calls": report.failed_calls,
+        "differs_from_step": report.differs_from_step,
+        "finding": told,
+        "findings": [_seen(each) for each in campaign.sightings],
+    }
 
 
 def _story(run: Run, *, steps: bool = False) -> str:
@@ -141,12 +189,18 @@ def _story(run: Run, *, steps: bool = False) -> str:
 
 
 def _how_to_replay(arguments: argparse.Namespace, string: str) -> str:
+    return f"replay it: {replay_command(str(arguments.file.path), string, arguments.faults)}"
+
+
+def replay_command(file: str, string: str, faults: str | None) -> str:
+    """Return what to type to see a run again."""
     typed = Path(sys.argv[0])  # as in .venv/bin/convexsim, where no PATH leads
     on_path = typed.name != "convexsim" or shutil.which("convexsim") is not None
     program = "convexsim" if on_path else shlex.quote(str(typed))
     if typed.parts[-2:] == ("convexsim", "__main__.py"):
         program = "python -m convexsim"
-    return f"replay it: {program} replay {shlex.quote(str(arguments.file.path))} '{string}'"
+    planned = f" --faults {shlex.quote(faults)}" if faults else ""
+    return f"{program} replay {shlex.quote(file)} '{string}'{planned}"
 
 
 def say(arguments: argparse.Namespace, *texts: str) -> None:
@@ -155,5 +209,6 @@ def say(arguments: argparse.Namespace, *texts: str) -> None:
         print(text, file=arguments.out)
 
 
-def _json_line(kind: str, facts: dict[str, Any]) -> str:
+def json_line(kind: str, facts: dict[str, Any]) -> str:
+    """Return facts as a line of JSON, with their keys in order."""
     return json.dumps({kind: facts}, sort_keys=True, separators=(",", ":")) + "\n"

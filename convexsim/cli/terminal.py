@@ -12,9 +12,13 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
+from convexsim.explore.campaign import MOST_RUNS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+    from convexsim.explore.campaign import Campaign
 
 __all__ = ["Interrupt", "Progress", "end_at_once", "interruption"]
 
@@ -22,21 +26,46 @@ _PROGRESS_S: Final = 0.1
 
 
 class Progress:
-    """A line on the terminal that says how far an exploration is; nothing at all if nobody looks."""
+    """A line on the terminal that says how far an exploration is; nothing at all if nobody looks.
 
-    def __init__(self, name: str, runs: int) -> None:
-        self._name, self._runs = name, runs
+    Args:
+        name: of the scenario.
+        before: how many runs were done at another time.
+
+    """
+
+    def __init__(self, name: str, before: int = 0) -> None:
+        self._name, self._before = name, before
         self._is_watched = sys.stderr.isatty()
         self._begun = self._shown_at = monotonic()
         self._width = 0
 
-    def show(self, number: int) -> None:
-        """Say that so many runs are done, unless that was said just now."""
+    def show(self, runs: int, campaign: Campaign, seconds: float | None) -> None:
+        """Say how far it is, unless that was said just now.
+
+        Args:
+            runs: how many are done, also in blocks that are not.
+            campaign: what is known of it.
+            seconds: how much real time there is in all; None for as much as it takes.
+
+        """
         now = monotonic()
         if not self._is_watched or now - self._shown_at < _PROGRESS_S:
             return
         self._shown_at = now
-        text = f"{self._name}: {number:,} of {self._runs:,} runs, {number / (now - self._begun):,.0f} runs/s"
+        passed = now - self._begun
+        rate = (runs - self._before) / passed
+        goal, unseen = campaign.goal, campaign.meter.unseen
+        of = f" of {goal.runs:,}" if goal.runs < MOST_RUNS else ""
+        left = seconds - passed if seconds is not None else (goal.runs - runs) / rate if of and rate else None
+        told = [f"{runs:,}{of} runs", f"{rate:,.0f} runs/s"]
+        if campaign.meter.distinct:
+            told.append(f"{campaign.meter.distinct:,} distinct ends")
+        if campaign.is_sample and unseen is not None:
+            told.append(f"less than {100 * unseen.share:.2g} % unseen")
+        if left is not None:
+            told.append(f"{max(0.0, left):,.0f} s left")
+        text = f"{self._name}: {', '.join(told)}"
         print(f"\r{text:<{self._width}}", end="", file=sys.stderr, flush=True)
         self._width = len(text)
 

@@ -6,6 +6,7 @@ run is repeated, to see that nothing outlives a run (`audit.py`). What a report 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,18 @@ from convexsim.explore.explorer import as_explorer
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
-from convexsim.explore.shrink import MAX_SHRINK_RUNS, Shrunk, shrink
+from convexsim.explore.shrink import MAX_SHRINK_RUNS, shrink
 from convexsim.explore.timed import latest, look_timed
 from convexsim.functions.memory import Memory
 from convexsim.simulation import Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from convexsim.explore.explorer import Explorer
     from convexsim.simulation import Run, Scenario
 
-__all__ = ["check"]
+__all__ = ["check", "finding_of", "runs_proposed", "where_it_differs"]
 
 
 def check(
@@ -51,35 +52,56 @@ def check(
     """
     chosen = as_explorer(explorer if explorer is not None else RandomWalk())
     report = Report(scenario, chosen.name, level)
-    memory = Memory()
     first: Run | None = None
-    last: Run | None = None
     try:
-        while (choices := chosen.propose(last)) is not None:
-            last = Simulation(scenario, choices, level=level, trace=first is None, memory=memory).run()
-            first = last if first is None else first
-            report.add(last)
-            if last.violations:
+        for run in runs_proposed(scenario, chosen, level):
+            first = run if first is None else first
+            report.add(run)
+            if run.violations:
                 told = None if on_run is None else partial(on_run, report.runs)
-                shrunk = shrink(last, MAX_SHRINK_RUNS if simplify else 0, told)
-                report.finding = finding = _finding(last, shrunk, report.runs)
-                if finding.late is not None:
-                    report.finding = evolve(finding, timed=look_timed(shrunk.run, told))
+                report.finding = finding_of(run, report.runs, told, budget=MAX_SHRINK_RUNS if simplify else 0)
                 break
             if on_run is not None:
-                on_run(report.runs, last)
+                on_run(report.runs, run)
     except KeyboardInterrupt:
         report.interrupted = True
     report.explorer, report.exhausted = chosen.name, chosen.exhausted
     report.notes = list(getattr(chosen, "notes", ()))
     if first is not None and not report.interrupted and (report.runs > 1 or report.finding is not None):
-        differs = difference(first)
-        report.differs_from_step = None if differs is None else differs.step
+        report.differs_from_step = where_it_differs(first)
     return report
 
 
-def _finding(failing: Run, shrunk: Shrunk, number: int) -> Finding:
-    return Finding(
+def runs_proposed(scenario: Scenario, explorer: Explorer, level: int) -> Iterator[Run]:
+    """Run what an explorer proposes, one after the other; the first run keeps its events."""
+    memory = Memory()
+    last: Run | None = None
+    while (choices := explorer.propose(last)) is not None:
+        last = Simulation(scenario, choices, level=level, trace=last is None, memory=memory).run()
+        yield last
+
+
+def where_it_differs(first: Run) -> int | None:
+    """Repeat a run that has kept its events; return from which step on it goes another way, None if it does not."""
+    differs = difference(first)
+    return None if differs is None else differs.step
+
+
+def finding_of(
+    failing: Run, number: int, on_run: Callable[[Run], None] | None = None, *, budget: int = MAX_SHRINK_RUNS
+) -> Finding:
+    """Shrink a run that broke an invariant.
+
+    Args:
+        failing: the run.
+        number: which one of its exploration.
+        on_run: called after every run of the shrinking, and of looking for it without late steps; a KeyboardInterrupt
+            raised in it ends them with the best so far.
+        budget: how many of them there may be.
+
+    """
+    shrunk = shrink(failing, budget, on_run)
+    found = Finding(
         shrunk.run,
         replay=encode(shrunk.run),
         found_at_run=number,
@@ -87,3 +109,7 @@ def _finding(failing: Run, shrunk: Shrunk, number: int) -> Finding:
         is_minimal=shrunk.is_minimal,
         late=latest(shrunk.run.trace) if shrunk.run.trace is not None else None,
     )
+    if found.late is not None:
+        with suppress(KeyboardInterrupt):
+            found = evolve(found, timed=look_timed(shrunk.run, on_run))
+    return found

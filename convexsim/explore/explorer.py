@@ -6,15 +6,17 @@ one, and `check.py` drives them all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from convexsim.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convexsim.choices import Choices
     from convexsim.simulation import Run
 
-__all__ = ["Explorer", "as_explorer"]
+__all__ = ["Divisible", "Explorer", "as_explorer", "learnt_by"]
 
 
 class Explorer(Protocol):
@@ -37,6 +39,32 @@ class Explorer(Protocol):
     def propose(self, last: Run | None) -> Choices | None:
         """Return the choices of the next run, knowing how the last one went; None to stop."""
         ...
+
+
+@runtime_checkable
+class Divisible(Explorer, Protocol):
+    """An explorer whose runs can be made in parts, each by one of its own that has made none of the others.
+
+    Each part begins with the serial run, from which it may learn; whoever cuts counts that only once.
+    """
+
+    def skip(self, runs: int) -> None:
+        """Leave out the runs up to this number, but for the serial one."""
+        ...
+
+    @property
+    def learnt(self) -> tuple[int, ...]:
+        """What the name tells of the runs, as numbers."""
+        ...
+
+    def learn(self, learnt: Sequence[int]) -> None:
+        """Let the name tell of the runs of another part, too."""
+        ...
+
+
+def learnt_by(explorer: Explorer) -> tuple[int, ...]:
+    """Return what an explorer has learnt; nothing if its runs cannot be made in parts."""
+    return explorer.learnt if isinstance(explorer, Divisible) else ()
 
 
 def as_explorer(thing: Explorer) -> Explorer:

@@ -27,7 +27,8 @@ class Pct(Sampler):
     Moments are choices of a step: where only one step is enabled, a drop would do nothing that it does not do at the
     next choice. Their number k and that of the activities n are those of the largest run so far, so the bound that the
     name tells is an estimate, until the runs have shown how long they get. It is about orders alone: back-offs and
-    faults are drawn as in a random walk, and a bug that needs some of them besides is rarer.
+    faults are drawn as in a random walk, and a bug that needs some of them besides is rarer. A part of the runs
+    (`skip`) learns from the serial run and its own runs; the bound of several parts is that of the largest run of all.
 
     Args:
         runs: how many runs; the first is the plain serial one, from which n and k are learnt.
@@ -61,6 +62,16 @@ class Pct(Sampler):
     def bound(self) -> float:
         """The probability with which a run shows a bug of this depth, at least, for n and k as seen so far."""
         return float(1 / (max(1, self._activities) * max(1, self._length) ** (self._depth - 1)))
+
+    @property
+    def learnt(self) -> tuple[int, ...]:
+        """How many activities and choices of a step the largest run had."""
+        return (self._activities, self._length)
+
+    def learn(self, learnt: Sequence[int]) -> None:
+        """Let the bound be one for the runs of another part, too."""
+        activities, length = learnt
+        self._activities, self._length = max(self._activities, activities), max(self._length, length)
 
     def _drawn(self, seed: str) -> Choices:
         return PctChoices(seed, self._depth, self._length)

@@ -7,10 +7,11 @@ have shown, by plain counting, so the same seeds give the same runs.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from convexsim.errors import UsageError
-from convexsim.explore.explorer import as_explorer
+from convexsim.explore.explorer import Divisible, as_explorer, learnt_by
 from convexsim.explore.guided import Guided
 from convexsim.explore.outcome import outcome_of
 from convexsim.explore.pct import Pct
@@ -55,6 +56,7 @@ class Portfolio:
         if any(member is other for at, member in enumerate(members) for other in members[:at]):
             raise UsageError("One explorer stands in a portfolio twice.", next_step="Make another one of its kind.")
         self._runs = runs
+        self._skipped = 0
         self._explorers = members
         self._begin()
 
@@ -79,7 +81,7 @@ class Portfolio:
             outcome = outcome_of(last)
             self._members[self._turn].earn(last, is_new=outcome not in self._outcomes)
             self._outcomes.add(outcome)
-        while self._count < self._runs and self._playing:
+        while self._count < self._runs + bool(self._skipped) and self._playing:
             if not self._left:
                 self._next_turn()
             member = self._members[self._turn]
@@ -92,6 +94,34 @@ class Portfolio:
             self._playing = [] if self.exhausted else [at for at in self._playing if at != self._turn]
             self._left = 0
         return None
+
+    def skip(self, runs: int) -> None:
+        """Let each member leave out its runs up to this number; what they pay is learnt anew.
+
+        Raises:
+            UsageError: a member cannot make a part of its runs.
+
+        """
+        for member in self._explorers:
+            if not isinstance(member, Divisible):
+                msg = f"The runs of {member.name} cannot be made in parts, so neither can those of a portfolio with it."
+                raise UsageError(msg, next_step="Leave it out.")
+            member.skip(runs)
+        self._skipped = runs
+
+    @property
+    def learnt(self) -> tuple[int, ...]:
+        """Of each member its runs, how many of them showed a new outcome, and what it has itself learnt."""
+        return tuple(number for each in self._members for number in (each.runs, each.new, *learnt_by(each.explorer)))
+
+    def learn(self, learnt: Sequence[int]) -> None:
+        """Count the runs of another part; an outcome is new for each part that shows it."""
+        numbers = iter(learnt)
+        for each in self._members:
+            each.runs += next(numbers)
+            each.new += next(numbers)
+            if isinstance(each.explorer, Divisible):
+                each.explorer.learn(list(islice(numbers, len(each.explorer.learnt))))
 
     def _next_turn(self) -> None:
         """Give a turn to whoever earned most per run lately, the first of several."""

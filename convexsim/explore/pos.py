@@ -67,6 +67,7 @@ class Pos(Sampler):
     """
 
     title = "partial-order sampling"
+    is_independent = True
 
     def __init__(self, runs: int = 1_000, seed: int = 0) -> None:
         super().__init__(runs, seed)

@@ -18,6 +18,7 @@ class RandomWalk(Sampler):
     """
 
     title = "random walk"
+    is_independent = True
 
     def _drawn(self, seed: str) -> RandomChoices:
         return RandomChoices(seed)

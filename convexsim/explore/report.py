@@ -5,6 +5,7 @@ Owns what is kept of many runs and how it reads. Says "no failure found", never 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
@@ -87,6 +88,7 @@ class Report:
         failed_calls: those that ended with an error, by its message.
         failed_functions: scheduled functions that threw, by their error.
         notes: what the explorer itself has to say.
+        reached: names of the `sometimes` invariants that held in some run.
         differs_from_step: where the first run, repeated after all others, went another way; None if it did not.
 
     """
@@ -98,31 +100,30 @@ class Report:
     exhausted: bool = False
     interrupted: bool = False
     finding: Finding | None = None
-    failed_calls: dict[str, int] = field(factory=dict)
-    failed_functions: dict[str, int] = field(factory=dict)
+    failed_calls: Counter[str] = field(factory=Counter)
+    failed_functions: Counter[str] = field(factory=Counter)
     calls: int = 0
     notes: list[str] = field(factory=list)
     differs_from_step: int | None = None
-    _reached: set[str] = field(factory=set)
+    reached: set[str] = field(factory=set)
 
     def add(self, run: Run) -> None:
         """Take one more run into account."""
         self.runs += 1
         for invariant in self.scenario.invariants:
             if invariant.when == "sometimes" and run.ending == "quiet" and invariant.name not in run.unseen:
-                self._reached.add(invariant.name)
+                self.reached.add(invariant.name)
         for call in run.calls:
             self.calls += 1
             if call.error is not None:
-                self.failed_calls[call.error] = self.failed_calls.get(call.error, 0) + 1
-        for error in run.view.failed_functions():
-            self.failed_functions[error] = self.failed_functions.get(error, 0) + 1
+                self.failed_calls[call.error] += 1
+        self.failed_functions.update(run.view.failed_functions())
 
     @property
     def unreached(self) -> list[str]:
         """The `sometimes` invariants that held in no run: the scenario does not reach what it claims to."""
         names = [invariant.name for invariant in self.scenario.invariants if invariant.when == "sometimes"]
-        return [] if self.finding is not None else [name for name in names if name not in self._reached]
+        return [] if self.finding is not None else [name for name in names if name not in self.reached]
 
     @property
     def holds(self) -> bool:

@@ -1,6 +1,7 @@
 """Samplers: so many runs, each drawn from the seed and its own number.
 
-Owns what all of them share: the count, the seed, and the plain serial run that comes first. How the steps of a run are
+Owns what all of them share: the count, the seed, the plain serial run that comes first, and how a sampler makes only a
+part of its runs. How the steps of a run are
 drawn says each sampler's own file; back-offs and faults are drawn alike in all of them (`choices.RandomChoices`). Next:
 `random_walk.py`, `sticky.py`, `pct.py`, `pos.py`, `guided.py`.
 """
@@ -14,6 +15,8 @@ from convexsim.choices import Choices, FirstChoices
 from convexsim.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convexsim.simulation import Run
 
 __all__ = ["Sampler", "refuse"]
@@ -30,6 +33,8 @@ class Sampler(ABC):
 
     title: ClassVar[str]
     """What one calls it in a sentence."""
+    is_independent: ClassVar[bool] = False
+    """Whether a run follows from the seed, its number and the serial run alone: then runs are a sample (`Meter`)."""
     exhausted = False
 
     def __init__(self, runs: int = 1_000, seed: int = 0) -> None:
@@ -40,6 +45,7 @@ class Sampler(ABC):
         self._runs = runs
         self._seed = seed
         self._count = 0
+        self._skipped = 0
 
     @property
     def name(self) -> str:
@@ -48,10 +54,23 @@ class Sampler(ABC):
 
     def propose(self, last: Run | None) -> Choices | None:
         """Return fresh draws; without a last run all begins anew."""
-        self._count = 1 if last is None else self._count + 1
-        if self._count > self._runs:
+        self._count = 1 if last is None else max(self._count, self._skipped) + 1
+        if self._count > self._skipped + self._runs:
             return None
         return FirstChoices() if self._count == 1 else self._drawn(f"{self._seed}:{self._count}")
+
+    def skip(self, runs: int) -> None:
+        """Leave out the runs up to this number, but for the serial one, from which one may learn."""
+        self._skipped = runs
+
+    @property
+    def learnt(self) -> tuple[int, ...]:
+        """What the name tells of the runs: nothing."""
+        return ()
+
+    def learn(self, learnt: Sequence[int]) -> None:
+        """Let the name tell of another part, too; where it tells nothing of the runs, there is nothing to learn."""
+        assert tuple(learnt) == self.learnt, f"{self.title} does not say what becomes of {learnt}"
 
     @abstractmethod
     def _drawn(self, seed: str) -> Choices:

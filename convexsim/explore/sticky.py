@@ -32,6 +32,7 @@ class Sticky(Sampler):
     """
 
     title = "sticky walk"
+    is_independent = True
 
     def __init__(self, runs: int = 1_000, seed: int = 0, *, p: float = 0.25) -> None:
         super().__init__(runs, seed)

@@ -1,0 +1,94 @@
+"""A worker: a process that explores the blocks it is given, one after the other.
+
+Owns the life of such a process: it imports the script by its path, so nothing of it has to be sent; reads an order from
+its input, one line of JSON, and answers on its output with lines of JSON: how many runs are done, then the tally. It
+ends with its input, so none outlives the command that began it, whatever a run does; Ctrl-C is not its business. Who
+gives the orders stands in `hands.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final
+
+from convexsim.cli.chosen import with_faults
+from convexsim.explore.block import Block, Plan, Tally, explore_block
+from convexsim.testing.scenario_file import explain, named, open_scenarios
+
+if TYPE_CHECKING:
+    from convexsim.simulation import Scenario
+
+__all__ = ["TELLS_AFTER", "serve"]
+
+TELLS_AFTER: Final = 20
+"""Runs after which a worker says how far it is."""
+
+
+def serve() -> None:
+    """Explore blocks until the input ends; the first line says which script they are of."""
+    _Worker().serve()
+
+
+class _Worker:
+    """One process: its orders, and whether the one at work is still wanted."""
+
+    def __init__(self) -> None:
+        self._in: Final = os.fdopen(os.dup(0), encoding="utf-8")
+        self._out: Final = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what a script asks for is no order,
+        os.dup2(2, 1)  # and what it prints no answer
+        sys.stdout = sys.stderr
+        self._orders: Final[SimpleQueue[dict[str, Any]]] = SimpleQueue()
+        self._stopped = 0
+        self._number = 0
+
+    def serve(self) -> None:
+        script = json.loads(self._in.readline())
+        Thread(target=self._listen, daemon=True).start()
+        with ExitStack() as stack:
+            try:
+                found = stack.enter_context(open_scenarios(Path(script["path"])))
+                scenarios = with_faults(found, script["faults"])
+            except BaseException as error:  # noqa: BLE001 - whatever a script raises
+                self._refuse_all(explain(error))
+            while True:
+                self._carry_out(self._orders.get(), scenarios)
+
+    def _listen(self) -> None:
+        """Read orders, also while one is carried out; without anybody who gives them there is nothing left to do."""
+        for line in self._in:
+            told = json.loads(line)
+            if "stop" in told:
+                self._stopped = told["stop"]
+            else:
+                self._orders.put(told)
+        os._exit(0)
+
+    def _refuse_all(self, why: str) -> None:
+        while True:
+            block = self._orders.get()["block"]
+            self._say({"tally": Tally(block["number"], block["runs"], error=why).to_json()})
+
+    def _carry_out(self, order: dict[str, Any], scenarios: list[Scenario]) -> None:
+        self._number = order["number"]
+        block = Block(**order["block"])
+        try:
+            tally = explore_block(named(scenarios, order["scenario"]), Plan(**order["plan"]), block, self._look)
+        except BaseException as error:  # noqa: BLE001 - whatever a script raises
+            tally = Tally(block.number, block.runs, error=explain(error))
+        self._say({"tally": tally.to_json()})
+
+    def _look(self, runs: int) -> None:
+        if self._stopped == self._number:
+            raise KeyboardInterrupt
+        if runs % TELLS_AFTER == 0:
+            self._say({"runs": runs})
+
+    def _say(self, told: dict[str, Any]) -> None:
+        print(json.dumps(told, separators=(",", ":")), file=self._out, flush=True)
