@@ -21,14 +21,17 @@ from convexsim.explore.bounded import Bounded
 from convexsim.explore.check import check
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
+from convexsim.explore.guided import Guided
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.meter import Meter
 from convexsim.explore.pct import Pct
 from convexsim.explore.portfolio import Portfolio
+from convexsim.explore.pos import Pos
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.sticky import Sticky
+from convexsim.explore.trace_key import Recording, trace_key
 from convexsim.faults import Faults
 from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.component import Component, define_app, define_component
@@ -81,6 +84,7 @@ __all__ = [
     "Finding",
     "FunctionDefinition",
     "FunctionError",
+    "Guided",
     "Int64",
     "InternalError",
     "Invariant",
@@ -95,8 +99,10 @@ __all__ = [
     "Platform",
     "PlatformError",
     "Portfolio",
+    "Pos",
     "QueryCtx",
     "RandomWalk",
+    "Recording",
     "Reference",
     "Report",
     "Request",
@@ -138,5 +144,6 @@ __all__ = [
     "serializable",
     "sometimes",
     "story",
+    "trace_key",
     "v",
 ]

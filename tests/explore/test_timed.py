@@ -39,9 +39,9 @@ from convexsim.trace.event import Passed
 
 class Notes:
     @mutation
-    def plan(ctx: MutationCtx) -> None:  # noqa: N805 - a function that the class only collects
-        """Have something noted after 600 ms, and again after 1,100 ms."""
-        for delay_ms in (600, 1_100):
+    def plan(ctx: MutationCtx, delays_ms: Any = (600, 1_100)) -> None:  # noqa: N805 - the class only collects it
+        """Have something noted after each of some delays."""
+        for delay_ms in delays_ms:
             ctx.scheduler.run_after(delay_ms, internal.m.tick, {"after": delay_ms})
 
     @internal_mutation
@@ -101,6 +101,21 @@ def test_lateness_adds_up_over_several_timers() -> None:
     assert BOTH_LATE not in ends_of(noting.variant("short", late_ms=1_099))
     assert BOTH_LATE in ends_of(noting.variant("long", late_ms=1_100))
     assert ends_of(noting.variant("long", late_ms=1_100)) == ends_of(noting.variant("free", late_ms=inf))
+
+
+@scenario(app=APP, platform=Platform(late_ms=900))
+def noting_twice(world: World) -> None:
+    ann = world.client("ann")
+    ann.mutation(api.m.plan, {"delaysMs": [600, 1_100, 1_500]})
+    for _ in range(2):
+        ann.mutation(api.m.note)
+
+
+def test_a_step_is_late_from_when_it_could_first_run() -> None:
+    """The second note becomes possible with the first: at 600 ms it may wait till 1,500 ms, at 0 ms only till 600."""
+    ends = ends_of(noting_twice)
+    assert ("600 at 600", "note at 600", "1100 at 1100", "1500 at 1500", "note at 1500") in ends
+    assert ("note at 0", "600 at 600", "1100 at 1100", "note at 1100", "1500 at 1500") not in ends
 
 
 def test_the_serial_run_and_lockstep_are_the_same_with_and_without_late_steps() -> None:
