@@ -11,7 +11,6 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.planted import (
-    five_conflicts,
     five_constraints,
     lost_update,
     lost_update_in_noise,
@@ -28,7 +27,6 @@ WORLDS: Final[tuple[tuple[Scenario, int], ...]] = (
     (lost_update, 2),
     (stale_id, 2),
     (lost_update_in_noise, 2),
-    (five_conflicts, 3),
 )
 """Planted bugs, with the level at which they are explored."""
 LOOKS: Final = (50, 200, 400)

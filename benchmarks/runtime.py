@@ -1,18 +1,19 @@
 """How fast the runtime is: mutations a second beside a loop over plain dicts, and how the cost of an operation grows.
 
-Every figure is a ratio of two things measured in this one run, in turns, so that a noisy or slow machine changes both;
-the absolute numbers beside them are for a feeling only. Run it with `make bench`, on an otherwise idle machine.
+Every figure is a ratio of two things measured in this one run, in turns and in CPU time, so that a noisy or slow
+machine changes both; the absolute numbers beside them are for a feeling only. Run it with `make bench`.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from math import log2
 from statistics import median
-from time import perf_counter
+from time import process_time
 
+from benchmarks.orders import seconds
 from convexsim import (
     Limits,
     MutationCtx,
@@ -95,13 +96,6 @@ APP = define_app({"counters": Counters, "operations": Operations}, SCHEMA)
 ROOMY = Platform(limits=Limits(documents_read=10**9, bytes_read=10**12, read_intervals=10**9))
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long something takes."""
-    begun = perf_counter()
-    work()
-    return perf_counter() - begun
-
-
 def names(count: int, size: int) -> Iterator[str]:
     """Yield names of counters, spread over all of them in an order that repeats in no short time."""
     return (f"counter {number * 7_919 % size}" for number in range(count))
@@ -170,11 +164,11 @@ def plain_bump(size: int) -> float:
     counters = {f"counter {number}": {"name": f"counter {number}", "value": 0} for number in range(size)}
     chosen = list(names(OPERATIONS, size))
     gc.collect()
-    begun = perf_counter()
+    begun = process_time()
     for name in chosen:
         row = counters[name]
         counters[name] = {**row, "value": -1}
-    return (perf_counter() - begun) / OPERATIONS
+    return (process_time() - begun) / OPERATIONS
 
 
 def one_growth(size: int) -> dict[str, float]:
@@ -189,18 +183,18 @@ def one_growth(size: int) -> dict[str, float]:
         chosen_ids = [ids[int(name.removeprefix("counter "))] for name in chosen]
         for kind, args in (("get", {"ids": chosen_ids}), ("first", {"names": chosen}), ("patch", {"ids": chosen_ids})):
             gc.collect()
-            begun = perf_counter()
+            begun = process_time()
             await session.mutation(f"operations:{kind}", args)
-            cost[kind] = (perf_counter() - begun) / OPERATIONS
+            cost[kind] = (process_time() - begun) / OPERATIONS
         gc.collect()
-        begun = perf_counter()
+        begun = process_time()
         for name in chosen:
             await session.mutation(api.counters.bump, {"name": name})
-        cost["mutation"] = (perf_counter() - begun) / OPERATIONS
+        cost["mutation"] = (process_time() - begun) / OPERATIONS
         gc.collect()
-        begun = perf_counter()
+        begun = process_time()
         await session.mutation("operations:insert", {"names": chosen})
-        cost["insert"] = (perf_counter() - begun) / OPERATIONS
+        cost["insert"] = (process_time() - begun) / OPERATIONS
 
     @scenario(app=APP, platform=ROOMY)
     def grown(world: World) -> None:

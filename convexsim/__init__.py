@@ -28,9 +28,10 @@ from convexsim.explore.pct import Pct
 from convexsim.explore.portfolio import Portfolio
 from convexsim.explore.pos import Pos
 from convexsim.explore.random_walk import RandomWalk
-from convexsim.explore.replay import replay
+from convexsim.explore.replay import Replayed, replay
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.sticky import Sticky
+from convexsim.explore.switches import Switch
 from convexsim.explore.trace_key import Recording, trace_key
 from convexsim.faults import Faults
 from convexsim.functions.action_context import ActionCtx
@@ -104,6 +105,7 @@ __all__ = [
     "RandomWalk",
     "Recording",
     "Reference",
+    "Replayed",
     "Report",
     "Request",
     "Response",
@@ -114,6 +116,7 @@ __all__ = [
     "Session",
     "Simulation",
     "Sticky",
+    "Switch",
     "TableDefinition",
     "UsageError",
     "View",

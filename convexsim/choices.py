@@ -26,12 +26,15 @@ __all__ = [
     "ChoiceRecord",
     "Choices",
     "FirstChoices",
+    "Forced",
     "Kind",
+    "Label",
     "ListedChoices",
     "Option",
     "RandomChoices",
     "Taken",
     "activity_below",
+    "label_of",
     "root_of",
     "run_anew",
 ]
@@ -40,6 +43,7 @@ LONGEST_ACTIVITY: Final = 120
 """Characters of an activity's path, from which on it is abbreviated."""
 _ABBREVIATED: Final = 12
 _RUN_ANEW: Final = re.compile(r"(.*?)(?:r(\d+))?", re.DOTALL)
+_OWNER: Final = re.compile(r"[^.+]*")
 _FAULT_RATES: Final = (1 / 3, 1 / 10, 1 / 40)
 """How often a fault strikes where it could, in runs of different temper."""
 
@@ -87,7 +91,7 @@ def run_anew(activity: str, by: int = 1) -> str:
 
 
 class Option(Protocol):
-    """One way to go on.
+    """One way to go on. One that is about a function may name it, in an attribute `what`.
 
     Attributes:
         activity: whose step it is: the path of the invocation, as in ``alice.1``.
@@ -110,6 +114,40 @@ class Option(Protocol):
     def number(self) -> int:
         """Its place in the order of arrival."""
         ...
+
+
+@frozen
+class Label:
+    """What an option is, whatever its place among the others.
+
+    Attributes:
+        activity: whose step it is.
+        phase: what the step does.
+        what: the function that it is about, and to which purpose (``start lib:flush``); empty where none is named.
+
+    """
+
+    activity: str
+    phase: str
+    what: str
+
+    @property
+    def owner(self) -> str:
+        """The client, or the cron, from which all this comes: what stays if calls are added or left out."""
+        return _OWNER.match(self.activity)[0]  # type: ignore[index] # it matches everything
+
+    def fits(self, option: Option) -> bool:
+        """Whether an option of another run is this one."""
+        return option.activity == self.activity and option.phase == self.phase
+
+
+def label_of(option: Option) -> Label:
+    """Return what an option is; ask before its step is handled."""
+    return Label(*_names(option))
+
+
+def _names(option: Option) -> tuple[str, str, str]:
+    return option.activity, option.phase, getattr(option, "what", "")
 
 
 class Choices(Protocol):
@@ -198,13 +236,34 @@ class Taken:
     phase: str
 
 
+@frozen
+class Forced:
+    """A choice that is not option 0: what it took, and what would have come by itself.
+
+    Attributes:
+        position: its place among all choices of the run, from 0.
+        kind: what it is about.
+        index: which option it is.
+        taken: what that is.
+        passed: what option 0 is.
+
+    """
+
+    position: int
+    kind: Kind
+    index: int
+    taken: Label
+    passed: Label
+
+
 class ChoiceRecord:
     """Passes every question on and remembers the answer; a choice among one option is no choice."""
 
-    __slots__ = ("_answer", "taken")
+    __slots__ = ("_answer", "_labels", "taken")
 
     def __init__(self, choices: Choices) -> None:
         self._answer = choices.choose
+        self._labels: list[tuple[int, tuple[str, str, str], tuple[str, str, str]]] = []
         self.taken: list[tuple[Kind, int, int, Option]] = []
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
@@ -214,6 +273,8 @@ class ChoiceRecord:
             return 0
         index = self._answer(kind, options)
         assert 0 <= index < count, f"choice {len(self.taken)} answered {index} among {count} options"
+        if index:  # as texts: the option passed over may never be handled, and must not keep the simulation
+            self._labels.append((len(self.taken), _names(options[index]), _names(options[0])))
         self.taken.append((kind, index, count, options[index]))
         return index
 
@@ -221,6 +282,14 @@ class ChoiceRecord:
     def indexes(self) -> tuple[int, ...]:
         """The run as a list of choices; feeding it to `ListedChoices` repeats the run."""
         return tuple(index for _, index, _, _ in self.taken)
+
+    @property
+    def forced(self) -> tuple[Forced, ...]:
+        """The choices that are not option 0: all that the run is, besides its scenario."""
+        return tuple(
+            Forced(position, *self.taken[position][:2], Label(*taken), Label(*passed))
+            for position, taken, passed in self._labels
+        )
 
     def labelled(self) -> list[Taken]:
         """Return the choices with what was chosen, for people and for the check of a replay string."""

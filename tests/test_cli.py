@@ -132,7 +132,7 @@ def test_run_tells_the_serial_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.startswith(CALM_STORY)
     verdict, how, rest = out.removeprefix(CALM_STORY).split("\n")
     assert re.fullmatch(r"calm: nothing broke \(level 2, \d+ steps, 0 ms\)", verdict)
-    assert re.fullmatch(r"replay it: convexsim replay lesson\.py 'cs1\.L2\.calm\.0\.[0-9a-f]{6}'", how)
+    assert re.fullmatch(r"replay it: convexsim replay lesson\.py 'cs2\.L2\.calm\.0\.[0-9a-v]{7}'", how)
     assert rest == ""
 
 
@@ -170,7 +170,7 @@ def test_the_level_stands_in_the_replay_string(capsys: pytest.CaptureFixture[str
     for level in ("1", "2", "3"):
         assert main(["run", "lesson.py:calm", "--level", level]) == 0
         out = capsys.readouterr().out
-        assert f"'cs1.L{level}.calm." in out
+        assert f"'cs2.L{level}.calm." in out
         assert f"(level {level}, " in out
 
 
@@ -216,7 +216,7 @@ def test_run_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     told = [event["event"] for event in events if event["activity"] == "alice.1" and event["event"] != "Stepped"]
     assert told == ["Called", "Ended"]
     run = last["run"]
-    assert run.pop("replay").startswith("cs1.L2.racy.0.")
+    assert run.pop("replay").startswith("cs2.L2.racy.0.")
     assert run.pop("steps") > 10
     assert run == {
         "scenario": "racy",
@@ -226,6 +226,7 @@ def test_run_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "violations": [],
         "unseen": [],
         "failed_calls": {},
+        "drift": [],
     }
 
 
@@ -268,7 +269,11 @@ def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert violation["message"] == "two bumps, but 1 counted"
     assert finding["found_at_run"] == racy.pop("runs")
     assert finding["choices_after"] <= finding["choices_before"]
-    assert finding["replay"].startswith("cs1.L3.racy.")
+    assert finding["is_minimal"]
+    (switch,) = finding["switches"]
+    assert (switch["kind"], switch["at_ms"]) == ("switch", 0)
+    assert switch["what"] == "bob.1.1 begins m:read before alice.1.2 begins m:write"
+    assert finding["replay"].startswith("cs2.L3.racy.")
     common = {"explorer": "random walk, seed 0", "level": 3, "exhausted": False, "interrupted": False}
     common |= {"unreached": [], "failed_calls": {}, "differs_from_step": None}
     assert racy == {"scenario": "racy", "holds": False, **common}
@@ -328,10 +333,33 @@ def test_replay_refuses_what_is_no_string_of_this_file(capsys: pytest.CaptureFix
     main(["run", "lesson.py:calm", "--json"])
     good = json.loads(capsys.readouterr().out.splitlines()[-1])["run"]["replay"]
     assert "'nonsense' is no replay string" in refused(capsys, "replay", "lesson.py", "nonsense")
-    assert "'calmer', which is not here" in refused(capsys, "replay", "lesson.py", good.replace("calm", "calmer"))
-    assert "no longer fits 'calm'" in refused(capsys, "replay", "lesson.py", good[:-6] + "000000")
+    assert "is not the replay string that was printed" in refused(capsys, "replay", "lesson.py", good[:-1])
+    assert "Here are: racy." in refused(capsys, "replay", "lesson.py:racy", good)
     assert main(["replay", "lesson.py", good]) == 0
     assert capsys.readouterr().out.startswith(CALM_STORY)
+
+
+def test_replay_after_an_edit_says_where_it_has_drifted(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["explore", "lesson.py:racy", "--json"])
+    string = json.loads(capsys.readouterr().out)["report"]["finding"]["replay"]
+    script(LESSON.replace('("alice", "bob")', '("carol", "alice", "bob")').replace("counted == 2", "counted == 3"))
+    assert main(["replay", "other.py:racy", string]) == 1
+    out = capsys.readouterr().out
+    assert "\n  drifted: the code has changed since the string was recorded; the same breaks\n" in out
+    assert re.search(
+        r"\n    moved: switch at step \d+: bob\.1\.1 begins m:read before alice.* \(choice \d, was \d\)\n", out
+    )
+    exactly = shlex.split(out.splitlines()[-1].removeprefix("replay it: convexsim "))
+    assert main([exactly[0], "other.py:racy", exactly[2]]) == 1
+    assert "drifted" not in capsys.readouterr().out
+    script(LESSON.replace("counted == 2", "counted < 3"))
+    assert main(["replay", "other.py:racy", string, "--json"]) == 0
+    drift = json.loads(capsys.readouterr().out.splitlines()[-1])["run"]["drift"]
+    assert drift == [
+        "drifted: the code has changed since the string was recorded; what broke then does not break any more"
+    ]
+    script(LESSON.replace('("alice", "bob")', '("alice",)'))
+    assert "is never offered any more" in refused(capsys, "replay", "other.py:racy", string)
 
 
 def test_replay_as_json_is_the_run_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -400,7 +428,7 @@ def test_a_script_that_cannot_be_loaded_is_one_line(
     Path("bad.py").write_bytes(source)
     Path("helper.py").write_text("def f():\n    return {}['away']\nf()\n")
     for command in (["run"], ["explore"], ["replay"]):
-        words = [*command, "bad.py", *(["cs1.L2.a.0.000000"] if command == ["replay"] else [])]
+        words = [*command, "bad.py", *(["cs2.L2.a.0.000000"] if command == ["replay"] else [])]
         assert refused(capsys, *words).startswith(said)
         sys.modules.pop("helper", None)
 
@@ -558,7 +586,7 @@ def test_a_path_with_a_space_can_be_pasted_back(capsys: pytest.CaptureFixture[st
     Path("my lesson.py").write_text(LESSON)
     assert main(["run", "my lesson.py:calm"]) == 0
     command = capsys.readouterr().out.splitlines()[-1].removeprefix("replay it: ")
-    assert command.startswith("convexsim replay 'my lesson.py' 'cs1.")
+    assert command.startswith("convexsim replay 'my lesson.py' 'cs2.")
     assert main(shlex.split(command)[1:]) == 0
 
 
@@ -569,7 +597,7 @@ def test_the_line_names_the_program_as_it_can_be_found(
     monkeypatch.setattr(sys, "argv", [".venv/bin/convexsim", "run"])
     monkeypatch.setattr(shutil, "which", lambda _name: on_the_path)
     assert main(["run", "lesson.py:calm"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith(f"replay it: {program} replay lesson.py 'cs1.")
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"replay it: {program} replay lesson.py 'cs2.")
 
 
 # --------------------------------------------------------------------------------------------------- the process itself
@@ -648,7 +676,7 @@ def test_the_package_is_the_command() -> None:
     called = [sys.executable, "-m", "convexsim", "run", "lesson.py:calm"]
     done = subprocess.run(called, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "\nreplay it: python -m convexsim replay lesson.py 'cs1." in done.stdout
+    assert "\nreplay it: python -m convexsim replay lesson.py 'cs2." in done.stdout
 
 
 def test_a_terminal_without_arrows_gets_the_story_too() -> None:

@@ -1139,7 +1139,7 @@ def test_a_fault_is_found_shrunk_told_and_replayed() -> None:
     assert report.finding.choices_after == 1
     assert [fault.fault for fault in report.finding.run.view.faults] in (["crash"], ["restart"], ["system error"])
     assert "FAULT" in report.story()
-    again = replay([sent_is_recorded], report.finding.replay)
+    again = replay([sent_is_recorded], report.finding.replay).run
     assert [broken.message for broken in again.violations] == ["the log says ['sent']"]
     assert "faults: at most 1 crash, 1 restart, 1 system error" in str(report)
     assert check(sent_is_recorded.variant("no_faults", faults=Faults()), RandomWalk(50)).holds

@@ -42,6 +42,7 @@ from convexsim import (
 from convexsim.actors.dispatcher import Dispatcher, Item
 from convexsim.actors.future import SteppedFuture, Task
 from convexsim.choices import Kind, Option, RandomChoices
+from convexsim.functions.memory import Memory
 
 MACHINERY = (Dispatcher, Item, Actor, ActorRef, SteppedFuture, Task)
 RUNS = 1_000
@@ -251,3 +252,33 @@ def test_a_run_that_is_kept_does_not_keep_its_simulation() -> None:
     assert set(machinery) <= {"Item"}
     assert machinery["Item"] <= sum(len(run.indexes) for run in runs)
     assert len({run.indexes for run in runs}) == 5
+
+
+def test_what_a_run_leaves_behind_goes_with_its_last_reference() -> None:
+    """Not one object of a run that is like most, quiet and without events, waits for the garbage collector."""
+
+    def play() -> int:
+        for seed in range(9):
+            Simulation(plain, RandomChoices(seed), level=1 + seed % 3, trace=False).run()
+        return gc.collect()
+
+    play()
+    gc.disable()
+    try:
+        assert play() == 0
+    finally:
+        gc.enable()
+
+
+def test_what_an_exploration_remembers_stays_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convexsim.functions.memory.MOST", 50)
+    known = Memory()
+
+    def explore(seeds: range) -> int:
+        for seed in seeds:
+            Simulation(plain, RandomChoices(seed), trace=False, memory=known).run()
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    blocks = explore(range(60))
+    assert explore(range(60, 150)) - blocks < 15_000

@@ -206,7 +206,7 @@ def test_a_race_that_needs_a_fault_is_found_shrunk_told_and_replayed(make: Any, 
         assert report.finding is not None
         assert (report.finding.choices_after, len(report.finding.run.view.faults)) == (1, 1)
         assert told in " ".join(report.story().split())
-        again = replay([world], report.finding.replay)
+        again = replay([world], report.finding.replay).run
         assert [broken.message for broken in again.violations] == [
             broken.message for broken in report.finding.violations
         ]

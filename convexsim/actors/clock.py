@@ -71,6 +71,11 @@ class VirtualClock:
             if timer.owner is owner:
                 timer.cancel()
 
+    def clear(self) -> None:
+        """Forget all timers: the simulation is over."""
+        self._timers.clear()
+        self._idle.clear()
+
     def next_deadline(self) -> float | None:
         """Return when the next timer is due; None if there is none, or it is due only beyond the end."""
         timers = self._next_timers()

@@ -9,6 +9,7 @@ runner, and on to `scheduler.py`.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from convexsim.actors.messages import Commit, Published, RequestSnapshot, SnapshotReady
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from convexsim.database.index import Document
     from convexsim.database.writes import Write
 
-__all__ = ["Committer", "remember", "written"]
+__all__ = ["Committer", "over", "remember", "written"]
 
 
 class Committer(RuntimeActor):
@@ -61,7 +62,8 @@ class Committer(RuntimeActor):
         else:
             verdict = stage.database.commit(final, message.write_source, stage.now)
         if isinstance(verdict, Committed):
-            self._rate.record(stage.now, final.writes)
+            if stage.environment.platform.write_bytes_per_second < inf:
+                self._rate.record(stage.now, final.writes)
             self._publish(message, verdict.commit_ts)
         remember(stage, message.seen, verdict)
         if stage.footprints is not None:
@@ -87,6 +89,8 @@ class Committer(RuntimeActor):
     def _publish(self, message: Commit, commit_ts: int) -> None:
         """Tell the scheduler which functions wait from now on, and which no longer do."""
         rows = [write for write in message.final.writes if write.table.name == SCHEDULED_FUNCTIONS]
+        if not rows:
+            return
         pending = tuple(scheduled_of(write.new) for write in rows if write.new and _waits(write))
         canceled = tuple(scheduled_of(write.new) for write in rows if write.new and _kind(write.new) == "canceled")
         if pending or canceled:
@@ -95,9 +99,15 @@ class Committer(RuntimeActor):
 
 def remember(stage: Stage, seen: Attempt | None, verdict: Committed | Conflict) -> None:
     """Add an attempt that was judged to the history, if there is one; its runner may not live to hear of it."""
-    history = stage.environment.history
-    if history is not None and seen is not None:
-        history.append(seen.committed(verdict.commit_ts, verdict.writes) if isinstance(verdict, Committed) else seen)
+    if seen is not None and isinstance(verdict, Committed):
+        seen = seen.committed(verdict.commit_ts, verdict.writes)
+    over(stage, seen)
+
+
+def over(stage: Stage, seen: Attempt | None) -> None:
+    """Add an attempt to the history, if there is one."""
+    if stage.environment.history is not None and seen is not None:
+        stage.environment.history.append(seen)
 
 
 def _waits(write: Write) -> bool:

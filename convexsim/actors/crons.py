@@ -8,7 +8,6 @@ Next: the runner, where the walk begins again.
 
 from __future__ import annotations
 
-from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -17,8 +16,9 @@ from convexsim.actors.committer import remember, written
 from convexsim.actors.due_queue import DueQueue
 from convexsim.actors.messages import CronDone, Due, RunCron, StartCrons
 from convexsim.actors.stage import RuntimeActor
+from convexsim.actors.transact import Purpose, attempted
 from convexsim.functions.cron_rows import deploy_crons, deployed_crons
-from convexsim.functions.execution import Execution
+from convexsim.functions.outcome import Returned
 from convexsim.trace import event
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class CronExecutor(RuntimeActor):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
-        self._queue: DueQueue[Cron] = DueQueue(self, RunCron)
+        self._queue: DueQueue[Cron] = DueQueue(stage, self.actor_ref, RunCron)
 
     def on_receive(self, message: Any) -> None:
         """Handle a message, then start what can start."""
@@ -54,16 +54,15 @@ def start_crons(stage: Stage) -> None:
     """Deploy the crons of a world, if it has any, before anything else happens in it, and start their executor."""
     if not stage.environment.catalog.has_crons:
         return
-    execution = Execution(stage.environment, stage.database.snapshot, (_DEPLOY, 1), floor(stage.now), None)
-    crons = deploy_crons(execution)
-    execution.transaction.close()
-    final = execution.transaction.finalize()
-    remember(stage, execution.seen(_DEPLOY, 0), stage.database.commit(final, _DEPLOY, stage.now))
+    purpose = Purpose(_DEPLOY, _DEPLOY, given=())
+    made = attempted(stage, purpose, 1, stage.database.snapshot, lambda execution: Returned(deploy_crons(execution)))
+    seen = made.transaction.seen((_DEPLOY, _DEPLOY, 1), 0)
+    remember(stage, seen, stage.database.commit(made.final, _DEPLOY, stage.now))
     if stage.trace is not None:
-        rows = tuple(written(write) for write in final.writes)
+        rows = tuple(written(write) for write in made.final.writes)
         where = (stage.steps, stage.now, _DEPLOY, _DEPLOY)
         stage.trace.add(event.Committed(*where, stage.database.snapshot.ts, rows))
-    _start_executor(stage, _DEPLOY, crons)
+    _start_executor(stage, _DEPLOY, made.outcome.unwrap())
 
 
 def resume_crons(stage: Stage) -> None:

@@ -91,6 +91,11 @@ class Item:
         self.root = root_of(activity)
         self.envelope = envelope
 
+    @property
+    def what(self) -> str:
+        """Which function the step is about, as long as it waits; empty if its message names none."""
+        return getattr(self.envelope.message, "what", "")
+
 
 class Tick:
     """The clock's moving on, as an option of a choice: time passes, and whoever could run is late."""
@@ -199,6 +204,7 @@ class Dispatcher:
             self._eager.clear()
             self.parked.clear()
             self._buried.clear()
+            self.clock.clear()
 
     # Actors
 

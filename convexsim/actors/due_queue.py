@@ -15,7 +15,8 @@ from convexsim.actors.messages import Due
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from convexsim.actors.stage import RuntimeActor, Timer
+    from convexsim.actors.kernel import ActorRef
+    from convexsim.actors.stage import Stage, Timer
 
 __all__ = ["DueQueue", "Waiting"]
 
@@ -52,12 +53,14 @@ class DueQueue(Generic[W]):
     """Entries in the order in which they are to start.
 
     Args:
-        actor: whose queue it is; it is sent `Due` when the next entry's time has come, and answers with `start_due`.
+        stage: of the actor whose queue it is.
+        actor: it is sent `Due` when the next entry's time has come, and answers with `start_due`.
         message: what a runner is told to run an entry.
 
     """
 
-    def __init__(self, actor: RuntimeActor, message: Callable[[str, W], Any]) -> None:
+    def __init__(self, stage: Stage, actor: ActorRef[Any], message: Callable[[str, W], Any]) -> None:
+        self._stage = stage
         self._actor = actor
         self._message = message
         self._entries: list[W] = []
@@ -78,7 +81,7 @@ class DueQueue(Generic[W]):
 
     def start_due(self) -> None:
         """Start what is due, in order, as far as there are places; be woken when the next one is due."""
-        stage, entries = self._actor.stage, self._entries
+        stage, entries = self._stage, self._entries
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -86,7 +89,7 @@ class DueQueue(Generic[W]):
             first = entries[0]
             if first.due_ms > stage.now:
                 wake = Due(first.activity)
-                self._timer = stage.after(first.due_ms - stage.now, self._actor.actor_ref, wake)
+                self._timer = stage.after(first.due_ms - stage.now, self._actor, wake)
                 return
             del entries[0]
             self._running += 1

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from convexsim.database.reads import ReadSet
     from convexsim.database.transaction import FinalTransaction
     from convexsim.functions.environment import Answered, Environment
-    from convexsim.functions.execution import Execution
+    from convexsim.functions.memory import Attempted
     from convexsim.functions.syscalls import ExternalVerb
 
 __all__ = ["COMMIT_TS", "MOMENT", "TIMER", "Footprint", "Footprints"]
@@ -161,12 +161,12 @@ class Footprints:
         if isinstance(answered.outcome, Threw) and root_of(answered.activity) == answered.activity:
             self.show("failures")
 
-    def ran(self, execution: Execution) -> None:
+    def ran(self, made: Attempted) -> None:
         """Note what a handler has read and used, and in which tables it asked for creation times."""
-        self.steps[-1].reads.append(execution.transaction.reads)
-        if execution.transaction.is_pending:
+        self.steps[-1].reads.append(made.transaction.reads)
+        if made.transaction.is_pending:
             self.touch(COMMIT_TS)
-        for effect in execution.effects:
+        for effect in made.effects:
             if isinstance(effect, ExternalUse):
                 self.used(effect.name, effect.use)
         stamps = self._environment.stamps

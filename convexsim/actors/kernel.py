@@ -30,7 +30,7 @@ __all__ = ["Actor", "ActorRef", "Future", "SteppedActor", "stepped"]
 A = TypeVar("A", bound=Actor)
 
 
-_PROXIED: Final = ProxyCall, ProxyGetAttr, ProxySetAttr
+_PROXIED: Final = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 """Messages that Pykka handles itself; all others are for `on_receive`."""
 
 
@@ -118,28 +118,33 @@ class SteppedRef(ActorRef[Any]):
 
 
 class Inbox:
-    """What is put goes into the dispatcher's lanes; what is got is the one envelope of this step."""
+    """What is put goes into the dispatcher's lanes; what is got is the one envelope of this step.
 
-    __slots__ = ("_actor", "current", "left")
+    Like Pykka's refs it holds its actor only weakly: what a run leaves behind goes with its last reference.
+    """
+
+    __slots__ = ("_actor", "_gate", "current", "left")
 
     def __init__(self, actor: SteppedActor) -> None:
-        self._actor = actor
+        self._actor = ref(actor)
+        self._gate = actor.gate
         self.current: Envelope[Any] | None = None
         self.left: list[Envelope[Any]] = []
 
     def put(self, envelope: Envelope[Any], /) -> None:
         """Send: called by the actor's refs. The answer belongs to the actor's simulation, whichever one is at work."""
-        dispatcher = self._actor.dispatcher
+        actor = self._actor()
+        assert actor is not None, "a dispatcher keeps its actors alive"
         answer: Any = envelope.reply_to
         if answer is not None:
-            answer.dispatcher = dispatcher
-        dispatcher.enqueue(self._actor, envelope)
+            answer.dispatcher = actor.dispatcher
+        actor.dispatcher.enqueue(actor, envelope)
 
     def get(self) -> Envelope[Any]:
         """Receive: called by Pykka's loop; after the actor's end, what was left for it."""
         if self.left:
             return self.left.pop(0)
-        self._actor.gate.paused = True
+        self._gate.paused = True
         assert self.current is not None, "Pykka's loop ran outside of a step"
         return self.current
 
@@ -239,8 +244,7 @@ class SteppedActor(Actor):
             if kind is _ActorStop:
                 super()._stop()
                 return None
-            is_proxied = isinstance(message, _PROXIED)
-            result = super()._handle_receive(message) if is_proxied else self.on_receive(message)
+            result = super()._handle_receive(message) if kind in _PROXIED else self.on_receive(message)
             if type(result) is CoroutineType:
                 envelope = self.actor_inbox.current
                 assert envelope is not None

@@ -95,7 +95,8 @@ class Runner(RuntimeActor):
                 return perform(execution, target, call.args)
 
             policy = None if kind == "query" else RETRY[call.caller]
-            purpose = Purpose(call.activity, target.label, call.parent, runs_handler=True)
+            given = (call.args, call.request)
+            purpose = Purpose(call.activity, target.label, call.parent, runs_handler=True, given=given)
             outcome = await transact(self.stage, purpose, body, policy)
         self._end(call.activity, target, call.args, outcome)
         return outcome
@@ -140,7 +141,8 @@ class Runner(RuntimeActor):
             facts = (message.mounted, message.at_ms, message.target, message.args)
             return outcome_of(lambda: schedule_function(execution, *facts))
 
-        purpose = Purpose(message.activity, f"schedule {message.target.label}", message.parent)
+        given = (message.mounted.path, message.at_ms, message.args)
+        purpose = Purpose(message.activity, f"schedule {message.target.label}", message.parent, given=given)
         return await transact(self.stage, purpose, body, RETRY["internal"])
 
     async def _cancel(self, message: CancelFunction) -> Outcome:
@@ -149,7 +151,7 @@ class Runner(RuntimeActor):
         def body(execution: Execution) -> Outcome:
             return outcome_of(lambda: cancel_function(execution, root, message.scheduled_id))
 
-        purpose = Purpose(message.activity, "cancel a scheduled function")
+        purpose = Purpose(message.activity, "cancel a scheduled function", given=message.scheduled_id)
         return await transact(self.stage, purpose, body, RETRY["internal"])
 
     # Scheduled functions
@@ -185,7 +187,7 @@ class Runner(RuntimeActor):
             return outcome
 
         note(self.stage, event.Called, activity, label, "mutation", scheduled.args)
-        purpose = Purpose(activity, label, scheduled, runs_handler=True)
+        purpose = Purpose(activity, label, scheduled, runs_handler=True, given=scheduled.id)
         outcome = await transact(self.stage, purpose, body, RETRY["scheduled"])
         if outcome is _NOT_PENDING:
             note(self.stage, event.StateChanged, activity, label, "not pending any more")
@@ -207,7 +209,8 @@ class Runner(RuntimeActor):
             state = start_function(execution, scheduled)
             return Returned(None) if state == "pending" else _LOST if state == "inProgress" else _NOT_PENDING
 
-        started = await transact(self.stage, Purpose(activity, f"start {label}"), start, RETRY["scheduled"])
+        purpose = Purpose(activity, f"start {label}", given=scheduled.id)
+        started = await transact(self.stage, purpose, start, RETRY["scheduled"])
         if started is SYSTEM_ERROR:
             await self._reschedule(scheduled, label)
             return
@@ -227,7 +230,8 @@ class Runner(RuntimeActor):
         def end(execution: Execution) -> Outcome:
             return Returned(finish_function(execution, scheduled, error))
 
-        ended = await transact(self.stage, Purpose(scheduled.activity, f"end {what}"), end, RETRY["ending"])
+        purpose = Purpose(scheduled.activity, f"end {what}", given=(scheduled.id, error))
+        ended = await transact(self.stage, purpose, end, RETRY["ending"])
         assert isinstance(ended, Returned), "recording the end of a scheduled function cannot fail"
         note(self.stage, event.StateChanged, scheduled.activity, what, ended.value)
 
@@ -238,7 +242,9 @@ class Runner(RuntimeActor):
         def body(execution: Execution) -> Outcome:
             return Returned(reschedule_function(execution, scheduled, delay_ms))
 
-        await transact(self.stage, Purpose(scheduled.activity, f"reschedule {what}"), body, RETRY["ending"])
+        given = (scheduled.id, scheduled.system_errors, delay_ms)
+        purpose = Purpose(scheduled.activity, f"reschedule {what}", given=given)
+        await transact(self.stage, purpose, body, RETRY["ending"])
 
     async def _collect(self, activity: str) -> None:
         """Forget finished functions, some at a time."""
@@ -246,7 +252,8 @@ class Runner(RuntimeActor):
         def body(execution: Execution) -> Outcome:
             return Returned(collect_finished(execution))
 
-        outcome = await transact(self.stage, Purpose(activity, "forget finished functions"), body, RETRY["ending"])
+        purpose = Purpose(activity, "forget finished functions", given=())
+        outcome = await transact(self.stage, purpose, body, RETRY["ending"])
         assert isinstance(outcome, Returned), "nothing can be wrong with rows that nobody changes"
         self.stage.scheduler.tell(Collected(activity, outcome.value))
 
@@ -261,19 +268,23 @@ class Runner(RuntimeActor):
     async def _run_cron_mutation(self, cron: Cron, target: Target) -> Cron:
         """Run and set the next run in one transaction; a throw is logged by a second one, and the schedule goes on."""
         activity, args = cron.activity, target.mounted.crons[cron.identifier].args
-        following: list[Cron] = []
 
         def body(execution: Execution) -> Outcome:
             outcome = perform(execution, target, args)
-            if isinstance(outcome, Returned):
-                following[:] = [finish_cron(execution, cron)]
-            return outcome
+            if isinstance(outcome, Threw):
+                return outcome
+            return Returned((outcome.value, finish_cron(execution, cron)))
 
         note(self.stage, event.Called, activity, target.label, "mutation", args)
-        purpose = Purpose(activity, target.label, runs_handler=True)
+        purpose = Purpose(activity, target.label, runs_handler=True, given=cron)
         outcome = await transact(self.stage, purpose, body, RETRY["cron"])
-        self._end(activity, target, args, outcome)
-        return following[0] if isinstance(outcome, Returned) else await self._end_cron(cron, target, outcome)
+        if isinstance(outcome, Threw):
+            self._end(activity, target, args, outcome)
+            return await self._end_cron(cron, target, outcome)
+        following: Cron
+        value, following = outcome.value
+        self._end(activity, target, args, Returned(value))
+        return following
 
     async def _run_cron_action(self, cron: Cron, target: Target) -> Cron:
         """Commit the start, run at most once, commit the end; a run that is found in progress was lost."""
@@ -283,7 +294,8 @@ class Runner(RuntimeActor):
             return Returned(None) if start_cron(execution, cron) else _LOST
 
         outcome: Outcome = TRANSIENT_ERROR
-        started = await transact(self.stage, Purpose(activity, f"start {target.label}"), start, RETRY["cron"])
+        purpose = Purpose(activity, f"start {target.label}", given=cron)
+        started = await transact(self.stage, purpose, start, RETRY["cron"])
         if started is not _LOST:
             note(self.stage, event.Called, activity, target.label, "action", args)
             outcome = _known(await self._act(activity, target, args, None))
@@ -296,7 +308,8 @@ class Runner(RuntimeActor):
         def end(execution: Execution) -> Outcome:
             return Returned(finish_cron(execution, cron, error))
 
-        ended = await transact(self.stage, Purpose(cron.activity, f"end {target.label}"), end, RETRY["cron"])
+        purpose = Purpose(cron.activity, f"end {target.label}", given=(cron, error))
+        ended = await transact(self.stage, purpose, end, RETRY["cron"])
         assert isinstance(ended, Returned), "recording the end of a cron's run cannot fail"
         following: Cron = ended.value
         return following

@@ -31,7 +31,7 @@ class Scheduler(RuntimeActor):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
-        self._queue: DueQueue[ScheduledFunction] = DueQueue(self, RunScheduled)
+        self._queue: DueQueue[ScheduledFunction] = DueQueue(stage, self.actor_ref, RunScheduled)
         self._collections = 0
 
     def on_start(self) -> None:

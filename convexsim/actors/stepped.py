@@ -55,7 +55,8 @@ class SteppedStage:
         self.environment = environment
         environment.choose = choices.choose
         self.trace = trace
-        self.database = Database(beginning=environment.catalog.beginning)
+        beginning, memory = environment.catalog.beginning, environment.memory
+        self.database = Database(beginning=beginning) if memory is None else memory.database(beginning)
         self.footprints = footprints
         on_step = self._note if trace is not None else None if footprints is None else footprints.step
         self.dispatcher = Dispatcher(choices, level=level, on_step=on_step)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from convexsim.actors.committer import over
 from convexsim.actors.messages import Commit, RequestSnapshot
 from convexsim.actors.retry import (
     JITTER_STEPS,
@@ -26,7 +27,7 @@ from convexsim.actors.stage import note, skew_ms, strikes
 from convexsim.database.commit import Committed
 from convexsim.functions.execution import Execution
 from convexsim.functions.outcome import GaveUp, Outcome, Threw, resolved
-from convexsim.functions.syscalls import Logged
+from convexsim.functions.syscalls import Drew, Logged
 from convexsim.trace import event
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
 
     from convexsim.actors.messages import SnapshotReady
     from convexsim.actors.stage import Stage
+    from convexsim.database.snapshot import Snapshot
+    from convexsim.functions.memory import Attempted
     from convexsim.functions.scheduled import ScheduledFunction
 
-__all__ = ["Purpose", "jittered", "transact"]
+__all__ = ["Purpose", "attempted", "jittered", "transact"]
 
 
 @frozen(eq=False)
@@ -48,6 +51,8 @@ class Purpose:
         what: how traces and other writers call it: a function's label, or what the platform does.
         parent: the scheduled function that it runs under, however deep.
         runs_handler: whether user code runs in it, on a node whose clock may be wrong.
+        given: all that the body goes by besides its execution, as plain data with a text of its own, so that what it
+            does can be remembered (`functions/memory.py`); None for one that has to run every time.
 
     """
 
@@ -55,6 +60,7 @@ class Purpose:
     what: str
     parent: ScheduledFunction | None = None
     runs_handler: bool = False
+    given: object = None
 
 
 async def transact(
@@ -78,27 +84,27 @@ async def transact(
                 return GaveUp(refused)
             await _back_off(stage, activity, policy.ceiling_ms(attempt))
             continue
-        begun = (activity, attempt), floor(stage.now)
-        execution = Execution(stage.environment, ready.snapshot, *begun, purpose.parent)
-        if purpose.runs_handler and (ahead_ms := skew_ms(stage, activity)):
-            execution.now = max(0, floor(stage.now + ahead_ms))
-        outcome = _run(stage, execution, body)
+        made = attempted(stage, purpose, attempt, ready.snapshot, body)
+        outcome, final = made.outcome, made.final
+        seen = made.transaction.seen((activity, what, attempt), follows)
+        if stage.footprints is not None:
+            stage.footprints.ran(made)
+        for effect in made.effects:
+            note(stage, event.Did, activity, effect)
         if strikes(stage, "system error", activity):
-            execution.over(what, follows)
+            over(stage, seen)
             if policy is None or not policy.outlives_system_errors:
                 return SYSTEM_ERROR
         else:
             if isinstance(outcome, Threw):
-                execution.over(what, follows)
+                over(stage, seen)
                 note(stage, event.Aborted, activity, what, attempt)
                 return outcome
-            final = execution.transaction.finalize()
             if policy is None or not final.writes:
                 assert policy is not None or not final.writes, f"the query {what} wrote"
-                execution.over(what, follows)
+                over(stage, seen)
                 return resolved(outcome, ready.snapshot.commit_ns) if final.is_pending else outcome
-            commit = Commit(activity, what, attempt, final, execution.seen(what, follows))
-            verdict = await stage.committer.ask(commit, block=False)
+            verdict = await stage.committer.ask(Commit(activity, what, attempt, final, seen), block=False)
             if isinstance(verdict, Committed):
                 return resolved(outcome, verdict.commit_ns) if final.is_pending else outcome
             if not policy.allows(attempt):
@@ -107,15 +113,30 @@ async def transact(
     raise AssertionError
 
 
-def _run(stage: Stage, execution: Execution, body: Callable[[Execution], Outcome]) -> Outcome:
-    """Run a body to its end, and tell what it did."""
-    outcome = body(execution)
-    execution.transaction.close()
-    if stage.footprints is not None:
-        stage.footprints.ran(execution)
-    for effect in execution.effects:
-        note(stage, event.Did, execution.activity, effect)
-    return outcome
+def attempted(
+    stage: Stage, purpose: Purpose, number: int, snapshot: Snapshot, body: Callable[[Execution], Outcome]
+) -> Attempted:
+    """Run a body to its end, or recall what that comes to."""
+    environment = stage.environment
+    begin_ms = now = floor(stage.now)
+    if purpose.runs_handler and (ahead_ms := skew_ms(stage, purpose.activity)):
+        now = max(0, floor(stage.now + ahead_ms))
+    memory = None if purpose.given is None else environment.memory
+    beginning: object = None
+    if memory is not None:
+        moment = (number, begin_ms, now, frozenset(environment.stamps.items()))
+        beginning = (snapshot, purpose.activity, purpose.what, *moment, repr(purpose.given))
+        known = memory.attempts.get(beginning)
+        if known is not None:
+            environment.stamps.update(known.stamps)
+            return known
+    execution = Execution(environment, snapshot, (purpose.activity, number), begin_ms, purpose.parent)
+    execution.now = now
+    uses = environment.uses
+    made = execution.ended(body(execution))
+    if memory is not None and environment.uses == uses and not any(type(effect) is Drew for effect in made.effects):
+        memory.attempts.add(beginning, made)
+    return made
 
 
 async def _back_off(stage: Stage, activity: str, ceiling_ms: float) -> None:

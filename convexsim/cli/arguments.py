@@ -24,7 +24,8 @@ _EPILOG: Final = """\
 exit codes:
   0    no invariant broke
   1    an invariant broke, or one that must hold sometimes never did; a script's results are not the recorded ones
-  2    it could not be done: wrong usage, a scenario that fails by itself, or a bug of convexsim
+  2    it could not be done: wrong usage, a replay string that means nothing any more, a scenario that fails by itself,
+       or a bug of convexsim
   130  interrupted before anything broke; what broke earlier counts and gives 1
 """
 
@@ -72,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     running = scenarios("run", "run a scenario once: the serial order, or a random one with --seed")
     exploring = scenarios("explore", "run each scenario in many orders and show the simplest failure")
-    replaying = scenarios("replay", "repeat a run from its replay string")
+    replaying = scenarios("replay", "repeat a run from its replay string, and say where it has drifted")
     replaying.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
     running.add_argument("--seed", type=int, help="draw the order; the same seed gives the same one")
     proposing = "who proposes the orders (random); docs/exploration.md says which is right when"

@@ -90,8 +90,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
-        run = replay(_chosen(scenarios, arguments), arguments.string)
-        return tell_run(run, arguments.string, arguments)
+        replayed = replay(_chosen(scenarios, arguments), arguments.string)
+        return tell_run(replayed.run, replayed.string, arguments, replayed.drift)
 
 
 def _explore(arguments: argparse.Namespace) -> int:

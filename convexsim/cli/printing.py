@@ -25,7 +25,7 @@ from convexsim.values import show
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from convexsim.explore.report import Report
     from convexsim.simulation import Run
@@ -68,8 +68,8 @@ class Output:
             raise UsageError(msg, next_step="Let it go where there is room.") from None
 
 
-def tell_run(run: Run, string: str, arguments: argparse.Namespace) -> int:
-    """Tell one run, and the string that replays it; return the exit code that follows from it."""
+def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequence[str] = ()) -> int:
+    """Tell one run, how it differs from a recorded one, and its replay string; return the exit code that follows."""
     assert run.trace is not None
     failed = {call.activity: call.error for call in run.calls if call.error is not None}
     if arguments.json:
@@ -82,6 +82,7 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace) -> int:
             "violations": [asdict(broken) for broken in run.violations],
             "unseen": run.unseen,
             "failed_calls": failed,
+            "drift": [*drift],
             "replay": string,
         }
         arguments.out.write(json_lines(run.trace) + _json_line("run", facts))
@@ -93,7 +94,7 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace) -> int:
     lines += [f"  failed: {activity}: {error}" for activity, error in failed.items()]
     scheduled = Counter(run.view.failed_functions())
     lines += [f"  failed scheduled functions: {number}, {error}" for error, number in scheduled.items()]
-    verdicts = "\n".join(shorten(one_line(line), WIDTH) for line in lines)
+    verdicts = "\n".join([*(shorten(one_line(line), WIDTH) for line in lines), *(f"  {line}" for line in drift)])
     say(arguments, _story(run, steps=arguments.steps), verdicts, _how_to_replay(arguments, string))
     return BROKEN if run.violations else HELD
 
@@ -121,6 +122,8 @@ def tell_report(report: Report, arguments: argparse.Namespace) -> None:
                 "found_at_run": finding.found_at_run,
                 "choices_before": finding.choices_before,
                 "choices_after": finding.choices_after,
+                "is_minimal": finding.is_minimal,
+                "switches": [asdict(switch) for switch in finding.switches],
                 "replay": finding.replay,
             }
         arguments.out.write(_json_line("report", facts))

@@ -108,7 +108,7 @@ class ObservedTransaction(Transaction):
         self.scans: list[Scanned] = []
         self.touched: dict[str, None] = {}
 
-    def attempt(self, who: tuple[str, str, int], follows: int) -> Attempt:
+    def seen(self, who: tuple[str, str, int], follows: int) -> Attempt:
         """Return what was taken down, for an attempt given by activity, what ran, and number."""
         return Attempt(*who, follows, self.snapshot.ts, self.gets, self.scans, tuple(self.touched))
 

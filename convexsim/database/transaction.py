@@ -21,6 +21,7 @@ from convexsim.values.keys import after, encode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from convexsim.database.history import Attempt
     from convexsim.database.index import Document, Index, Table
     from convexsim.database.snapshot import Snapshot, TableMaps
     from convexsim.database.tables import Tables
@@ -174,6 +175,9 @@ class Transaction:
         """Close the transaction for the committer."""
         writes = tuple(write for write in self._writes.values() if not write.is_empty)
         return FinalTransaction(self.snapshot.ts, self.reads, writes, self._changed, self.components, self.is_pending)
+
+    def seen(self, who: tuple[str, str, int], follows: int) -> Attempt | None:
+        """Return what a history says of the attempt; nothing is taken down here (`history.py`)."""
 
     def close(self) -> None:
         """End all reading and writing: the handler has come to its end, and what it leaves behind may no longer act."""

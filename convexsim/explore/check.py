@@ -16,8 +16,9 @@ from convexsim.explore.explorer import as_explorer
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
-from convexsim.explore.shrink import MAX_SHRINK_RUNS, forced_choices, shrink
+from convexsim.explore.shrink import MAX_SHRINK_RUNS, Shrunk, shrink
 from convexsim.explore.timed import latest, look_timed
+from convexsim.functions.memory import Memory
 from convexsim.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ def check(
     """
     chosen = as_explorer(explorer if explorer is not None else RandomWalk())
     report = Report(scenario, chosen.name, level)
+    memory = Memory()
     first: Run | None = None
     last: Run | None = None
     try:
         while (choices := chosen.propose(last)) is not None:
-            last = Simulation(scenario, choices, level=level, trace=first is None).run()
+            last = Simulation(scenario, choices, level=level, trace=first is None, memory=memory).run()
             first = last if first is None else first
             report.add(last)
             if last.violations:
@@ -62,7 +64,7 @@ def check(
                 shrunk = shrink(last, MAX_SHRINK_RUNS if simplify else 0, told)
                 report.finding = finding = _finding(last, shrunk, report.runs)
                 if finding.late is not None:
-                    report.finding = evolve(finding, timed=look_timed(shrunk, told))
+                    report.finding = evolve(finding, timed=look_timed(shrunk.run, told))
                 break
             if on_run is not None:
                 on_run(report.runs, last)
@@ -76,12 +78,12 @@ def check(
     return report
 
 
-def _finding(failing: Run, shrunk: Run, number: int) -> Finding:
+def _finding(failing: Run, shrunk: Shrunk, number: int) -> Finding:
     return Finding(
-        shrunk,
-        replay=encode(shrunk),
+        shrunk.run,
+        replay=encode(shrunk.run),
         found_at_run=number,
-        choices_before=forced_choices(failing.indexes),
-        choices_after=forced_choices(shrunk.indexes),
-        late=latest(shrunk.trace) if shrunk.trace is not None else None,
+        choices_before=len(failing.record.forced),
+        is_minimal=shrunk.is_minimal,
+        late=latest(shrunk.run.trace) if shrunk.run.trace is not None else None,
     )

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field, frozen
 
 from convexsim.explore.exhaustive import counted_forced
+from convexsim.explore.switches import switches_of
 from convexsim.trace.text import story
 
 if TYPE_CHECKING:
+    from convexsim.explore.switches import Switch
     from convexsim.explore.timed import Late, Timed
     from convexsim.invariants import Violation
     from convexsim.simulation import Run, Scenario
 
 __all__ = ["Finding", "Report"]
 
-_SHOWN_ERRORS = 3
+_SHOWN_ERRORS: Final = 3
+_SHOWN_SWITCHES: Final = 8
 
 
 @frozen(eq=False)
@@ -30,7 +33,8 @@ class Finding:
         run: the shrunk run, with its events.
         replay: the string that repeats it.
         found_at_run: the number of the run that failed first.
-        choices_before: forced choices of that run, and after shrinking.
+        choices_before: forced choices of that run.
+        is_minimal: whether none of those that are left can be left out; False if shrinking did not come to its end.
         late: the latest step of the shrunk run, in a scenario where steps may be late; None if none is.
         timed: what came of looking for it without late steps; None if nobody has.
 
@@ -40,17 +44,28 @@ class Finding:
     replay: str
     found_at_run: int
     choices_before: int
-    choices_after: int
+    is_minimal: bool
     late: Late | None = None
     timed: Timed | None = None
+
+    @property
+    def choices_after(self) -> int:
+        """Forced choices after shrinking."""
+        return len(self.run.record.forced)
+
+    @property
+    def switches(self) -> tuple[Switch, ...]:
+        """The forced choices that are left, in words: what it takes for the failure, besides the scenario."""
+        return switches_of(self.run)
 
     @property
     def effort(self) -> str:
         """How far from the plain serial order one has to go for it."""
         if self.choices_after == 0:
             return "the plain serial order is enough"
-        switches = counted_forced(self.choices_after)
-        return switches if self.choices_before == self.choices_after else f"{self.choices_before} shrunk to {switches}"
+        left = counted_forced(self.choices_after)
+        shrunk = left if self.choices_before == self.choices_after else f"{self.choices_before} shrunk to {left}"
+        return shrunk if self.is_minimal else f"{shrunk}, not shrunk to the end"
 
     @property
     def violations(self) -> list[Violation]:
@@ -125,6 +140,8 @@ class Report:
         if self.finding is not None:
             lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in self.finding.violations]
             lines.append(f"  found in run {self.finding.found_at_run}; {self.finding.effort}")
+            if self.finding.choices_after <= _SHOWN_SWITCHES:
+                lines += [f"  {switch}" for switch in self.finding.switches]
             lines.append(f"  replay: {self.finding.replay}")
             if self.finding.late is not None:
                 lines.append(f"  a step is late in it: {self.finding.late}")

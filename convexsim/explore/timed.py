@@ -106,7 +106,7 @@ def look_timed(failing: Run, on_run: Callable[[Run], None] | None = None) -> Tim
             last = Simulation(scenario, choices, level=failing.level, trace=False).run()
             runs += 1
             if breaks_like(failing, last):
-                return Timed(runs, replay=encode(shrink(last, on_run=on_run)))
+                return Timed(runs, replay=encode(shrink(last, on_run=on_run).run))
             if on_run is not None:
                 on_run(last)
         if explorer.exhausted:

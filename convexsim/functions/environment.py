@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from convexsim.choices import Kind, Option
     from convexsim.database.history import Attempt
     from convexsim.functions.catalog import Catalog
+    from convexsim.functions.memory import Memory
     from convexsim.functions.outcome import Outcome
     from convexsim.functions.syscalls import ExternalVerb
 
@@ -179,6 +180,7 @@ class Environment:
         struck: what has gone wrong, in order.
         uses: how often functions have used the outside.
         history: what every attempt saw and wrote, in the order in which they were over; None if nobody will ask for it.
+        memory: what other runs of the scenario have come to; None if there are none.
         choose: the door to `choices.py`, which the stage opens.
 
     """
@@ -194,6 +196,7 @@ class Environment:
     struck: list[Struck] = Factory(list)
     uses: int = 0
     history: list[Attempt] | None = None
+    memory: Memory | None = None
     choose: Callable[[Kind, Sequence[Option]], int] = field(init=False)
 
     def external(self, name: str) -> External:

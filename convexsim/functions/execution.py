@@ -14,14 +14,15 @@ from convexsim.database.index import make_table
 from convexsim.database.tables import TABLES
 from convexsim.database.transaction import Transaction
 from convexsim.errors import PlatformError
+from convexsim.functions.memory import Attempted
 from convexsim.values import nesting_of
 from convexsim.values.ids import IdStream
 
 if TYPE_CHECKING:
-    from convexsim.database.history import Attempt
     from convexsim.database.index import Document, Table
     from convexsim.database.snapshot import Snapshot
     from convexsim.functions.environment import Environment
+    from convexsim.functions.outcome import Outcome
     from convexsim.functions.scheduled import ScheduledFunction
     from convexsim.functions.syscalls import Effect
 
@@ -87,18 +88,11 @@ class Execution:
         """What the attempt's ids and random numbers derive from."""
         return f"{self.activity}#{self.attempt}"
 
-    def seen(self, what: str, follows: int) -> Attempt | None:
-        """Return what a history says of the attempt until it commits; None if there is no history."""
-        transaction = self.transaction
-        if not isinstance(transaction, ObservedTransaction):
-            return None
-        return transaction.attempt((self.activity, what, self.attempt), follows)
-
-    def over(self, what: str, follows: int) -> None:
-        """End an attempt that will not be judged."""
-        seen = self.seen(what, follows)
-        if seen is not None and self.environment.history is not None:
-            self.environment.history.append(seen)
+    def ended(self, outcome: Outcome) -> Attempted:
+        """Close the transaction, and return what the attempt came to."""
+        transaction, stamps = self.transaction, dict(self.environment.stamps)
+        transaction.close()
+        return Attempted(outcome, transaction, transaction.finalize(), tuple(self.effects), stamps)
 
     def insert(self, table: Table, fields: dict[str, Any]) -> Document:
         """Write a new document of these frozen fields; its id and creation time are made here."""

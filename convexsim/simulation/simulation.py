@@ -26,6 +26,7 @@ from convexsim.trace.event import Trace
 
 if TYPE_CHECKING:
     from convexsim.choices import Choices
+    from convexsim.functions.memory import Memory
     from convexsim.simulation.run import Ending
 
 __all__ = ["MAX_STEPS", "Simulation", "run_again"]
@@ -44,6 +45,7 @@ class Simulation:
         level: the granularity of choices: 1 every message, 2 begins and commits, 3 a mutation is one step.
         trace: whether to keep the events.
         max_steps: where to stop.
+        memory: what other runs of the scenario have worked out, for explorers; None for a run by itself.
         mode: ``stepped``, one message at a time, or ``threads``: the same actors on real threads, as a stress test
             (`Threads` says more exactly how). No choices decide their order, so nothing replays it; events stand in the
             order of real time. There the committer's thread judges `always`, before anybody hears of a commit.
@@ -56,6 +58,7 @@ class Simulation:
     trace: bool = field(default=True, kw_only=True)
     max_steps: int = field(default=MAX_STEPS, kw_only=True)
     mode: Literal["stepped", "threads"] | Threads = field(default="stepped", kw_only=True)
+    memory: Memory | None = field(default=None, kw_only=True)
     _record: ChoiceRecord = field(init=False)
     _trace: Trace | None = field(init=False)
     _ran: bool = field(init=False, default=False)
@@ -117,7 +120,7 @@ class Simulation:
         end_ms = inf if given.until_ms is None else given.platform.start_ms + given.until_ms
         faults, history = given.faults, history_for(given.invariants)
         environment = Environment(catalog, given.platform, world.externals, world.network, end_ms=end_ms, faults=faults)
-        environment.history = history
+        environment.history, environment.memory = history, self.memory
         return environment
 
     def _step(self, stage: SteppedStage, world: World, monitor: Monitor) -> Ending:

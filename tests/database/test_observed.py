@@ -113,7 +113,7 @@ def test_what_a_scan_saw_before_a_write_stays(observed: ObservedTransaction) -> 
 
 def test_an_attempt_has_written_nothing_until_it_commits(observed: ObservedTransaction) -> None:
     observed.delete(ROWS[0])
-    lost = observed.attempt(("a.1", "m:f", 2), 5)
+    lost = observed.seen(("a.1", "m:f", 2), 5)
     assert (lost.activity, lost.what, lost.number, lost.follows, lost.begin_ts) == ("a.1", "m:f", 2, 5, 1)
     assert (lost.commit_ts, lost.writes, lost.touched) == (None, (), (IDS[1],))
     won = lost.committed(7, observed.finalize().writes)

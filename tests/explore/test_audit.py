@@ -86,7 +86,7 @@ def test_the_run_that_differs_is_named_by_its_replay_string() -> None:
     audited = audit(what, RandomWalk(runs=20, seed=1))
     assert not audited.holds
     assert 1 < audited.runs < 5
-    assert replay([what], audited.replay).ending == "quiet"
+    assert replay([what], audited.replay).run.ending == "quiet"
 
 
 def put(ctx: Any, name: str) -> None:

@@ -91,7 +91,7 @@ def test_an_explorer_is_repeatable_and_begins_anew(name: str) -> None:
 def test_an_explorer_finds_the_lost_update_and_its_finding_replays(name: str) -> None:
     report = check(lost_update, made(name, 300))
     assert report.finding is not None
-    again = replay([lost_update], report.finding.replay)
+    again = replay([lost_update], report.finding.replay).run
     assert [broken.invariant for broken in again.violations] == ["no_update_is_lost"]
 
 
@@ -286,7 +286,7 @@ def test_a_forced_choice_that_is_left_becomes_as_low_as_it_can() -> None:
 
     failing = Simulation(race, ListedChoices((4,)), level=3).run()
     assert failing.violations
-    assert without_trailing_zeros(shrink(failing).indexes) == (1,)
+    assert without_trailing_zeros(shrink(failing).run.indexes) == (1,)
 
 
 def test_without_shrinking_the_very_run_is_reported() -> None:

@@ -134,7 +134,7 @@ def test_a_walk_finds_what_only_a_late_step_can_break_and_says_so(level: int) ->
     assert "a step is late in it: ann.2 (begin) 600 ms late" in str(report)
     assert "so it has to be: with late_ms=0 it holds in all of 1 run" in str(report)
     assert "the clock  goes on by 600 ms, so that these are late: ann.2 (begin)" in report.story()
-    again = replay([free], report.finding.replay)
+    again = replay([free], report.finding.replay).run
     assert again.trace is not None
     assert latest(again.trace) == report.finding.late
 
@@ -159,7 +159,7 @@ def test_a_failure_that_needs_no_late_step_is_told_with_its_timed_replay() -> No
     assert report.finding.late == Late("ann.2", "begin", 1_100)
     assert report.finding.timed is not None
     string = report.finding.timed.replay
-    assert replay([free.variant("noting", late_ms=0)], string).violations
+    assert replay([free.variant("noting", late_ms=0)], string).run.violations
     assert f"no step has to be: with late_ms=0 it breaks too: {string}" in str(report)
 
 

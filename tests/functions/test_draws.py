@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -137,7 +138,9 @@ def test_a_rare_branch_is_found_told_and_replayed(explorer: Any) -> None:
     assert report.finding is not None
     assert report.finding.choices_after == 1
     assert "draws the random number 0\n" in report.story()
-    assert replay([swept(2)], report.finding.replay).violations
+    (switch,) = report.finding.switches
+    assert re.fullmatch(r"draw at step \d+: ann\.2 draws 0 in m:sweep, not 0\.\d+", str(switch))
+    assert replay([swept(2)], report.finding.replay).run.violations
 
 
 def test_a_retry_draws_anew() -> None:

@@ -1,0 +1,123 @@
+"""Memory: what transactions came to in one run of an exploration, for the runs after it.
+
+Owns the one fact that it rests on: what a query or mutation does follows from the snapshot that it begins on, from its
+arguments, its own path and its moment, and from the newest creation times (convex-semantics 1.4; architecture.md 6.3).
+The verdict of a commit, and the snapshot that it makes, follow from the newest snapshot and from what is committed. So
+two runs that have made the same commits stand on one and the same snapshot, and what begins there again, in whatever
+order the rest came, need not be worked out again. What has used the outside, or has drawn a number that was a choice,
+is never kept: that happens in each run.
+
+Knows no actor; `actors/transact.py` asks before it runs a body. A run that is made for its own sake has no memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from attrs import frozen
+
+from convexsim.database.commit import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from convexsim.database.commit import Committed, Conflict
+    from convexsim.database.snapshot import Snapshot
+    from convexsim.database.transaction import FinalTransaction, Transaction
+    from convexsim.database.write_log import LogEntry
+    from convexsim.functions.outcome import Outcome
+    from convexsim.functions.syscalls import Effect
+
+    Judged = tuple[Committed | Conflict, Snapshot, LogEntry | None]
+
+__all__ = ["Attempted", "Memory"]
+
+MOST: Final = 2_048
+"""From so many facts on that are new or were asked for, those that nobody asked for meanwhile are forgotten."""
+
+V = TypeVar("V")
+
+
+@frozen(eq=False)
+class Attempted:
+    """What one attempt of a transaction came to, before anybody has judged it.
+
+    Attributes:
+        transaction: closed.
+        stamps: the newest creation times from then on, by table key.
+
+    """
+
+    outcome: Outcome
+    transaction: Transaction
+    final: FinalTransaction
+    effects: Sequence[Effect]
+    stamps: Mapping[str, float]
+
+
+class _Facts(Generic[V]):
+    """A table that stays small: what has not been asked for in a long time is forgotten."""
+
+    __slots__ = ("_fresh", "_stale")
+
+    def __init__(self) -> None:
+        self._fresh: dict[Any, V] = {}
+        self._stale: dict[Any, V] = {}
+
+    def get(self, key: Any) -> V | None:
+        """Return what is known; it stays so for some more time."""
+        fact = self._fresh.get(key)
+        if fact is None:
+            fact = self._stale.get(key)
+            if fact is not None:
+                self.add(key, fact)
+        return fact
+
+    def add(self, key: Any, fact: V) -> None:
+        """Let something be known."""
+        if len(self._fresh) == MOST:
+            self._stale, self._fresh = self._fresh, {}
+        self._fresh[key] = fact
+
+
+class Memory:
+    """What is known of the transactions of one scenario.
+
+    Attributes:
+        attempts: what came of an attempt, by all that it follows from; snapshots are told apart by identity.
+
+    """
+
+    __slots__ = ("_verdicts", "attempts")
+
+    def __init__(self) -> None:
+        self.attempts: _Facts[Attempted] = _Facts()
+        self._verdicts: _Facts[Judged] = _Facts()
+
+    def database(self, beginning: Snapshot) -> Database:
+        """Return a database that begins with this snapshot and knows the verdicts of other runs."""
+        return _KnownDatabase(beginning, self._verdicts)
+
+
+class _KnownDatabase(Database):
+    """A database that judges only what no run before has committed on the same snapshot."""
+
+    __slots__ = ("_verdicts",)
+
+    def __init__(self, beginning: Snapshot, verdicts: _Facts[Judged]) -> None:
+        super().__init__(beginning=beginning)
+        self._verdicts = verdicts
+
+    def commit(self, final: FinalTransaction, write_source: str, now_ms: float = 0.0) -> Committed | Conflict:
+        """Judge and publish a transaction."""
+        before, key = self.snapshot, (self.snapshot, final, now_ms)
+        known = self._verdicts.get(key)
+        if known is None:
+            verdict = super().commit(final, write_source, now_ms)
+            self._verdicts.add(key, (verdict, self.snapshot, self.log.newest))
+            return verdict
+        verdict, self.snapshot, newest = known
+        if self.snapshot is not before:
+            assert newest is not None, "a commit has its entry in the log"
+            self.log.append(newest)
+        return verdict
