@@ -23,7 +23,8 @@ from convexsim.functions.outcome import Threw, bare_assert
 from convexsim.functions.refusals import RefusedError, Refusing
 from convexsim.functions.scheduled import shown
 from convexsim.trace.serial_order import find_cycle, tell_cycle
-from convexsim.values import thaw
+from convexsim.values import freeze, thaw
+from convexsim.values.keys import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,12 +121,11 @@ class View(Refusing):
         self._answered, self._struck = len(environment.answers), len(environment.struck)
         self._requested = len(environment.network.requests)
         self._appended = {name: external.count for name, external in environment.externals.items()}
-        self.now = now
-        """Virtual time in ms."""
+        self._now = now
         self._ts = snapshot.ts
         self._writer = "" if newest is None else newest.write_source
         self.looked: dict[str, None] = {}
-        """What was looked at beside documents: outside objects and the network, and facts that tell of an order."""
+        """What was looked at beside documents: outside objects, the network, and facts that tell of an order."""
         self.made: dict[Callable[..., Any], Any] = {}
         """What `derived` and `folded` have made, by the functions that made it."""
         self.before = before
@@ -138,6 +138,12 @@ class View(Refusing):
     def reads(self) -> Any:
         """What was read so far (`database.reads.ReadSet`)."""
         return self._transaction.reads
+
+    @property
+    def now(self) -> float:
+        """Virtual time in ms."""
+        self.looked["now"] = None
+        return self._now
 
     @property
     def ts(self) -> int:
@@ -186,6 +192,12 @@ class View(Refusing):
         self.looked[f"external {name}"] = None
         return self._environment.external(name).entries[: self._appended[name]]
 
+    def contents(self, name: str) -> list[Any]:
+        """Return the same in the order of values: for who asks what was appended, and not in which order."""
+        self.looked[f"contents of {name}"] = None
+        entries = self._environment.external(name).entries[: self._appended[name]]
+        return sorted(entries, key=lambda entry: encode(freeze(entry)))
+
     def requests(self, url: str | None = None) -> list[Request]:
         """Return what actions have sent to an address of the stub network, or to all, in order.
 
@@ -208,6 +220,7 @@ class View(Refusing):
             skip: how many of the first are left out, for who has seen these before.
 
         """
+        self.looked[f"answers {function}"] = None
         found = [answered for answered in self._answers() if answered.function == function][skip:]
         return [evolve(answered, args=thaw(answered.args)) for answered in found]
 
@@ -250,6 +263,7 @@ class View(Refusing):
 
     def failed_functions(self) -> list[str]:
         """Return function and error of every scheduled function, or run of a cron, that threw."""
+        self.looked["failures"] = None
         return [
             f"{answered.function}: {answered.outcome.failure.message}"
             for answered in self._answers()
@@ -263,7 +277,6 @@ class View(Refusing):
         return self._environment.struck[: self._struck]
 
     def _answers(self) -> Sequence[Answered]:
-        self.looked["answers"] = None
         return self._environment.answers[: self._answered]
 
     def _table(self, name: str, component: str) -> Table | None:

@@ -88,7 +88,7 @@ async def transact(
         outcome, final = made.outcome, made.final
         seen = made.transaction.seen((activity, what, attempt), follows)
         if stage.footprints is not None:
-            stage.footprints.read(made.transaction)
+            stage.footprints.ran(made)
         for effect in made.effects:
             note(stage, event.Did, activity, effect)
         if strikes(stage, "system error", activity):

@@ -111,7 +111,8 @@ def _footprints_of(run: Run) -> Footprints:
 
 def dependence_of(footprints: Footprints) -> Dependence:
     """Return when the order of two steps of a run matters, as far as the run shows what its invariants look at."""
-    return Dependence(frozenset(footprints.watched), tuple(footprints.total))
+    watched, ordered = frozenset(footprints.watched), frozenset(footprints.ordered)
+    return Dependence(watched, ordered, tuple(footprints.total))
 
 
 def _draws(run: Run) -> dict[str, list[tuple[Kind, int]]]:

@@ -40,7 +40,8 @@ from convexsim.choices import RandomChoices
 from convexsim.functions import memory
 from convexsim.functions.memory import Memory
 from convexsim.trace.event import json_lines
-from tests.explore.small_worlds import small_world, some_rule
+from tests.explore.looks import some_rule
+from tests.explore.small_worlds import small_world
 from tests.explore.worlds import lost_update, proper_bumps, stormy
 
 EVERYTHING = Faults(crashes=1, restarts=1, conflicts=1, system_errors=1, disconnects=1, skewed=1, skews_ms=[500])
