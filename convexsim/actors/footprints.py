@@ -58,6 +58,14 @@ class Footprint:
     writes: list[Mapping[str, Sequence[tuple[bytes, str]]]] = field(factory=list)
     touches: dict[str, None] = field(factory=dict)
 
+    def read(self) -> dict[tuple[str, bytes, bytes], None]:
+        """Return what it has read: an index, and from which key up to which (excluded)."""
+        return {(index, *each): None for reads in self.reads for index, some in reads.intervals() for each in some}
+
+    def written(self) -> dict[tuple[str, bytes], None]:
+        """Return what it has written: an index, and a key in it."""
+        return {(index, key): None for touched in self.writes for index in touched for key, _ in touched[index]}
+
 
 class Footprints:
     """The footprints of one run, in order, and what its invariants looked at.
