@@ -120,12 +120,11 @@ class View(Refusing):
         self._answered, self._struck = len(environment.answers), len(environment.struck)
         self._requested = len(environment.network.requests)
         self._appended = {name: external.count for name, external in environment.externals.items()}
-        self.now = now
-        """Virtual time in ms."""
+        self._now = now
         self._ts = snapshot.ts
         self._writer = "" if newest is None else newest.write_source
         self.looked: dict[str, None] = {}
-        """What was looked at beside documents: outside objects and the network, and facts that tell of an order."""
+        """What was looked at beside documents: outside objects, the network, and facts that tell of an order."""
         self.made: dict[Callable[..., Any], Any] = {}
         """What `derived` and `folded` have made, by the functions that made it."""
         self.before = before
@@ -138,6 +137,12 @@ class View(Refusing):
     def reads(self) -> Any:
         """What was read so far (`database.reads.ReadSet`)."""
         return self._transaction.reads
+
+    @property
+    def now(self) -> float:
+        """Virtual time in ms."""
+        self.looked["now"] = None
+        return self._now
 
     @property
     def ts(self) -> int:
@@ -208,6 +213,7 @@ class View(Refusing):
             skip: how many of the first are left out, for who has seen these before.
 
         """
+        self.looked[f"answers {function}"] = None
         found = [answered for answered in self._answers() if answered.function == function][skip:]
         return [evolve(answered, args=thaw(answered.args)) for answered in found]
 
@@ -250,6 +256,7 @@ class View(Refusing):
 
     def failed_functions(self) -> list[str]:
         """Return function and error of every scheduled function, or run of a cron, that threw."""
+        self.looked["failures"] = None
         return [
             f"{answered.function}: {answered.outcome.failure.message}"
             for answered in self._answers()
@@ -263,7 +270,6 @@ class View(Refusing):
         return self._environment.struck[: self._struck]
 
     def _answers(self) -> Sequence[Answered]:
-        self.looked["answers"] = None
         return self._environment.answers[: self._answered]
 
     def _table(self, name: str, component: str) -> Table | None:

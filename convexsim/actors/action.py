@@ -228,9 +228,11 @@ class ActionFrame:
         if isinstance(built, Threw):
             return Answer(stage.sleep(0), built)  # what could not be sent fails at its await, like anything else
         receiver = stage.outside if type(built.value) in (UseExternal, SendRequest) else stage.runner()
-        answer = Answer[Any](receiver.ask(built.value, block=False))
+        future = receiver.ask(built.value, block=False)
+        if stage.footprints is not None:
+            stage.footprints.asked(self._activity, future)
         self._may_die()
-        return answer
+        return Answer(future)
 
     def _may_die(self) -> None:
         if not self.crashed:

@@ -1,24 +1,29 @@
 """Footprints: what each chosen step of a run has read and written, for explorers that ask for it.
 
 Owns the recording. A *macro step* is a message that was chosen, or was the only one to choose, with everything that is
-handled at once after it, until the next one. Two of them can depend on each other by documents (`reads`, `writes`) or
-by a named thing that both touch: an outside object, the network, a table's creation times, the commit timestamp, a
-client, an action's handler. When they do, `explore/dependence.py` says. A run that nobody asks has no recorder.
+handled at once after it, until the next one. Two of them can depend on each other by documents (`reads`, `writes`), by
+a named thing that one of them changes (`touches`): an outside object or its plan, the network, a table's creation
+times, the commit timestamp, a client, what an action has been answered; or by a fact that only invariants can see
+(`shows`), if one looks. When they do, `explore/dependence.py` says. A run that nobody asks has no recorder.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import partial
 from math import isinf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
 from convexsim.actors.client import Client
 from convexsim.actors.dispatcher import EVERY_LEVEL
-from convexsim.actors.messages import Collect, CronDone, RunCron, RunScheduled, ScheduledDone, SendRequest, UseExternal
+from convexsim.actors.messages import Collect, CronDone, RunCron, RunScheduled, ScheduledDone, SendRequest
+from convexsim.choices import root_of
 from convexsim.database.commit import Committed
 from convexsim.database.write_log import keys_written
+from convexsim.functions.outcome import Threw
+from convexsim.functions.syscalls import ExternalUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,13 +31,19 @@ if TYPE_CHECKING:
     from convexsim.actors.dispatcher import Dispatcher, Item
     from convexsim.database.commit import Conflict
     from convexsim.database.reads import ReadSet
-    from convexsim.database.transaction import FinalTransaction, Transaction
-    from convexsim.functions.environment import Environment
+    from convexsim.database.transaction import FinalTransaction
+    from convexsim.functions.environment import Answered, Environment
+    from convexsim.functions.execution import Execution
+    from convexsim.functions.syscalls import ExternalVerb
 
-__all__ = ["COMMIT_TS", "Footprint", "Footprints"]
+__all__ = ["COMMIT_TS", "MOMENT", "TIMER", "Footprint", "Footprints"]
 
 COMMIT_TS: Final = "commit timestamp"
 """What transactions touch that ask for their commit timestamp."""
+MOMENT: Final = "moment"
+"""What a step shows after which `always` invariants are asked: a commit, or a use of the outside."""
+TIMER: Final = "timer"
+"""What a step shows in which somebody begins to sleep: those who wake at the same moment wake in that order."""
 
 
 @define(eq=False)
@@ -46,7 +57,8 @@ class Footprint:
         creator: the place of the macro step that sent its message; -1 if none did.
         reads: the read sets of the transactions that ran or were judged in it.
         writes: by index key, the keys written, of each commit that won.
-        touches: the named things that it used.
+        touches: the named things that it used, and whether it changed them.
+        shows: the facts that it added to, of those that only invariants can see.
 
     """
 
@@ -56,7 +68,8 @@ class Footprint:
     creator: int
     reads: list[ReadSet] = field(factory=list)
     writes: list[Mapping[str, Sequence[tuple[bytes, str]]]] = field(factory=list)
-    touches: dict[str, None] = field(factory=dict)
+    touches: dict[str, bool] = field(factory=dict)
+    shows: dict[str, None] = field(factory=dict)
 
     def read(self) -> dict[tuple[str, bytes, bytes], None]:
         """Return what it has read: an index, and from which key up to which (excluded)."""
@@ -72,7 +85,8 @@ class Footprints:
 
     Attributes:
         steps: the macro steps; the last one may still be going on.
-        watched: the tables (``component/table``) and named things that `always` invariants looked at.
+        watched: the tables (``component/table``), named things and facts that `always` invariants looked at.
+        ordered: the facts that the other invariants looked at, of which the order can be told at the end.
         total: why every step may depend on every other, by reason; empty if none is known.
         level: the granularity of the run's choices.
         restarts: whether the backend may die.
@@ -87,9 +101,11 @@ class Footprints:
     def __init__(self) -> None:
         self.steps: list[Footprint] = []
         self.watched: dict[str, None] = {}
+        self.ordered: dict[str, None] = {}
         self.total: dict[str, None] = {}
         self._sent: list[int] = []
         self._stamps: dict[str, float] = {}
+        self._planned: dict[str, int] = {}
         self._moment = -1.0
         self._running = self._places = 0
 
@@ -99,6 +115,7 @@ class Footprints:
         self.is_late = environment.platform.late_ms > 0
         self._dispatcher = dispatcher
         self._environment = environment
+        self._planned = {name: external.planned for name, external in environment.externals.items()}
         if not isinf(environment.platform.write_bytes_per_second):
             self.total["the platform limits what is written in a second"] = None
 
@@ -109,29 +126,56 @@ class Footprints:
             creator = bisect_left(self._sent, item.number) - 1
             self._sent.append(self._dispatcher.sent)
             self.steps.append(Footprint(item.activity, item.phase, self._dispatcher.clock.now, creator))
-            caller = item.activity.rpartition(".")[0]
-            if caller:  # it may be waited for now or later: what an action does next may hang on all of its calls
-                self.touch(f"calls of {caller}")
-        if type(message) is UseExternal:
-            self.touch(f"external {message.name}")
+        if isinstance(item.actor, Client):
+            self.touch(item.actor.actor_urn)
+            self.show("calls")
         elif type(message) is SendRequest:
             self.touch("network")
+            self.show(MOMENT)
         elif type(message) in (RunScheduled, RunCron, ScheduledDone, CronDone):
             self._count(starts=type(message) in (RunScheduled, RunCron))
         elif type(message) is Collect:
             self.total["finished scheduled functions are collected"] = None
-        self.touch(item.actor.actor_urn if isinstance(item.actor, Client) else f"calls of {item.activity}")
 
-    def touch(self, thing: str) -> None:
+    def touch(self, thing: str, *, changes: bool = True) -> None:
         """Note that the step at work uses a named thing; what the clock sets off comes after all steps anyway."""
-        if self.steps and self.steps[-1].moment == self._dispatcher.clock.now:
-            self.steps[-1].touches[thing] = None
+        if self._is_at_work:
+            touches = self.steps[-1].touches
+            touches[thing] = changes or touches.get(thing, False)
 
-    def read(self, transaction: Transaction) -> None:
-        """Note what a handler has read, and in which tables it asked for creation times."""
-        self.steps[-1].reads.append(transaction.reads)
-        if transaction.is_pending:
+    def show(self, fact: str) -> None:
+        """Note that the step at work adds to a fact that only invariants can see."""
+        if self._is_at_work:
+            self.steps[-1].shows[fact] = None
+
+    def used(self, name: str, use: ExternalVerb) -> None:
+        """Note a use of an outside object; whoever takes from a plan that is used up changes nothing."""
+        self.show(MOMENT)
+        if use == "append":
+            self.touch(f"external {name}")
+        else:
+            planned = self._environment.external(name).planned
+            self.touch(f"plan of {name}", changes=planned != self._planned[name])
+            self._planned[name] = planned
+
+    def asked(self, action: str, answer: Any) -> None:
+        """Note when an action is answered: what it does next may hang on which of its calls was answered first."""
+        answer.when_done(partial(self.touch, f"answers to {action}"))
+
+    def answered(self, answered: Answered) -> None:
+        """Note that a call came back."""
+        self.show(f"answers {answered.function}")
+        if isinstance(answered.outcome, Threw) and root_of(answered.activity) == answered.activity:
+            self.show("failures")
+
+    def ran(self, execution: Execution) -> None:
+        """Note what a handler has read and used, and in which tables it asked for creation times."""
+        self.steps[-1].reads.append(execution.transaction.reads)
+        if execution.transaction.is_pending:
             self.touch(COMMIT_TS)
+        for effect in execution.effects:
+            if isinstance(effect, ExternalUse):
+                self.used(effect.name, effect.use)
         stamps = self._environment.stamps
         for table, stamp in stamps.items():
             if self._stamps.get(table) != stamp:
@@ -144,6 +188,8 @@ class Footprints:
         step.reads.append(final.reads)
         if isinstance(verdict, Committed):
             step.writes.append(keys_written(verdict.writes))
+            self.show("writer")
+            self.show(MOMENT)
             if final.is_pending:
                 self.touch(COMMIT_TS)
 
@@ -153,6 +199,15 @@ class Footprints:
             self.watched[index.rpartition(".")[0]] = None
         for thing in things:
             self.watched[thing] = None
+
+    def order(self, facts: Iterable[str]) -> None:
+        """Note what was looked at when nothing was left to do."""
+        for fact in facts:
+            self.ordered[fact] = None
+
+    @property
+    def _is_at_work(self) -> bool:
+        return bool(self.steps) and self.steps[-1].moment == self._dispatcher.clock.now
 
     def _count(self, *, starts: bool) -> None:
         """Count what the scheduler and the cron executor run, to see whether places may become scarce.

@@ -43,6 +43,8 @@ class Outside(RuntimeActor):
 
     def _use(self, message: UseExternal) -> Any:
         given, result = self.stage.environment.external(message.name).use(message.use, message.value)
+        if self.stage.footprints is not None:
+            self.stage.footprints.used(message.name, message.use)
         self._note(message.activity, ExternalUse(message.name, message.use, given))
         return freeze(result)
 

@@ -303,7 +303,10 @@ class Runner(RuntimeActor):
 
     def _end(self, activity: str, target: Target, args: Any, outcome: Outcome) -> None:
         """Keep the answer for whoever asks about the run."""
-        self.stage.environment.answers.append(Answered(activity, target.label, args, outcome))
+        answered = Answered(activity, target.label, args, outcome)
+        self.stage.environment.answers.append(answered)
+        if self.stage.footprints is not None:
+            self.stage.footprints.answered(answered)
         note(self.stage, event.Ended, activity, target.label, outcome)
 
 

@@ -138,6 +138,8 @@ def strikes(stage: Stage, fault: Fault, activity: str, *ways: str) -> int:
     if fault not in stage.faults.left:
         return 0
     way = stage.faults.strikes(fault, activity, *ways)
+    if stage.footprints is not None:
+        stage.footprints.show("faults")
     if way:
         note(stage, Faulted, activity, fault, stage.environment.struck[-1].how)
     return way

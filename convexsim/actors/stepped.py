@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from convexsim.actors.committer import Committer
 from convexsim.actors.crons import resume_crons, start_crons
 from convexsim.actors.dispatcher import CLOCK, Dispatcher
+from convexsim.actors.footprints import TIMER
 from convexsim.actors.future import SteppedFuture, Task
 from convexsim.actors.kernel import stepped
 from convexsim.actors.outside import Outside
@@ -114,6 +115,8 @@ class SteppedStage:
     def sleep(self, delay_ms: float) -> Future[None]:
         """Return a future that is resolved after some virtual time."""
         future = self.future()
+        if self.footprints is not None:
+            self.footprints.show(TIMER)
         self.dispatcher.clock.at(self.now + delay_ms, future.set, self.dispatcher.stepping)
         return future
 

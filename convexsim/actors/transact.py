@@ -112,7 +112,7 @@ def _run(stage: Stage, execution: Execution, body: Callable[[Execution], Outcome
     outcome = body(execution)
     execution.transaction.close()
     if stage.footprints is not None:
-        stage.footprints.read(execution.transaction)
+        stage.footprints.ran(execution)
     for effect in execution.effects:
         note(stage, event.Did, execution.activity, effect)
     return outcome

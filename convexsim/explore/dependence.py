@@ -42,25 +42,33 @@ class Dependence:
     """When the order of two steps can matter.
 
     Attributes:
-        watched: the tables and things that an `always` invariant looks at: between two steps that write into any of
+        watched: the tables, things and facts that an `always` invariant looks at: between two steps that change any of
             them it sees which came first.
+        ordered: the facts that another one looks at: it sees which of two steps came first that add to the same one.
         total: why every step depends on every other; empty if none does.
 
     """
 
     watched: frozenset[str] = frozenset()
+    ordered: frozenset[str] = frozenset()
     total: tuple[str, ...] = ()
 
     def between(self, one: Footprint, other: Footprint) -> bool:
         """Whether two steps may come to something else in the other order."""
-        if self.total or not one.touches.keys().isdisjoint(other.touches):
+        if self.total:
+            return True
+        if any(changes or other.touches[thing] for thing, changes in one.touches.items() if thing in other.touches):
             return True
         if _meets(one, other) or _meets(other, one):
+            return True
+        if self.ordered and any(fact in other.shows and fact in self.ordered for fact in one.shows):
             return True
         return bool(self.watched) and self._is_watched(one) and self._is_watched(other)
 
     def _is_watched(self, step: Footprint) -> bool:
-        if any(thing in self.watched for thing in step.touches):
+        if not self.watched.isdisjoint(step.shows):
+            return True
+        if any(changes and thing in self.watched for thing, changes in step.touches.items()):
             return True
         return any(index.rpartition(".")[0] in self.watched for keys in step.writes for index in keys)
 

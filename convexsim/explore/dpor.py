@@ -75,11 +75,11 @@ class _Draw:
 class Dpor:
     """Run one order of each trace until none is left.
 
-    Needs level 2 or 3, faults without restarts, and steps that are never late. Where the order of any two steps can
-    matter (a `PastInvariant` or `HistoryInvariant`, an invariant that looks at `View.answers`, `writer` and the like, a
-    full scheduler) no order is left out, and the report says why. Not told apart are orders that show only in which of
-    several writers the message of a mutation names that has lost all its retries, and in the place of a script's calls
-    in `View.calls`.
+    Needs level 2 or 3, faults without restarts, and steps that are never late. An invariant that looks at
+    `View.answers`, `writer` and the like is shown every order of what it looks at. Where the order of any two steps can
+    matter (a `PastInvariant` or `HistoryInvariant`, a full scheduler) no order is left out, and the report says why.
+    Not told apart are orders that show only in which of several writers the message of a mutation names that has lost
+    all its retries, and in the place of a script's calls in `View.calls`.
 
     Args:
         max_runs: where to give up; the report then says that orders are left.
@@ -164,7 +164,9 @@ class Dpor:
         """Begin anew if invariants have looked at more than was known: what has been left out may matter to them."""
         known = self.dependence
         more = Dependence(
-            known.watched.union(footprints.watched), tuple(dict.fromkeys([*known.total, *footprints.total]))
+            known.watched.union(footprints.watched),
+            known.ordered.union(footprints.ordered),
+            tuple(dict.fromkeys([*known.total, *footprints.total])),
         )
         if more == known:
             return False

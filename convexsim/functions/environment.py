@@ -115,6 +115,11 @@ class External:
         """How many entries there are."""
         return len(self._entries)
 
+    @property
+    def planned(self) -> int:
+        """How many entries of the plan are left."""
+        return len(self._plan)
+
     def append(self, value: Any) -> None:
         """Add an entry at the end."""
         self._entries.append(freeze(value))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from convexsim.actors.footprints import MOMENT, TIMER
 from convexsim.invariants import HistoryInvariant, PastInvariant
 
 if TYPE_CHECKING:
@@ -15,19 +16,24 @@ if TYPE_CHECKING:
 
 __all__ = ["watch"]
 
-_ORDERED: Final = ("answers", "faults", "writer")
-"""What tells of an order even at the end."""
-_ORDERED_ALWAYS: Final = (*_ORDERED, "calls", "ts")
-"""What tells of one while a run goes on."""
+_SETTLED: Final = frozenset({"calls", "now", "ts"})
+"""What is the same when nothing is left to do, in whatever order it came about."""
+_OUTSIDE: Final = ("external ", "network")
+"""What changes only in steps, and only at moments at which `always` invariants are asked, as documents do."""
 
 
 def watch(footprints: Footprints, invariant: Invariant, view: View) -> None:
-    """Note what an invariant has looked at in a view that it was asked about."""
+    """Note what an invariant has looked at in a view that it was asked about.
+
+    Answers, faults, the time and so on change between the moments at which `always` invariants are asked, so for one
+    that looks at them each such moment may be another; and they change without a step when somebody wakes.
+    """
     if isinstance(invariant, HistoryInvariant | PastInvariant):
         footprints.total[f"{invariant.name} looks at the order of steps"] = None
-    always = invariant.when == "always"
-    for fact in _ORDERED_ALWAYS if always else _ORDERED:
-        if fact in view.looked:
-            footprints.total[f"{invariant.name} looks at the order of steps: {fact}"] = None
-    if always:
-        footprints.watch(view.reads, view.looked)
+    facts = [fact for fact in view.looked if not fact.startswith(_OUTSIDE)]
+    if invariant.when == "always":
+        footprints.watch(view.reads, [*view.looked, MOMENT] if facts else view.looked)
+    else:
+        facts = [fact for fact in facts if fact not in _SETTLED]
+    if facts:
+        footprints.order([*facts, TIMER])

@@ -5,20 +5,21 @@ from __future__ import annotations
 import sys
 from itertools import count
 
-from tests.explore.small_worlds import small_world, some_rule
+from tests.explore.looks import some_rule, some_witness
+from tests.explore.small_worlds import small_world
 from tests.explore.test_dpor import compare
 
 _MOST = 200
 """Orders of a world, from which on it is too large to compare."""
-_KINDS = ("plain", "scheduled", "actions")
+_KINDS = ("plain", "scheduled", "actions", "parallel", "outside")
 
 
 def main(wanted: int, first: int = 0) -> None:
-    """Compare so many worlds, half of them with an `always` invariant; the first difference raises."""
+    """Compare so many worlds, most of them with an invariant that looks at something; the first difference raises."""
     compared = 0
     for number in count(first):
-        kind, level = _KINDS[number % 3], 2 + number // 3 % 2
-        rules = [some_rule(number)] if number // 6 % 2 else []
+        kind, level = _KINDS[number % 5], 2 + number // 5 % 2
+        rules = [[], [some_rule(number)], [some_witness(number)], [some_witness(number)]][number // 10 % 4]
         try:
             compared += compare(small_world(kind, number, rules), level, _MOST)
         except AssertionError:

@@ -7,13 +7,12 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from convexsim import (
+    FunctionError,
     Invariant,
     MutationCtx,
     Scenario,
-    View,
     World,
     action,
-    always,
     api,
     define_app,
     define_schema,
@@ -71,6 +70,10 @@ def change(ctx: MutationCtx, op: Op) -> Any:
 def act_on(ctx: MutationCtx, op: Op) -> Any:
     if op[0] in ("first", "range"):
         return look_at(ctx, op)
+    if op[0] == "append":
+        return ctx.external(op[1]).append(op[2])
+    if op[0] == "take":
+        return ctx.external(op[1]).take("nothing")
     if op[0] == "later":
         ctx.scheduler.run_after(op[1], internal.m.later, {"ops": op[2]})
         return None
@@ -87,33 +90,55 @@ def act_on(ctx: MutationCtx, op: Op) -> Any:
     return change(ctx, op)
 
 
-async def do(ctx: Any, steps: list[Op]) -> list[Any]:
-    results = []
-    for step in steps:
-        what, *rest = step
-        if what == "go":
-            results.append(await ctx.run_mutation(internal.m.later, {"ops": rest[0]}))
-        elif what == "look":
-            results.append(await ctx.run_query(api.m.look, {"ops": rest[0]}))
-        elif what == "append":
-            await ctx.external(rest[0]).append(rest[1])
-        elif what == "take":
-            results.append(await ctx.external(rest[0]).take("nothing"))
-        elif what == "sleep":
-            await ctx.sleep(rest[0])
-        elif what == "both":
-            results.append(await gather(*(do(ctx, branch) for branch in rest)))
-        elif what == "unheard":
-            ctx.run_mutation(internal.m.later, {"ops": rest[0]})
-        else:
-            await ctx.scheduler.run_after(rest[0], internal.m.later, {"ops": rest[1]})
-    return results
+async def do(ctx: Any, steps: list[Op], told: list[str]) -> list[Any]:
+    """Do one step after the other; branches share what has been told."""
+    return [result for step in steps if (result := await do_one(ctx, step, told)) is not None]
+
+
+async def do_one(ctx: Any, step: Op, told: list[str]) -> Any:
+    match step:
+        case ["go", ops]:
+            return await ctx.run_mutation(internal.m.later, {"ops": ops})
+        case ["look", ops]:
+            return await ctx.run_query(api.m.look, {"ops": ops})
+        case ["append", ledger, entry]:
+            await ctx.external(ledger).append(entry)
+        case ["take", ledger]:
+            return await ctx.external(ledger).take("nothing")
+        case ["sleep", delay_ms]:
+            await ctx.sleep(delay_ms)
+        case ["unheard", ops]:
+            ctx.run_mutation(internal.m.later, {"ops": ops})
+        case ["schedule", delay_ms, ops]:
+            await ctx.scheduler.run_after(delay_ms, internal.m.later, {"ops": ops})
+        case _:
+            return await side_by_side(ctx, step, told)
+    return None
+
+
+async def side_by_side(ctx: Any, step: Op, told: list[str]) -> Any:
+    match step:
+        case ["both", *branches]:
+            return await gather(*(do(ctx, branch, told) for branch in branches))
+        case ["race", *calls]:
+            try:
+                return await gather(*(ctx.run_mutation(internal.m.later, {"ops": ops}) for ops in calls))
+            except FunctionError as error:
+                return str(error)
+        case ["heard late", ops, meanwhile]:
+            answer = ctx.run_mutation(internal.m.later, {"ops": ops})
+            return [await do(ctx, meanwhile, told), await answer]
+        case ["nest", steps]:
+            return await ctx.run_action(internal.m.act_later, {"steps": steps})
+        case _:
+            told.append(step[1])
+            return "".join(told)
 
 
 class Functions:
     @query(args={"ops": v.any()})
     def look(ctx: Any, ops: list[Op]) -> Any:  # noqa: N805 - a function that the class only collects
-        return [look_at(ctx, op) for op in ops]
+        return [act_on(ctx, op) for op in ops]
 
     @mutation(args={"ops": v.any()})
     def go(ctx: Any, ops: list[Op]) -> Any:  # noqa: N805
@@ -125,11 +150,11 @@ class Functions:
 
     @action(args={"steps": v.any()})
     async def act(ctx: Any, steps: list[Op]) -> Any:  # noqa: N805
-        return await do(ctx, steps)
+        return await do(ctx, steps, [])
 
     @internal_action(args={"steps": v.any()})
     async def act_later(ctx: Any, steps: list[Op]) -> Any:  # noqa: N805
-        return await do(ctx, steps)
+        return await do(ctx, steps, [])
 
 
 TABLE: Final = define_table({"key": v.number(), "value": v.number(), "at": v.optional(v.int64())})
@@ -159,7 +184,8 @@ class Drawn:
 
     Attributes:
         kind: ``plain``: queries and mutations; ``scheduled``: mutations that schedule and cancel as well; ``actions``:
-            all of that, and actions.
+            all of that, and actions; ``parallel``: two clients, and what actions do side by side; ``outside``: queries
+            and mutations that use outside objects.
 
     """
 
@@ -167,22 +193,28 @@ class Drawn:
         self.kind = kind
         self._draws = draws = Draws(f"{kind} {number}")
         self._tables = TABLES[: 1 + draws.below(3)]
-        clients = 2 + (draws.below(3) == 0)
+        clients = 2 + (kind != "parallel" and draws.below(3) == 0)
+        if kind == "parallel":
+            act: Said = ("action", draws.some(2, self._side_by_side))
+            self.clients = [[act], draws.some(2, self._call)]
+            return
         self.clients = [draws.some(2 if clients == 3 else 3, self._call) for _ in range(clients)]
 
     def _call(self) -> Said:
         draws = self._draws
         if draws.below(4) == 0:
-            return "query", draws.some(2, self._look)
-        if self.kind == "actions" and draws.below(2):
+            return "query", draws.some(2, self._use if self.kind == "outside" and draws.below(2) else self._look)
+        if self.kind in ("actions", "outside") and draws.below(2):
             return "action", draws.some(2, self._step)
         return "mutation", self._ops()
 
     def _ops(self, *, nested: bool = False) -> list[Op]:
         draws = self._draws
         ops = draws.some(2, lambda: self._look() if draws.below(2) else self._change())
-        if self.kind != "plain" and not nested and draws.below(2):
+        if self.kind in ("scheduled", "actions") and not nested and draws.below(2):
             ops.append(self._schedule())
+        if self.kind == "outside" and draws.below(2):
+            ops.append(self._use())
         if draws.below(12) == 0:
             ops.append(["throw"])
         return ops
@@ -204,6 +236,25 @@ class Drawn:
         what = draws.one(["insert", "insert", "bump", "bump", "bump", "delete", "move", "stamp"])
         return [what, draws.one(self._tables), draws.below(3), draws.below(10)]
 
+    def _use(self) -> Op:
+        draws = self._draws
+        use: Op = draws.one([["append", draws.one([*LEDGERS]), draws.below(10)], ["take", draws.one([*LEDGERS])]])
+        return use
+
+    def _side_by_side(self) -> Op:
+        draws = self._draws
+        match draws.below(6):
+            case 0:
+                return ["heard late", self._ops(nested=True), [self._step(), ["tell", "a"]]]
+            case 1 | 2:
+                return ["race", *(self._ops(nested=True) for _ in range(2))]
+            case 3:
+                return ["both", [["nest", [self._step()]], ["tell", "a"]], [self._step(), ["tell", "b"]]]
+            case 4:
+                return ["both", [["race", self._ops(nested=True), self._ops(nested=True)]], [self._step()]]
+            case _:
+                return ["both", *([self._step(), ["tell", name]][: 1 + draws.below(2)] for name in "ab")]
+
     def _step(self) -> Op:
         draws = self._draws
         match draws.below(9):
@@ -214,7 +265,7 @@ class Drawn:
             case 3 | 4:
                 return ["append", draws.one([*LEDGERS]), draws.below(10)]
             case 5:
-                return ["take", "bank"]
+                return ["take", draws.one(["bank", "bank", "post"])]
             case 6:
                 return ["sleep", draws.one([5, 5, 7])]
             case 7:
@@ -248,25 +299,6 @@ def world_of(clients: Sequence[Sequence[Said]], invariants: Sequence[Invariant] 
                     client.action(api.m.act, {"steps": given})
 
     return said
-
-
-def some_rule(number: int) -> Invariant:
-    """Return what may or may not always hold of two tables, or of a table and a ledger, at any moment."""
-    draws = Draws(f"rule {number}")
-    one, other = draws.one(TABLES), draws.one([*TABLES, *LEDGERS])
-    factor, modulus = 1 + draws.below(3), 5 + draws.below(10)
-    forbidden = draws.below(modulus)
-
-    def weight(view: View, name: str) -> int:
-        if name in LEDGERS:
-            return sum(view.external(name))
-        return sum(int(row["key"] + 2 * row["value"] + 1) for row in view.documents(name))
-
-    @always
-    def rule(view: View) -> bool:
-        return (weight(view, one) + factor * weight(view, other)) % modulus != forbidden
-
-    return rule
 
 
 class Counted:
