@@ -18,6 +18,7 @@ from convexsim.errors import (
 )
 from convexsim.explore.audit import Audit, audit
 from convexsim.explore.bounded import Bounded
+from convexsim.explore.certificate import Prover, certify
 from convexsim.explore.check import check
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
@@ -29,6 +30,7 @@ from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.sticky import Sticky
+from convexsim.explore.verify import verify
 from convexsim.faults import Faults
 from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.component import Component, define_app, define_component
@@ -48,6 +50,7 @@ from convexsim.functions.network import Request, Response
 from convexsim.functions.reference import Reference, api, components, internal
 from convexsim.invariants import Invariant, PastInvariant, View, Violation, always, eventually, serializable, sometimes
 from convexsim.simulation import Run, Scenario, Simulation, World, scenario
+from convexsim.simulation.certificate import Certificate, Verdict
 from convexsim.testing.script import ScriptApp
 from convexsim.trace.text import story
 from convexsim.values import (
@@ -69,6 +72,7 @@ __all__ = [
     "ActionCtx",
     "Audit",
     "Bounded",
+    "Certificate",
     "CommitTsPlaceholder",
     "Component",
     "ConvexError",
@@ -95,6 +99,7 @@ __all__ = [
     "Platform",
     "PlatformError",
     "Portfolio",
+    "Prover",
     "QueryCtx",
     "RandomWalk",
     "Reference",
@@ -110,6 +115,7 @@ __all__ = [
     "Sticky",
     "TableDefinition",
     "UsageError",
+    "Verdict",
     "View",
     "Violation",
     "World",
@@ -117,6 +123,7 @@ __all__ = [
     "always",
     "api",
     "audit",
+    "certify",
     "check",
     "components",
     "cron_schedule",
@@ -139,4 +146,5 @@ __all__ = [
     "sometimes",
     "story",
     "v",
+    "verify",
 ]

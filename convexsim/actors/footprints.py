@@ -79,6 +79,11 @@ class Footprint:
         """Return what it has written: an index, and a key in it."""
         return {(index, key): None for touched in self.writes for index in touched for key, _ in touched[index]}
 
+    def changed(self) -> dict[str, None]:
+        """Return the tables (``component/table``) and named things that it has changed, and the facts it added to."""
+        tables = {index.rpartition(".")[0]: None for touched in self.writes for index in touched}
+        return {thing: None for thing, changes in self.touches.items() if changes} | self.shows | tables
+
 
 class Footprints:
     """The footprints of one run, in order, and what its invariants looked at.

@@ -79,6 +79,12 @@ def make_parser() -> argparse.ArgumentParser:
     exploring.add_argument("--explorer", choices=tuple(EXPLORERS), default="random", help=proposing)
     exploring.add_argument("--seed", type=int, default=0, help="the same seed gives the same runs (0)")
     exploring.add_argument("--runs", type=int, default=1_000, help="how many at most, for each scenario (1000)")
+    certifying = scenarios("certify", "search a scenario to the end, and write a certificate of it")
+    certifying.add_argument("--runs", type=int, default=100_000, help="how many at most (100000)")
+    certifying.add_argument("--level", type=int, choices=(2, 3), default=3, help="as for explore (3)")
+    checking = scenarios("verify", "check that a certificate stands for every order")
+    for proving, what in ((certifying, "where to write it"), (checking, "what certify has written")):
+        proving.add_argument("certificate", type=Path, metavar="FILE", help=what)
     scripting = command("script", "run each line's operations one by one and print it with its results")
     scripting.set_defaults(json=True)
     scripting.add_argument("file", type=Path, metavar="FILE.jsonl", help="one scenario a line, as JSON")

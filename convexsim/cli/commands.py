@@ -21,16 +21,19 @@ from convexsim.cli.printing import BROKEN, HELD, Output, say, tell_report, tell_
 from convexsim.cli.terminal import Interrupt, Progress, end_at_once, interruption
 from convexsim.errors import UsageError
 from convexsim.explore.catalogue import Settings, explorer_named
+from convexsim.explore.certificate import certify
 from convexsim.explore.check import check
 from convexsim.explore.replay import encode, replay
+from convexsim.explore.verify import verify
 from convexsim.simulation import Simulation
+from convexsim.simulation.certificate import Certificate
 from convexsim.testing.scenario_file import explain, named, open_scenarios
 from convexsim.testing.script import difference, run_line
 from convexsim.testing.script_file import check_recorded, open_component, read_lines
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from convexsim.explore.report import Report
     from convexsim.simulation import Run, Scenario
@@ -78,13 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
-        chosen = _chosen(scenarios, arguments)
-        if len(chosen) > 1:
-            names = ", ".join(scenario.name for scenario in chosen)
-            msg = f"{arguments.file.path} defines {len(chosen)} scenarios: {names}."
-            raise UsageError(msg, next_step=f"Name one: {arguments.file.path}:{chosen[0].name}.")
+        chosen = _one_of(scenarios, arguments)
         choices = FirstChoices() if arguments.seed is None else RandomChoices(arguments.seed)
-        run = Simulation(chosen[0], choices, level=arguments.level).run()
+        run = Simulation(chosen, choices, level=arguments.level).run()
         return tell_run(run, encode(run), arguments)
 
 
@@ -111,6 +110,34 @@ def _explore(arguments: argparse.Namespace) -> int:
     return BROKEN if broken else HELD
 
 
+def _certify(arguments: argparse.Namespace) -> int:
+    interrupt = Interrupt()
+    with interruption(interrupt), open_scenarios(arguments.file.path) as scenarios:
+        chosen = _one_of(scenarios, arguments)
+        with Progress(chosen.name, arguments.runs) as progress:
+            look = _look(progress, interrupt)
+            found = certify(chosen, level=arguments.level, max_runs=arguments.runs, on_run=look)
+        if isinstance(found, Certificate):
+            found.save(arguments.certificate)
+            say(
+                arguments,
+                f"{chosen.name}: {len(found.runs):,} runs listed; convexsim verify says what they prove",
+            )
+            return HELD
+        tell_report(found, arguments)
+        if found.finding is not None or found.unreached:
+            return BROKEN
+    print(f"convexsim: {arguments.certificate} is not written: the search did not come to its end", file=sys.stderr)
+    return INTERRUPTED if found.interrupted else COULD_NOT
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
+        verdict = verify(_one_of(scenarios, arguments), Certificate.load(arguments.certificate))
+        say(arguments, str(verdict))
+    return HELD if verdict.holds else BROKEN
+
+
 def _script(arguments: argparse.Namespace) -> int:
     with interruption(end_at_once), open_component(arguments.component) as component:
         lines = read_lines(arguments.file, arguments.version)
@@ -132,14 +159,17 @@ def _script(arguments: argparse.Namespace) -> int:
 
 def _explore_one(scenario: Scenario, arguments: argparse.Namespace, interrupt: Interrupt) -> Report:
     with Progress(scenario.name, arguments.runs) as progress:
-
-        def look(number: int, _: Run) -> None:
-            progress.show(number)
-            if interrupt.asked:
-                raise KeyboardInterrupt
-
         explorer = explorer_named(arguments.explorer, Settings(arguments.runs, arguments.seed))
-        return check(scenario, explorer, level=arguments.level, on_run=look)
+        return check(scenario, explorer, level=arguments.level, on_run=_look(progress, interrupt))
+
+
+def _look(progress: Progress, interrupt: Interrupt) -> Callable[[int, Run], None]:
+    def look(number: int, _: Run) -> None:
+        progress.show(number)
+        if interrupt.asked:
+            raise KeyboardInterrupt
+
+    return look
 
 
 def _chosen(scenarios: list[Scenario], arguments: argparse.Namespace) -> list[Scenario]:
@@ -149,4 +179,20 @@ def _chosen(scenarios: list[Scenario], arguments: argparse.Namespace) -> list[Sc
     return [named(scenarios, names[0])] if names else scenarios
 
 
-_COMMANDS: Final = {"run": _run, "explore": _explore, "replay": _replay, "script": _script}
+def _one_of(scenarios: list[Scenario], arguments: argparse.Namespace) -> Scenario:
+    chosen = _chosen(scenarios, arguments)
+    if len(chosen) > 1:
+        names = ", ".join(scenario.name for scenario in chosen)
+        msg = f"{arguments.file.path} defines {len(chosen)} scenarios: {names}."
+        raise UsageError(msg, next_step=f"Name one: {arguments.file.path}:{chosen[0].name}.")
+    return chosen[0]
+
+
+_COMMANDS: Final = {
+    "run": _run,
+    "explore": _explore,
+    "replay": _replay,
+    "certify": _certify,
+    "verify": _verify,
+    "script": _script,
+}

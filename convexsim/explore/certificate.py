@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from convexsim.explore.check import check
 from convexsim.explore.dpor import Dpor
-from convexsim.explore.relation import Lasting
+from convexsim.explore.relation import Lasting, Relation
 from convexsim.explore.replay import without_trailing_zeros
 from convexsim.simulation.certificate import Certificate, Listed, claims_about
 
@@ -33,7 +33,7 @@ class Prover(Dpor):
     """
 
     name = "prover"
-    relate = Lasting
+    relate: type[Relation] = Lasting
 
     def __init__(self, max_runs: int = 100_000, *, backoffs: bool = True) -> None:
         super().__init__(max_runs, backoffs=backoffs)

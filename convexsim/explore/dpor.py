@@ -49,6 +49,11 @@ class _Turn:
     done: dict[str, list[Name]] = field(factory=dict)
     seen: list[Name] = field(factory=list)
 
+    @property
+    def left(self) -> int:
+        """How many have yet to have their turn here."""
+        return sum(each not in self.done and each not in self.asleep for each in self.wanted) - 1
+
     def next(self) -> bool:
         """Give the next activity its turn; False if there is none left."""
         self.done[self.activity], self.seen = self.seen, []
@@ -65,6 +70,11 @@ class _Draw:
 
     count: int
     index: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many options have yet to be taken."""
+        return self.count - self.index - 1
 
     def next(self) -> bool:
         """Take the next option; False if there is none left."""
@@ -112,7 +122,13 @@ class Dpor:
         """What a report says of the search: traces, runs in vain, and why nothing could be left out."""
         vain = f", {self.blocked:,} runs in vain" if self.blocked else ""
         again = f", {self.given_up:,} before it was known what the invariants look at" if self.given_up else ""
-        return [f"{self.traces:,} traces{vain}{again}", *(f"no order left out: {why}" for why in self.dependence.total)]
+        left = sum(node.left for node in self._stack)
+        unknown = [f"not at its end: {left:,} branches left that are known, and what is below them"] if left else []
+        return [
+            f"{self.traces:,} traces{vain}{again}",
+            *unknown,
+            *(f"no order left out: {why}" for why in self.dependence.total),
+        ]
 
     def propose(self, last: Run | None) -> Choices | None:
         """Return choices that lead into the next trace, having learned from the last run.

@@ -78,4 +78,4 @@ class Lasting(Relation):
 
 
 def _content(step: Footprint) -> Hashable:
-    return tuple(step.read()), tuple(step.written()), tuple(step.touches.items())
+    return tuple(step.read()), tuple(step.written()), tuple(step.touches.items()), tuple(step.shows)

@@ -6,15 +6,16 @@ sometimes does; (2) the tree forks every way at a draw (fault, back-off); (3) it
 all that can is asleep: run at an earlier branch, and nothing since matters to it; (4) for each race between the step
 taken at a branch and a later one, who can begin if the later one is to come first is at that branch too, or asleep.
 
-Source-set DPOR (Abdulla, Aronis, Jonsson, Sagonas, POPL 2014, theorem 4.8) makes sure of that. The theorem needs a
-dependence that is the same in every context, and a transaction may read more or less in another one: so two steps, each
-named by its activity and its place there, are dependent here if anything meets that they *ever* read, wrote or touched.
-Assumed: handlers follow from what they read, and what can run can do so until it has.
+Source-set DPOR (Abdulla, Aronis, Jonsson, Sagonas, POPL 2014, theorem 4.8) does that. The theorem needs a dependence
+that no context changes, but a transaction may read more or less in another: so two steps, by activity and place there,
+are dependent here if anything meets that they *ever* read, wrote or touched. Assumed: handlers follow from what they
+read, and what can run can do so until it has.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
@@ -65,8 +66,9 @@ class _Tree:
         self.scenario, self.certificate, self.races = scenario, certificate, 0
         self.root: dict[Any, tuple[Name, _Node]] = {}
         self.ways: list[tuple[list[_Node], list[Name], list[tuple[float, int]]]] = []
-        self.reads, self.keys, self.touches, self.changes = (defaultdict[Name, dict[Any, None]](dict) for _ in range(4))
-        self.watched, self.total, self.known = dict[str, None](), dict[str, None](), dict[tuple[Name, Name], bool]()
+        self.reads, self.keys, self.uses, self.changes = (defaultdict[Name, dict[Any, None]](dict) for _ in range(4))
+        self.watched, self.ordered, self.total = (dict[str, None]() for _ in range(3))
+        self.meet = cache(self.compare)
 
     def objections(self) -> Iterator[str]:
         unseen = [each.name for each in self.scenario.invariants if each.when == "sometimes"]
@@ -77,12 +79,12 @@ class _Tree:
             played, end = _Played(listed.choices), listed.counted
             run = Simulation(self.scenario, played, level=self.certificate.level, trace=False).run()
             seen, unseen = played.footprints, [name for name in unseen if name in run.unseen]
-            if seen.level == 1 or seen.restarts or seen.is_late:
-                yield "footprints tell nothing of level 1, restarts and late steps"
+            yield from ["level 1, restarts or late steps"] if seen.level == 1 or seen.restarts or seen.is_late else []
             if not played.fits or played.count < len(listed.choices) or not 0 <= (end or 0) < max(len(seen.steps), 1):
                 yield f"run {number} does not go as it is listed"
-            yield from (f"run {number} breaks {broken.invariant}" for broken in run.violations)
-            self.watched, self.total = self.watched | seen.watched, self.total | seen.total
+            yield from (f"run {number} breaks {each.invariant}" for each in run.violations)
+            self.watched, self.ordered = self.watched | seen.watched, self.ordered | seen.ordered
+            self.total |= seen.total
             yield from self.hang(played, seen.steps[:end], number)
         yield from (f"no run shows {name}" for name in unseen)
         yield from self.ends() if self.root else ["it lists no run"]
@@ -104,8 +106,8 @@ class _Tree:
                 names.append(name)
                 self.reads[name] |= step.read()
                 self.keys[name] |= step.written()
-                self.touches[name] |= step.touches
-                self.changes[name] |= {index.rpartition(".")[0]: None for index, _ in step.written()} | step.touches
+                self.uses[name] |= dict.fromkeys(step.touches)
+                self.changes[name] |= step.changed()
         self.ways.append((nodes, names, [(step.moment, step.creator) for step in steps]))
 
     def ends(self) -> Iterator[str]:
@@ -113,9 +115,8 @@ class _Tree:
         while left:
             node = left.pop()
             asleep = {who: name for who, name in node.asleep.items() if who not in node.below}
-            lacking = [way for way in node.able if way not in node.below and way not in asleep]
-            if lacking and (node.kind in forks or not node.below):
-                yield f"run {node.run} comes to a {node.kind} where nobody takes {lacking[0]!r}"
+            if any(way not in [*node.below, *asleep] for way in node.able) and (node.kind in forks or not node.below):
+                yield f"run {node.run} comes to a {node.kind} that could go on as in no run"
             for name, below in node.below.values():
                 below.asleep = {who: n for who, n in asleep.items() if node.kind != "step" or not self.meet(n, name)}
                 asleep |= {name[0]: name} if node.kind == "step" else {}
@@ -138,12 +139,11 @@ class _Tree:
                 if not any(who in nodes[earlier].below or who in nodes[earlier].asleep for who in first):
                     yield f"run {nodes[-1].run}: step {at + 1} could come before step {earlier + 1}, and in no run does"
 
-    def meet(self, one: Name, other: Name) -> bool:
-        if (one, other) not in self.known:
-            same = one[0] == other[0] or self.total or self.touches[one].keys() & self.touches[other].keys()
-            shown = self.watched.keys() & self.changes[one].keys() and self.watched.keys() & self.changes[other].keys()
-            self.known[one, other] = bool(same or shown or self.hits(one, other) or self.hits(other, one))
-        return self.known[one, other]
+    def compare(self, one: Name, other: Name) -> bool:
+        mine, its, looked = self.changes[one].keys(), self.changes[other].keys(), self.watched.keys()
+        used = self.total or mine & self.uses[other].keys() or its & self.uses[one].keys()
+        shown = mine & its & self.ordered.keys() or (mine & looked and its & looked)
+        return bool(one[0] == other[0] or used or shown or self.hits(one, other) or self.hits(other, one))
 
     def hits(self, writer: Name, reader: Name) -> bool:
         keys, spans = self.keys[writer], [("", b"", b""), *self.reads[reader]]
