@@ -201,6 +201,8 @@ UNTOLD: Final = {
 """What the page need not tell, and why."""
 OF_EXPLORATION: Final = {
     "Bounded": "an explorer",
+    "Certificate": "what certify returns",
+    "certify": "searches every order that matters, and lists the runs",
     "Dpor": "an explorer",
     "Audit": "what audit returns",
     "audit": "repeats every run of an exploration",
@@ -211,11 +213,14 @@ OF_EXPLORATION: Final = {
     "Lockstep": "the explorer; the page has its choices, for a single run",
     "Pct": "an explorer",
     "Portfolio": "an explorer of explorers",
+    "Prover": "the explorer of certify",
     "RandomWalk": "an explorer",
     "Report": "what check returns",
     "Sticky": "an explorer",
     "ScriptApp": "what a component offers to convexsim script",
+    "Verdict": "what verify returns",
     "Violation": "what a report has found",
+    "verify": "checks a certificate",
     "replay": "repeats a run that was found",
 }
 """Public names that have nothing to do with running functions once, and what they are; the README has them."""

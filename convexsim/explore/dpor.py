@@ -91,6 +91,8 @@ class Dpor:
     Not told apart are orders that show only in which of several writers the message of a mutation names that has lost
     all its retries, and in the place of a script's calls in `View.calls`.
 
+    Where what a transaction reads hangs on what it has read, traces can be lost: `Prover` (`certificate.py`) has all.
+
     Args:
         max_runs: where to give up; the report then says that orders are left.
         backoffs: whether the length of every wait after a conflict is explored too; otherwise retries begin at once.
@@ -121,9 +123,9 @@ class Dpor:
     def notes(self) -> list[str]:
         """What a report says of the search: traces, runs in vain, and why nothing could be left out."""
         vain = f", {self.blocked:,} runs in vain" if self.blocked else ""
-        again = f", {self.given_up:,} before it was known what the invariants look at" if self.given_up else ""
+        again = f", {self.given_up:,} before it was known what matters" if self.given_up else ""
         left = sum(node.left for node in self._stack)
-        unknown = [f"not at its end: {left:,} branches left that are known, and what is below them"] if left else []
+        unknown = [f"not at its end: branches known and not run: {left:,}, and what is below them"] if left else []
         return [
             f"{self.traces:,} traces{vain}{again}",
             *unknown,
