@@ -10,10 +10,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench explorers exact lint format clean
+.PHONY: help setup demo test bench others explorers estimate exact lint format clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: $(STAMP) ## prepare .venv (again only when pyproject.toml or requirements-dev.txt changed)
 
@@ -31,12 +31,21 @@ demo: $(STAMP) ## find a race and print how to replay it; prove that another one
 test: lint ## lint, types and all tests
 	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-bench: $(STAMP) ## measure the runtime, as ratios within one run
-	@$(BIN)/python benchmarks/runtime.py
-	@$(BIN)/python benchmarks/orders.py
+bench: $(STAMP) ## measure the runtime, the component, the search and memory (a minute or two)
+	@$(BIN)/python -m benchmarks.runtime
+	@$(BIN)/python -m benchmarks.orders
+	@$(BIN)/python -m benchmarks.component
+	@$(BIN)/python -m benchmarks.search
+	@$(BIN)/python -m benchmarks.memory
+
+others: $(STAMP) ## measure other tools beside it, installed for the purpose (some minutes, needs the network)
+	@$(BIN)/python -m benchmarks.others
 
 explorers: $(STAMP) ## measure how soon each explorer finds planted bugs (some minutes)
 	@$(BIN)/python -m benchmarks.explorers
+
+estimate: $(STAMP) ## measure how far off the meter's estimate of all traces is (some minutes)
+	@$(BIN)/python -m benchmarks.estimate
 
 exact: $(STAMP) ## compare DPOR with brute force on 10,000 worlds (the tests do a sample)
 	@$(BIN)/python -m tests.explore.exact 10000

@@ -79,16 +79,10 @@ class Stages:
             ctx.db.patch(row["_id"], {"value": after})
 
     @action
-    async def even(ctx: ActionCtx) -> None:  # noqa: N805
-        """Take the first and the third step."""
-        await ctx.run_mutation(api.stages.step, {"before": 0, "after": 1})
-        await ctx.run_mutation(api.stages.step, {"before": 2, "after": 3})
-
-    @action
-    async def odd(ctx: ActionCtx) -> None:  # noqa: N805
-        """Take the second and the fourth step."""
-        await ctx.run_mutation(api.stages.step, {"before": 1, "after": 2})
-        await ctx.run_mutation(api.stages.step, {"before": 3, "after": 4})
+    async def every_other(ctx: ActionCtx, first: float, last: float) -> None:  # noqa: N805
+        """Take every other step, from one stage to another."""
+        for stage in range(int(first), int(last), 2):
+            await ctx.run_mutation(api.stages.step, {"before": stage, "after": stage + 1})
 
 
 class Baskets:
@@ -259,12 +253,30 @@ def stays_below_four(view: View) -> bool:
     return bool(value(view) < 4)  # noqa: PLR2004 - four
 
 
+def turns(world: World, last: int) -> None:
+    """Let two actions lead the machine to its last stage, if they take turns."""
+    world.client("odd").action(api.stages.every_other, {"first": 1, "last": last})
+    world.client("even").action(api.stages.every_other, {"first": 0, "last": last})
+
+
 @scenario(app=APP, invariants=[stays_below_four])
 def three_constraints(world: World) -> None:
     """Four steps of two actions in turns, while three others write notes."""
-    world.client("odd").action(api.stages.odd)
-    world.client("even").action(api.stages.even)
+    turns(world, 4)
     noise(world)
+
+
+@eventually
+def stays_below_six(view: View) -> bool:
+    """The longer machine never gets to its last stage."""
+    return bool(value(view) < 6)  # noqa: PLR2004 - six
+
+
+@scenario(app=APP, invariants=[stays_below_six])
+def five_constraints(world: World) -> None:
+    """Six steps of two actions in turns, while two others write notes; each step that is taken shows by itself."""
+    turns(world, 6)
+    noise(world, 2)
 
 
 @eventually
@@ -331,6 +343,7 @@ BUGS: Final[tuple[Scenario, ...]] = (
     lost_update_in_noise,
     write_skew,
     three_constraints,
+    five_constraints,
     stale_id,
     five_conflicts,
     crash_between,

@@ -22,14 +22,17 @@ from convexsim.explore.certificate import Prover, certify
 from convexsim.explore.check import check
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
+from convexsim.explore.guided import Guided
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.meter import Meter
 from convexsim.explore.pct import Pct
 from convexsim.explore.portfolio import Portfolio
+from convexsim.explore.pos import Pos
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import replay
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.sticky import Sticky
+from convexsim.explore.trace_key import Recording, trace_key
 from convexsim.explore.verify import verify
 from convexsim.faults import Faults
 from convexsim.functions.action_context import ActionCtx
@@ -85,6 +88,7 @@ __all__ = [
     "Finding",
     "FunctionDefinition",
     "FunctionError",
+    "Guided",
     "Int64",
     "InternalError",
     "Invariant",
@@ -99,9 +103,11 @@ __all__ = [
     "Platform",
     "PlatformError",
     "Portfolio",
+    "Pos",
     "Prover",
     "QueryCtx",
     "RandomWalk",
+    "Recording",
     "Reference",
     "Report",
     "Request",
@@ -145,6 +151,7 @@ __all__ = [
     "serializable",
     "sometimes",
     "story",
+    "trace_key",
     "v",
     "verify",
 ]

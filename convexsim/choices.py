@@ -43,8 +43,9 @@ _RUN_ANEW: Final = re.compile(r"(.*?)(?:r(\d+))?", re.DOTALL)
 _FAULT_RATES: Final = (1 / 3, 1 / 10, 1 / 40)
 """How often a fault strikes where it could, in runs of different temper."""
 
-Kind = Literal["step", "backoff", "fault"]
-"""What a choice is about: which enabled step runs next, how long a retry waits, or whether a fault strikes here."""
+Kind = Literal["step", "backoff", "fault", "random"]
+"""What a choice is about: which enabled step runs next, how long a retry waits, whether a fault strikes here, or what
+Math.random gives."""
 
 
 @lru_cache(maxsize=65_536)

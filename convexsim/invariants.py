@@ -23,7 +23,8 @@ from convexsim.functions.outcome import Threw, bare_assert
 from convexsim.functions.refusals import RefusedError, Refusing
 from convexsim.functions.scheduled import shown
 from convexsim.trace.serial_order import find_cycle, tell_cycle
-from convexsim.values import thaw
+from convexsim.values import freeze, thaw
+from convexsim.values.keys import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -190,6 +191,12 @@ class View(Refusing):
         """Return what was appended to an outside object."""
         self.looked[f"external {name}"] = None
         return self._environment.external(name).entries[: self._appended[name]]
+
+    def contents(self, name: str) -> list[Any]:
+        """Return the same in the order of values: for who asks what was appended, and not in which order."""
+        self.looked[f"contents of {name}"] = None
+        entries = self._environment.external(name).entries[: self._appended[name]]
+        return sorted(entries, key=lambda entry: encode(freeze(entry)))
 
     def requests(self, url: str | None = None) -> list[Request]:
         """Return what actions have sent to an address of the stub network, or to all, in order.

@@ -48,7 +48,7 @@ def one_transition_wins_per_batch(view):
 @eventually
 def nothing_is_delivered_twice(view):
     """No item is delivered twice, and none is lost."""
-    delivered = sorted(item for entry in view.external("deliveries") for item in entry["items"])
+    delivered = sorted(item for entry in view.contents("deliveries") for item in entry["items"])
     added = sorted(item for call in view.calls() if call.error is None for item in call.args["items"])
     assert delivered == added, f"added {added}, delivered {delivered}"
 

@@ -18,8 +18,9 @@ from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, 
 from convexsim.actors.stage import note, strikes
 from convexsim.choices import activity_below
 from convexsim.errors import PlatformError
+from convexsim.functions.draws import drawn
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
-from convexsim.functions.syscalls import Logged
+from convexsim.functions.syscalls import Drew, Logged
 from convexsim.trace.event import Did
 from convexsim.values import freeze
 from convexsim.values.ids import IdStream
@@ -150,7 +151,12 @@ class ActionFrame:
 
     def random(self) -> float:
         """Return the next number of this action's stream."""
-        return self._stream.fraction()
+        own, environment = self._stream.fraction(), self._stage.environment
+        if environment.platform.random_values == 1:
+            return own
+        value = drawn(environment, self._activity, own)
+        note(self._stage, Did, self._activity, Drew(value))
+        return value
 
     def log(self, line: str) -> None:
         """Record a line of the log."""

@@ -2,7 +2,7 @@
 
 Owns the recording. A *macro step* is a message that was chosen, or was the only one to choose, with everything that is
 handled at once after it, until the next one. Two of them can depend on each other by documents (`reads`, `writes`), by
-a named thing that one of them changes (`touches`): an outside object or its plan, the network, a table's creation
+a named thing that one of them changes (`touches`): the plan of an outside object, the network, a table's creation
 times, the commit timestamp, a client, what an action has been answered; or by a fact that only invariants can see
 (`shows`), if one looks. When they do, `explore/dependence.py` says. A run that nobody asks has no recorder.
 """
@@ -154,10 +154,11 @@ class Footprints:
             self.steps[-1].shows[fact] = None
 
     def used(self, name: str, use: ExternalVerb) -> None:
-        """Note a use of an outside object; whoever takes from a plan that is used up changes nothing."""
+        """Note a use of an outside object: nobody but invariants can read entries, or change a plan that is used up."""
         self.show(MOMENT)
         if use == "append":
-            self.touch(f"external {name}")
+            self.show(f"external {name}")
+            self.show(f"contents of {name}")
         else:
             planned = self._environment.external(name).planned
             self.touch(f"plan of {name}", changes=planned != self._planned[name])

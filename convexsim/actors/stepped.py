@@ -53,6 +53,7 @@ class SteppedStage:
         footprints: Footprints | None = None,
     ) -> None:
         self.environment = environment
+        environment.choose = choices.choose
         self.trace = trace
         self.database = Database(beginning=environment.catalog.beginning)
         self.footprints = footprints

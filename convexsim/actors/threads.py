@@ -198,6 +198,7 @@ class ThreadStage:
             name: GuardedExternal(own, self._changed) for name, own in environment.externals.items()
         }
         self.environment = evolve(environment, externals=externals)
+        self.environment.choose = self.choose
         self.trace: Trace | None = None if trace is None else GuardedTrace(trace, self._changed)
         self.database: Database = WatchedDatabase(environment.catalog.tables(), self._judge)
         self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)

@@ -14,9 +14,11 @@ from convexsim.errors import UsageError, did_you_mean
 from convexsim.explore.bounded import Bounded
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
+from convexsim.explore.guided import Guided
 from convexsim.explore.lockstep import Lockstep
 from convexsim.explore.pct import Pct
 from convexsim.explore.portfolio import Portfolio
+from convexsim.explore.pos import Pos
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.sticky import Sticky
 
@@ -46,6 +48,8 @@ EXPLORERS: Final[Mapping[str, Callable[[Settings], Explorer]]] = {
     "random": lambda settings: RandomWalk(settings.runs, settings.seed),
     "sticky": lambda settings: Sticky(settings.runs, settings.seed),
     "pct": lambda settings: Pct(settings.runs, settings.seed),
+    "pos": lambda settings: Pos(settings.runs, settings.seed),
+    "guided": lambda settings: Guided(settings.runs, settings.seed),
     "bounded": lambda settings: Bounded(settings.runs),
     "dpor": lambda settings: Dpor(settings.runs),
     "exhaustive": lambda settings: Exhaustive(settings.runs),

@@ -39,7 +39,7 @@ class LockstepChoices:
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
         """Return the index of the next step of the round."""
-        if kind == "backoff":
+        if kind != "step":
             return 0
         oldest = sorted(range(len(options)), key=lambda at: options[at].number)
         others = [at for at in oldest if options[at].phase not in ("begin", "commit", "tick")]

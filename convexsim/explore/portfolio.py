@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from convexsim.errors import UsageError
 from convexsim.explore.explorer import as_explorer
+from convexsim.explore.guided import Guided
 from convexsim.explore.outcome import outcome_of
 from convexsim.explore.pct import Pct
-from convexsim.explore.random_walk import RandomWalk
+from convexsim.explore.pos import Pos
 from convexsim.explore.sampler import refuse
-from convexsim.explore.sticky import Sticky
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,8 @@ class Portfolio:
     Args:
         runs: how many runs, over all members.
         seed: of the default members.
-        explorers: the members; a random walk, two PCT searches of depth 3 and 5 and a sticky walk if not given. Each
-            goes by its own settings, back-offs and faults included, and ends where it was told to.
+        explorers: the members; a guided search, partial-order sampling and two PCT searches, of depth 3 and 5, if not
+            given. Each goes by its own settings, back-offs and faults included, and ends where it was told to.
 
     """
 
@@ -130,4 +130,4 @@ class _Member:
 
 
 def _usual(runs: int, seed: int) -> list[Explorer]:
-    return [RandomWalk(runs, seed), Pct(runs, seed, depth=3), Sticky(runs, seed), Pct(runs, seed, depth=5)]
+    return [Guided(runs, seed), Pos(runs, seed), Pct(runs, seed, depth=3), Pct(runs, seed, depth=5)]

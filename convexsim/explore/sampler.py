@@ -2,7 +2,7 @@
 
 Owns what all of them share: the count, the seed, and the plain serial run that comes first. How the steps of a run are
 drawn says each sampler's own file; back-offs and faults are drawn alike in all of them (`choices.RandomChoices`). Next:
-`random_walk.py`, `sticky.py`, `pct.py`.
+`random_walk.py`, `sticky.py`, `pct.py`, `pos.py`, `guided.py`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,9 @@ from convexsim.functions.network import Network
 from convexsim.values import freeze, show, thaw
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convexsim.choices import Kind, Option
     from convexsim.database.history import Attempt
     from convexsim.functions.catalog import Catalog
     from convexsim.functions.outcome import Outcome
@@ -49,6 +52,8 @@ class Platform:
         late_ms: how late a step may be: the virtual time that may pass while a message that could be handled waits. 0
             is *timed*: the clock moves only when nothing else is left to run, as if the machine were infinitely fast.
             inf is *free*: any timer may overtake any message (exploration.md 4). On threads it means nothing.
+        random_values: how many numbers a `ctx.random()` may come out as. 1: its own, which derives from the invocation.
+            With more, each draw is a choice between that one and others, spread from 0 to just below 1.
 
     """
 
@@ -58,6 +63,7 @@ class Platform:
     limits: Limits = field(factory=Limits)
     write_bytes_per_second: float = field(default=inf)
     late_ms: float = field(default=0.0)
+    random_values: int = field(default=1)
 
     @self_cancel.validator
     def _check_self_cancel(self, _: object, value: object) -> None:
@@ -88,6 +94,11 @@ class Platform:
     def _check_late(self, _: object, value: object) -> None:
         if type(value) not in (int, float) or not value >= 0:  # type: ignore[operator]
             raise _no_platform("late_ms", value, "Give a number of ms, 0 or more; math.inf for free time.")
+
+    @random_values.validator
+    def _check_random(self, _: object, value: object) -> None:
+        if type(value) is not int or value < 1:
+            raise _no_platform("random_values", value, "Give a whole number, 1 or more.")
 
 
 def _no_platform(parameter: str, value: object, advice: str) -> UsageError:
@@ -168,6 +179,7 @@ class Environment:
         struck: what has gone wrong, in order.
         uses: how often functions have used the outside.
         history: what every attempt saw and wrote, in the order in which they were over; None if nobody will ask for it.
+        choose: the door to `choices.py`, which the stage opens.
 
     """
 
@@ -182,6 +194,7 @@ class Environment:
     struck: list[Struck] = Factory(list)
     uses: int = 0
     history: list[Attempt] | None = None
+    choose: Callable[[Kind, Sequence[Option]], int] = field(init=False)
 
     def external(self, name: str) -> External:
         """Return the outside object of that name.

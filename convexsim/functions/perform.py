@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from convexsim.errors import InternalError, PlatformError, UsageError
 from convexsim.functions.context import MutationCtx, QueryCtx
 from convexsim.functions.documents import Documents
+from convexsim.functions.draws import drawn
 from convexsim.functions.execution import Execution
 from convexsim.functions.executor import drive
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
 from convexsim.functions.scheduled import cancel_function, schedule_function
-from convexsim.functions.syscalls import ExternalUse, Logged
+from convexsim.functions.syscalls import Drew, ExternalUse, Logged
 from convexsim.values import COMMIT_TS, UNDEFINED, ValidationFailure, freeze, freeze_pending, size_of, thaw
 from convexsim.values.ids import IdStream
 
@@ -153,7 +154,12 @@ class Frame(Documents):
 
     def random(self) -> float:
         """Return the next number of this frame's own stream; a nested call's differs from its caller's."""
-        return self._stream.fraction()
+        own, environment = self._stream.fraction(), self._execution.environment
+        if environment.platform.random_values == 1:
+            return own
+        value = drawn(environment, self._execution.activity, own)
+        self._execution.effects.append(Drew(value))
+        return value
 
     def log(self, line: str) -> None:
         """Record a line of the log."""

@@ -187,6 +187,13 @@ class Logged:
 
 
 @frozen
+class Drew:
+    """A handler drew a random number that was a choice."""
+
+    value: float
+
+
+@frozen
 class Scheduled:
     """A handler scheduled a function.
 
@@ -245,5 +252,5 @@ class Fetched:
     answer: Any
 
 
-Effect = Logged | Scheduled | Canceled | ExternalUse | Fetched
+Effect = Logged | Drew | Scheduled | Canceled | ExternalUse | Fetched
 """What a handler did besides reading and writing documents, for the trace."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convexsim.actors.client import Call
+    from convexsim.actors.footprints import Footprints
     from convexsim.actors.stepped import SteppedStage
     from convexsim.actors.threads import ThreadStage
     from convexsim.choices import ChoiceRecord
@@ -42,6 +43,7 @@ class Run:
         unseen: names of the `sometimes` invariants that did not hold in this run.
         steps: messages handled; `now` the virtual time at the end, in ms.
         trace: its events; None if nobody asked for them.
+        footprints: what each step has read and written; None if the choices did not ask for it.
         view: the world at the end, for questions.
 
     """
@@ -55,6 +57,7 @@ class Run:
     steps: int = 0
     now: float = 0.0
     trace: Trace | None = None
+    footprints: Footprints | None = None
     view: View = field(default=None)
 
     @property

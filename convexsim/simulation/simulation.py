@@ -25,7 +25,6 @@ from convexsim.simulation.world import World
 from convexsim.trace.event import Trace
 
 if TYPE_CHECKING:
-    from convexsim.actors.footprints import Footprints
     from convexsim.choices import Choices
     from convexsim.simulation.run import Ending
 
@@ -98,8 +97,8 @@ class Simulation:
         environment = self._environment(world)
         run = Run(self.scenario, self._record, self.level, trace=self._trace)
         if self.mode == "stepped":
-            footprints: Footprints | None = getattr(self.choices, "footprints", None)
-            with SteppedStage(environment, self._record, self.level, self._trace, footprints) as stepped:
+            run.footprints = getattr(self.choices, "footprints", None)
+            with SteppedStage(environment, self._record, self.level, self._trace, run.footprints) as stepped:
                 monitor = Monitor(stepped, world, run)
                 run.ending = self._step(stepped, world, monitor)
         else:

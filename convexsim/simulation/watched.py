@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["watch"]
 
-_SETTLED: Final = frozenset({"calls", "now", "ts"})
+_SETTLED: Final = ("calls", "contents of ", "now", "ts")
 """What is the same when nothing is left to do, in whatever order it came about."""
-_OUTSIDE: Final = ("external ", "network")
+_OUTSIDE: Final = ("external ", "contents of ", "network")
 """What changes only in steps, and only at moments at which `always` invariants are asked, as documents do."""
 
 
@@ -30,10 +30,9 @@ def watch(footprints: Footprints, invariant: Invariant, view: View) -> None:
     """
     if isinstance(invariant, HistoryInvariant | PastInvariant):
         footprints.total[f"{invariant.name} looks at the order of steps"] = None
-    facts = [fact for fact in view.looked if not fact.startswith(_OUTSIDE)]
-    if invariant.when == "always":
-        footprints.watch(view.reads, [*view.looked, MOMENT] if facts else view.looked)
-    else:
-        facts = [fact for fact in facts if fact not in _SETTLED]
-    if facts:
-        footprints.order([*facts, TIMER])
+    is_always = invariant.when == "always"
+    facts = [fact for fact in view.looked if is_always or not fact.startswith(_SETTLED)]
+    is_inside = not all(fact.startswith(_OUTSIDE) for fact in facts)
+    footprints.order([*facts, TIMER] if is_inside else facts)
+    if is_always:
+        footprints.watch(view.reads, [*facts, MOMENT] if is_inside else facts)

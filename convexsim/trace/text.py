@@ -13,7 +13,7 @@ from convexsim.choices import root_of
 from convexsim.database.tables import TABLES
 from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Returned
-from convexsim.functions.syscalls import Canceled, ExternalUse, Fetched, Logged, Scheduled
+from convexsim.functions.syscalls import Canceled, Drew, ExternalUse, Fetched, Logged, Scheduled
 from convexsim.trace import event
 from convexsim.trace.names import Names, short_activity, shorten
 from convexsim.values import UNDEFINED, equal, show
@@ -96,6 +96,7 @@ class _Teller:
             event.Began: self._began,
             event.Did: lambda did: self._words[type(did.effect)](did.effect),
             Logged: lambda logged: self._message("logs: ", logged.line),
+            Drew: lambda drew: [f"draws the random number {show(drew.value)}"],
             Scheduled: self._scheduled,
             Canceled: self._canceled,
             ExternalUse: self._used,

@@ -31,6 +31,7 @@ FACTS: Final = (
     *(f"m:{name}" for name in ("go", "later", "act", "look")),
     *TABLES,
     *LEDGERS,
+    *(f"contents of {name}" for name in LEDGERS),
     "failed_functions",
     "faults",
     "writer",
@@ -48,6 +49,8 @@ def fact_of(view: View, name: str) -> Any:
         return view.documents(name)
     if name in LEDGERS:
         return view.external(name)
+    if name.startswith("contents of "):
+        return view.contents(name.removeprefix("contents of "))
     if name == "calls":
         return [call.outcome for call in view.calls()]
     fact = getattr(view, name)

@@ -86,7 +86,7 @@ def act_on(ctx: MutationCtx, op: Op) -> Any:
             ctx.scheduler.cancel(row["_id"])
         return None
     if op[0] == "throw":
-        raise ValueError("thrown")
+        raise ValueError(*op)
     return change(ctx, op)
 
 

@@ -51,7 +51,7 @@ WORLDS = {
     "three writers of a document": increments("aaa"),
     "two pairs": increments("aabb"),
     "inserts": additions(is_open=True),
-    "timers and a ledger": world_of([[("action", [["sleep", 5], ["append", "post", at]])] for at in range(3)]),
+    "timers and a plan": world_of([[("action", [["sleep", 5], ["take", "bank"]])] for _ in range(3)]),
     "scheduled functions": small_world("scheduled", 1),
     "actions": small_world("actions", 8),
     "crashes": world_of(one_each("action", ["append", "post", 1], ["append", "post", 2])).variant(

@@ -59,11 +59,11 @@ class Recorded:
 
 
 def outcome_of(run: Run) -> str:
-    """Return everything that anybody could know at the end."""
+    """Return everything that anybody could know at the end, if no invariant has looked at what came first."""
     view = run.view
     tables = {name: view.documents(name) for name in run.scenario.app.catalog().components[""].tables}
     calls = [[call.activity, repr(call.outcome)] for call in run.calls]
-    ledgers = [view.external(name) for name in LEDGERS]
+    ledgers = [view.contents(name) for name in LEDGERS]
     return repr([tables, calls, ledgers, run.ending])
 
 
@@ -217,9 +217,18 @@ def one_each(what: str, *given: list[Any]) -> list[list[Said]]:
 def test_named_things_are_told_apart_where_their_order_shows(
     clients: list[list[Said]], level: int, outcomes: int
 ) -> None:
-    world = world_of(clients)
+    world = world_of(clients, [eventually(lambda view: [view.external(name) for name in LEDGERS] != [])])
     assert compare(world, level, 500)
-    assert len({outcome_of(run) for run in reduced(world, level)[1]}) == outcomes
+    runs = reduced(world, level)[1]
+    assert len({outcome_of(run) + repr([run.view.external(name) for name in LEDGERS]) for run in runs}) == outcomes
+
+
+def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:
+    clients = one_each("action", ["append", "post", 1], ["append", "post", 2])
+    contents = eventually(lambda view: view.contents("post") == [1, 2])
+    assert reduced(world_of(clients, [contents]), 3)[0].traces == 1
+    entries = eventually(lambda view: view.external("post") == [1, 2])
+    assert reduced(world_of(clients, [contents, entries]), 3)[1][-1].violations
 
 
 def test_an_invariant_over_two_tables_sees_which_was_written_first() -> None:
@@ -288,6 +297,26 @@ def test_only_those_steps_depend_on_each_other_whose_order_an_invariant_looks_at
     assert explorer.traces == traces
     assert set(seen) == everything
     assert not explorer.dependence.total
+
+
+@pytest.mark.parametrize("fact", ["failed_functions", "faults"])
+def test_what_fails_is_shown_in_every_order(fact: str) -> None:
+    seen: set[str] = set()
+
+    def looks(view: View) -> None:
+        found = getattr(view, fact)
+        seen.add(repr(found() if callable(found) else found))
+
+    later: list[list[Said]] = [[("mutation", [["later", 0, [["throw", at]]] for at in (1, 2)])]]
+    plain: list[list[Said]] = [[("mutation", [["bump", table, 0, 1]])] for table in "xy"]
+    world = world_of(later if fact == "failed_functions" else plain, [eventually(looks)])
+    if fact == "faults":
+        world = world.variant("faulty", faults=Faults(system_errors=2))
+    assert brute(world, 3, 2_000) is not None
+    everything = set(seen)
+    seen.clear()
+    reduced(world, 3)
+    assert seen == everything
 
 
 def test_those_who_wake_at_the_same_moment_are_shown_in_every_order() -> None:

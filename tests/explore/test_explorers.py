@@ -20,9 +20,11 @@ from convexsim import (
     Bounded,
     Dpor,
     Exhaustive,
+    Guided,
     Lockstep,
     Pct,
     Portfolio,
+    Pos,
     RandomWalk,
     Run,
     Scenario,
@@ -108,6 +110,8 @@ SAYS: list[tuple[Explorer, str]] = [
     (RandomWalk(7, 5), "random walk, seed 5"),
     (Sticky(7, 5, p=0.125), "sticky walk, p=0.125, seed 5"),
     (Pct(7, 5, depth=4), "PCT search, depth 4, seed 5"),
+    (Pos(7, 5), "partial-order sampling, seed 5"),
+    (Guided(7, 5), "guided search, seed 5"),
     (Bounded(7, forced=2, backoffs=False), "bounded search, at most 2 forced choices, retries at once"),
     (Exhaustive(7, forced=2, backoffs=False), "exhaustive, at most 2 forced choices, retries at once"),
     (Exhaustive(7, forced=1), "exhaustive, at most 1 forced choice"),
@@ -126,9 +130,10 @@ def test_every_kind_of_explorer_is_asked_for_its_name() -> None:
     assert {type(made(name)) for name in EXPLORERS} == {type(explorer) for explorer, _ in SAYS}
 
 
+DRAWING = (RandomWalk, Sticky, Pct, Pos, Guided, Portfolio)
 WRONG: list[tuple[Callable[..., Explorer], dict[str, Any]]] = [
-    *[(kind, {"runs": runs}) for kind in (RandomWalk, Sticky, Pct, Portfolio) for runs in (0, -1, 1.5, True, "a")],
-    *[(kind, {"seed": seed}) for kind in (RandomWalk, Sticky, Pct, Portfolio) for seed in ("x", None, 0.5)],
+    *[(kind, {"runs": runs}) for kind in DRAWING for runs in (0, -1, 1.5, True, "a")],
+    *[(kind, {"seed": seed}) for kind in DRAWING for seed in ("x", None, 0.5)],
     *[(Sticky, {"p": p}) for p in (0, -0.1, 1.1, float("nan"), "x", True)],
     *[(Pct, {"depth": depth}) for depth in (0, 2.0, None, True)],
     *[(kind, {"max_runs": runs}) for kind in (Bounded, Dpor, Exhaustive) for runs in (0, 2.5, True)],

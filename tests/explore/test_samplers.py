@@ -1,4 +1,4 @@
-"""How samplers draw: what sticky means, what PCT's priorities, moments of change and bound are (exploration.md 4)."""
+"""How samplers draw: what sticky means, PCT's priorities, moments and bound, POS's priorities (exploration.md 4)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ from itertools import pairwise
 import pytest
 from attrs import frozen
 
+from benchmarks.planted import three_constraints
 from convexsim import (
+    Guided,
     Pct,
+    Pos,
     RandomWalk,
     Run,
     Scenario,
     Simulation,
     Sticky,
 )
-from convexsim.choices import Choices
+from convexsim.actors.footprints import Footprint
+from convexsim.choices import Choices, FirstChoices, RandomChoices
+from convexsim.database.reads import ReadSet
+from convexsim.explore.dependence import Dependence
+from convexsim.explore.explorer import Explorer
 from convexsim.explore.pct import PctChoices
+from convexsim.explore.pos import PosChoices, Seen
 from convexsim.explore.sticky import StickyChoices
+from convexsim.explore.trace_key import Recorded
 from tests.explore.worlds import lost_update, proper_bumps, racing_bumps, stormy
 
 
@@ -39,14 +48,14 @@ def chosen(choices: Choices, options: Sequence[Step], times: int) -> list[str]:
     return [options[choices.choose("step", options)].activity for _ in range(times)]
 
 
-def runs_of(explorer: RandomWalk | Pct | Sticky, world: Scenario) -> list[Run]:
+def runs_of(explorer: Explorer, world: Scenario) -> list[Run]:
     runs: list[Run] = []
     while (choices := explorer.propose(runs[-1] if runs else None)) is not None:
         runs.append(Simulation(world, choices, trace=False).run())
     return runs
 
 
-@pytest.mark.parametrize("explorer", [RandomWalk(2), Sticky(2), Pct(2)])
+@pytest.mark.parametrize("explorer", [RandomWalk(2), Sticky(2), Pct(2), Pos(2), Guided(2)])
 def test_the_first_run_is_the_plain_serial_one(explorer: RandomWalk) -> None:
     assert set(runs_of(explorer, stormy)[0].indexes) == {0}
 
@@ -145,3 +154,99 @@ def test_activities_that_only_ever_competed_count_too() -> None:
     explorer = Pct(runs=2, depth=2)
     explorer.propose(Simulation(proper_bumps, explorer.propose(None), level=3, trace=False).run())
     assert explorer.bound == 1 / 2
+
+
+# ------------------------------------------------------------------------------------------------------------------ POS
+
+
+def step(activity: str, *, reads: str = "", writes: str = "") -> Footprint:
+    """Return what a step did that has read a key, or written one, or neither."""
+    footprint = Footprint(activity, "begin", 0, -1)
+    if reads:
+        read = ReadSet()
+        read.add_key(reads, b"key")
+        footprint.reads.append(read)
+    if writes:
+        footprint.writes.append({writes: [(b"key", "id")]})
+    return footprint
+
+
+KNOWN = Seen(
+    {
+        ("a.1", "begin"): [step("a.1", reads="/x.by_id")],
+        ("b.1", "begin"): [step("b.1", reads="/y.by_id"), step("b.1", writes="/z.by_id")],
+        ("c.1", "begin"): [step("c.1")],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("ran", "racing"),
+    [
+        (step("w", writes="/x.by_id"), ["a.1", "unseen"]),
+        (step("w", writes="/y.by_id"), ["b.1", "unseen"]),
+        (step("w", reads="/z.by_id"), ["b.1", "unseen"]),
+        (step("w", reads="/x.by_id"), ["unseen"]),
+    ],
+)
+def test_a_pending_step_races_as_those_of_its_name_did_and_one_that_nobody_knows_with_all(
+    ran: Footprint, racing: list[str]
+) -> None:
+    assert [option.activity for option in steps("a.1", "b.1", "c.1", "unseen") if KNOWN.races(ran, option)] == racing
+    assert Seen().races(ran, Step("a.1"))
+
+
+def test_where_the_order_of_steps_is_looked_at_all_of_them_race() -> None:
+    seen = Seen(KNOWN.steps, Dependence(total=("somebody looks back",)))
+    assert seen.races(step("w"), Step("c.1"))
+
+
+def test_only_those_who_race_with_the_step_that_ran_get_another_priority() -> None:
+    """All priorities are drawn at the first choice; then x is written, so that a.1 draws again, and nobody else."""
+    options = [Step(activity, number=number) for number, activity in enumerate(("a.1", "b.1", "c.1"))]
+    for seed in range(50):
+        choices, draw = PosChoices(seed, KNOWN), RandomChoices(seed).draw
+        drawn = [draw() for _ in options]
+        assert choices.choose("step", options) == drawn.index(max(drawn))
+        choices.footprints.steps.append(step("w", writes="/x.by_id"))
+        drawn[0] = draw()
+        assert choices.choose("step", options) == drawn.index(max(drawn))
+        assert choices.choose("step", options) == drawn.index(max(drawn))
+
+
+def test_a_step_that_comes_up_later_draws_its_own_priority() -> None:
+    for seed in range(50):
+        choices, draw = PosChoices(seed, KNOWN), RandomChoices(seed).draw
+        first = [draw(), draw()]
+        choices.choose("step", [Step("a.1", number=0), Step("b.1", number=1)])
+        later = [first[0], draw()]
+        options = [Step("a.1", number=0), Step("b.1", number=2)]
+        assert choices.choose("step", options) == later.index(max(later))
+
+
+def test_run_n_of_a_partial_order_sampling_follows_from_the_serial_run_the_seed_and_n() -> None:
+    """However the other runs went: here all of them are the serial one."""
+    whole, part = Pos(20, seed=4), Pos(20, seed=4)
+    runs = runs_of(whole, stormy)
+    last = Simulation(stormy, part.propose(None), trace=False).run()
+    for at in range(1, 20):
+        choices = part.propose(last)
+        assert choices is not None
+        if at in (7, 19):
+            assert Simulation(stormy, choices, trace=False).run().indexes == runs[at].indexes
+
+
+def test_at_level_1_nothing_is_known_of_a_step() -> None:
+    explorer = Pos(2)
+    explorer.propose(Simulation(lost_update, explorer.propose(None), level=1, trace=False).run())
+    serial = Simulation(lost_update, Recorded(FirstChoices()), level=1, trace=False).run()
+    assert serial.footprints is not None
+    assert Seen.in_run(serial.footprints) == Seen()
+    at_two = Simulation(lost_update, Recorded(FirstChoices()), trace=False).run()
+    assert at_two.footprints is not None
+    assert ("alice.1.1", "begin") in Seen.in_run(at_two.footprints).steps
+
+
+def test_orderings_one_after_the_other_are_met_more_often_than_in_a_random_walk() -> None:
+    found = [sum(bool(run.violations) for run in runs_of(kind(300), three_constraints)) for kind in (Pos, RandomWalk)]
+    assert found[0] > 1.5 * found[1] > 0
