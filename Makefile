@@ -3,6 +3,8 @@
 PYTHON ?= python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
 STAMP := .venv/.stamp
+PROVED := scenarios/concurrent_threshold_flushes.py:concurrent_threshold_flushes_1_0_9
+CERTIFICATE := .convexsim/concurrent_threshold_flushes.certificate
 QUIET ?= --quiet --quiet
 PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
@@ -15,13 +17,16 @@ help: ## list the targets
 
 setup: $(STAMP) ## prepare .venv (again only when pyproject.toml or requirements-dev.txt changed)
 
-demo: $(STAMP) ## let the explorer find a race, and print how to replay it
+demo: $(STAMP) ## find a race and print how to replay it; prove that another one is none
 	@status=0; \
 	$(BIN)/convexsim explore scenarios/timer_cancels_itself.py --runs 200 --seed 1 || status=$$?; \
 	if [ $$status -ne 1 ]; then \
 		echo "make demo: expected a violation (exit status 1), got exit status $$status" >&2; exit 1; \
 	fi; \
 	echo "make demo: the violation above is what was expected."
+	@mkdir -p .convexsim
+	@$(BIN)/convexsim certify $(PROVED) $(CERTIFICATE)
+	@$(BIN)/convexsim verify $(PROVED) $(CERTIFICATE)
 
 test: lint ## lint, types and all tests
 	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -55,7 +60,7 @@ format: $(STAMP) ## lay out the sources and mend what can be mended
 	@$(BIN)/ruff check --fix
 
 clean: ## remove everything that these targets made
-	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .convexsim build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is the last thing written and .venv is always built from nothing: an interrupted setup leaves no stamp, and the

@@ -18,6 +18,7 @@ from convexsim.errors import (
 )
 from convexsim.explore.audit import Audit, audit
 from convexsim.explore.bounded import Bounded
+from convexsim.explore.certificate import Prover, certify
 from convexsim.explore.check import check
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
@@ -33,6 +34,7 @@ from convexsim.explore.report import Finding, Report
 from convexsim.explore.sticky import Sticky
 from convexsim.explore.switches import Switch
 from convexsim.explore.trace_key import Recording, trace_key
+from convexsim.explore.verify import verify
 from convexsim.faults import Faults
 from convexsim.functions.action_context import ActionCtx
 from convexsim.functions.component import Component, define_app, define_component
@@ -52,6 +54,7 @@ from convexsim.functions.network import Request, Response
 from convexsim.functions.reference import Reference, api, components, internal
 from convexsim.invariants import Invariant, PastInvariant, View, Violation, always, eventually, serializable, sometimes
 from convexsim.simulation import Run, Scenario, Simulation, World, scenario
+from convexsim.simulation.certificate import Certificate, Verdict
 from convexsim.testing.script import ScriptApp
 from convexsim.trace.text import story
 from convexsim.values import (
@@ -73,6 +76,7 @@ __all__ = [
     "ActionCtx",
     "Audit",
     "Bounded",
+    "Certificate",
     "CommitTsPlaceholder",
     "Component",
     "ConvexError",
@@ -101,6 +105,7 @@ __all__ = [
     "PlatformError",
     "Portfolio",
     "Pos",
+    "Prover",
     "QueryCtx",
     "RandomWalk",
     "Recording",
@@ -119,6 +124,7 @@ __all__ = [
     "Switch",
     "TableDefinition",
     "UsageError",
+    "Verdict",
     "View",
     "Violation",
     "World",
@@ -126,6 +132,7 @@ __all__ = [
     "always",
     "api",
     "audit",
+    "certify",
     "check",
     "components",
     "cron_schedule",
@@ -149,4 +156,5 @@ __all__ = [
     "story",
     "trace_key",
     "v",
+    "verify",
 ]

@@ -202,6 +202,8 @@ UNTOLD: Final = {
 """What the page need not tell, and why."""
 OF_EXPLORATION: Final = {
     "Bounded": "an explorer",
+    "Certificate": "what certify returns",
+    "certify": "searches every order that matters, and lists the runs",
     "Dpor": "an explorer",
     "Audit": "what audit returns",
     "audit": "repeats every run of an exploration",
@@ -213,6 +215,7 @@ OF_EXPLORATION: Final = {
     "Lockstep": "the explorer; the page has its choices, for a single run",
     "Pct": "an explorer",
     "Portfolio": "an explorer of explorers",
+    "Prover": "the explorer of certify",
     "Pos": "an explorer",
     "RandomWalk": "an explorer",
     "Recording": "an explorer whose runs trace_key can tell apart",
@@ -221,7 +224,9 @@ OF_EXPLORATION: Final = {
     "Sticky": "an explorer",
     "Switch": "one of the forced choices of a finding, in words",
     "ScriptApp": "what a component offers to convexsim script",
+    "Verdict": "what verify returns",
     "Violation": "what a report has found",
+    "verify": "checks a certificate",
     "trace_key": "the same for runs that differ only in steps that commute",
     "replay": "repeats a run that was found",
 }

@@ -71,6 +71,19 @@ class Footprint:
     touches: dict[str, bool] = field(factory=dict)
     shows: dict[str, None] = field(factory=dict)
 
+    def read(self) -> dict[tuple[str, bytes, bytes], None]:
+        """Return what it has read: an index, and from which key up to which (excluded)."""
+        return {(index, *each): None for reads in self.reads for index, some in reads.intervals() for each in some}
+
+    def written(self) -> dict[tuple[str, bytes], None]:
+        """Return what it has written: an index, and a key in it."""
+        return {(index, key): None for touched in self.writes for index in touched for key, _ in touched[index]}
+
+    def changed(self) -> dict[str, None]:
+        """Return the tables (``component/table``) and named things that it has changed, and the facts it added to."""
+        tables = {index.rpartition(".")[0]: None for touched in self.writes for index in touched}
+        return {thing: None for thing, changes in self.touches.items() if changes} | self.shows | tables
+
 
 class Footprints:
     """The footprints of one run, in order, and what its invariants looked at.

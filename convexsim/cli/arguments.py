@@ -150,11 +150,17 @@ def make_parser() -> argparse.ArgumentParser:
     for storing in (exploring, listing):
         keeping = "the folder of the findings store (.convexsim)"
         storing.add_argument("--store", type=Path, default=Path(".convexsim"), metavar="DIR", help=keeping)
+    certifying = scenarios("certify", "search a scenario to the end, and write a certificate of it")
+    certifying.add_argument("--runs", type=int, default=100_000, help="how many at most (100000)")
+    certifying.add_argument("--level", type=_level, choices=(2, 3), default=3, help="as for explore (3)")
+    checking = scenarios("verify", "check that a certificate stands for every order")
+    for proving, what in ((certifying, "where to write it"), (checking, "what certify has written")):
+        proving.add_argument("certificate", type=Path, metavar="FILE", help=what)
     _add_script(command("script", "run each line's operations one by one and print it with its results"))
     for deciding in (running, exploring):
         choosing = "what is a choice: 1 every message, 2 begins and commits, 3 whole mutations (2)"
         deciding.add_argument("--level", type=_level, choices=(1, 2, 3), default=2, help=choosing)
-    for breaking in (running, exploring, replaying):
+    for breaking in (running, exploring, replaying, certifying, checking):
         failing = "what may go wrong, instead of what the scenario says: crashes=1,skewed=1,skews_ms=5000/-200, or none"
         breaking.add_argument("--faults", metavar="PLAN", help=failing)
     for showing in (running, replaying):

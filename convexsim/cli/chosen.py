@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from convexsim.simulation import Scenario
 
-__all__ = ["chosen", "read_faults", "with_faults"]
+__all__ = ["chosen", "one_of", "read_faults", "with_faults"]
 
 _NAMES: Final = tuple(field.name for field in fields(Faults) if field.init)
 
@@ -36,6 +36,21 @@ def chosen(scenarios: list[Scenario], arguments: argparse.Namespace) -> list[Sce
     if len(names) > 1 and names[0] != names[1]:
         raise UsageError(f"Two scenarios are named, {names[0]!r} and {names[1]!r}.", next_step="Name one.")
     return with_faults([named(scenarios, names[0])] if names else scenarios, arguments.faults)
+
+
+def one_of(scenarios: list[Scenario], arguments: argparse.Namespace) -> Scenario:
+    """Return the one scenario that a command line means.
+
+    Raises:
+        UsageError: it may mean several.
+
+    """
+    meant = chosen(scenarios, arguments)
+    if len(meant) > 1:
+        names = ", ".join(scenario.name for scenario in meant)
+        msg = f"{arguments.file.path} defines {len(meant)} scenarios: {names}."
+        raise UsageError(msg, next_step=f"Name one: {arguments.file.path}:{meant[0].name}.")
+    return meant[0]
 
 
 def read_faults(text: str) -> Faults:

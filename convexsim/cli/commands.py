@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 
 from convexsim.choices import FirstChoices, RandomChoices
 from convexsim.cli.arguments import COULD_NOT, make_parser
-from convexsim.cli.chosen import chosen
+from convexsim.cli.chosen import chosen, one_of
 from convexsim.cli.exploring import INTERRUPTED, explore
 from convexsim.cli.findings import tell_findings
 from convexsim.cli.printing import BROKEN, HELD, Output, say, tell_run
+from convexsim.cli.proving import check_proof, prove
 from convexsim.cli.terminal import end_at_once, interruption
-from convexsim.errors import UsageError
 from convexsim.explore.replay import encode, replay
 from convexsim.simulation import Simulation
 from convexsim.testing.scenario_file import explain, open_scenarios
@@ -75,13 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
-        meant = chosen(scenarios, arguments)
-        if len(meant) > 1:
-            names = ", ".join(scenario.name for scenario in meant)
-            msg = f"{arguments.file.path} defines {len(meant)} scenarios: {names}."
-            raise UsageError(msg, next_step=f"Name one: {arguments.file.path}:{meant[0].name}.")
+        meant = one_of(scenarios, arguments)
         choices = FirstChoices() if arguments.seed is None else RandomChoices(arguments.seed)
-        run = Simulation(meant[0], choices, level=arguments.level).run()
+        run = Simulation(meant, choices, level=arguments.level).run()
         return tell_run(run, encode(run), arguments)
 
 
@@ -110,4 +106,12 @@ def _script(arguments: argparse.Namespace) -> int:
     return BROKEN if differing else HELD
 
 
-_COMMANDS: Final = {"run": _run, "explore": explore, "findings": tell_findings, "replay": _replay, "script": _script}
+_COMMANDS: Final = {
+    "run": _run,
+    "explore": explore,
+    "findings": tell_findings,
+    "replay": _replay,
+    "certify": prove,
+    "verify": check_proof,
+    "script": _script,
+}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from convexsim.explore.block import Sighting
     from convexsim.explore.campaign import Campaign
+    from convexsim.explore.report import Report
     from convexsim.simulation import Run
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "json_line",
     "replay_command",
     "say",
+    "say_report",
     "tell_clock",
     "tell_finding",
     "tell_report",
@@ -114,15 +116,20 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
 def tell_report(campaign: Campaign, arguments: argparse.Namespace) -> None:
     """Tell an exploration, and its first finding with the story."""
     report = campaign.close()
-    finding = report.finding
     if arguments.json:
         arguments.out.write(json_line("report", _facts(campaign)))
-    elif finding is None:
+    else:
+        say_report(report, arguments, [_also(each, arguments) for each in campaign.sightings[1:]])
+    arguments.out.flush()  # a scenario may take long, and somebody may be reading along
+
+
+def say_report(report: Report, arguments: argparse.Namespace, others: Sequence[str] = ()) -> None:
+    """Tell people of an exploration: the story of its finding, what is known, how to replay it, what else was found."""
+    finding = report.finding
+    if finding is None:
         say(arguments, str(report))
     else:
-        others = [_also(each, arguments) for each in campaign.sightings[1:]]
         say(arguments, _story(finding.run), str(report), _how_to_replay(arguments, finding.replay), *others, "")
-    arguments.out.flush()  # a scenario may take long, and somebody may be reading along
 
 
 def tell_finding(seen: Sighting, scenario: str, arguments: argparse.Namespace) -> None:

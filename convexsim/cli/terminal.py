@@ -49,11 +49,9 @@ class Progress:
             seconds: how much real time there is in all; None for as much as it takes.
 
         """
-        now = monotonic()
-        if not self._is_watched or now - self._shown_at < _PROGRESS_S:
+        if not self._is_due():
             return
-        self._shown_at = now
-        passed = now - self._begun
+        passed = self._shown_at - self._begun
         rate = (runs - self._before) / passed
         goal, unseen = campaign.goal, campaign.meter.unseen
         of = f" of {goal.runs:,}" if goal.runs < MOST_RUNS else ""
@@ -65,6 +63,23 @@ class Progress:
             told.append(f"less than {100 * unseen.share:.2g} % unseen")
         if left is not None:
             told.append(f"{max(0.0, left):,.0f} s left")
+        self._print(told)
+
+    def count(self, runs: int) -> None:
+        """Say how many runs are done of nobody knows how many, unless that was said just now."""
+        if self._is_due():
+            rate = (runs - self._before) / (self._shown_at - self._begun)
+            self._print([f"{runs:,} runs", f"{rate:,.0f} runs/s"])
+
+    def _is_due(self) -> bool:
+        """Whether it is time to say something; it counts as said."""
+        now = monotonic()
+        if not self._is_watched or now - self._shown_at < _PROGRESS_S:
+            return False
+        self._shown_at = now
+        return True
+
+    def _print(self, told: list[str]) -> None:
         text = f"{self._name}: {', '.join(told)}"
         print(f"\r{text:<{self._width}}", end="", file=sys.stderr, flush=True)
         self._width = len(text)

@@ -6,16 +6,18 @@ Knows no search: `dpor.py` is the one that uses it. What a step has read and wri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import frozen
 
 from convexsim.database.reads import READ_BY_ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from convexsim.actors.footprints import Footprint
+
+T = TypeVar("T")
 
 __all__ = ["Dependence", "Place", "place_of"]
 
@@ -83,8 +85,10 @@ def _meets(writer: Footprint, reader: Footprint) -> bool:
     return False
 
 
-def place_of(steps: Sequence[Footprint], places: Sequence[Place], dependence: Dependence) -> Place:
-    """Return the place of the next step of a run, given those of all before it.
+def place_of(
+    steps: Sequence[Footprint], names: Sequence[T], places: Sequence[Place], between: Callable[[T, T], bool]
+) -> Place:
+    """Return the place of the next step of a run, given those of all before it, and which of them depend on which.
 
     A step comes after the one that sent its message, after those of its own activity, and after everything of an
     earlier moment: the clock moves only when nothing is left to run.
@@ -100,7 +104,7 @@ def place_of(steps: Sequence[Footprint], places: Sequence[Place], dependence: De
         if before >> earlier & 1:
             continue
         is_own = steps[earlier].activity == step.activity
-        if is_own or dependence.between(steps[earlier], step):
+        if is_own or between(names[earlier], names[at]):
             before |= places[earlier].before | 1 << earlier
             if not is_own:
                 races.append(earlier)

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from convexsim.actors.footprints import Footprint, Footprints
+from convexsim.actors.footprints import Footprints
 from convexsim.errors import UsageError
 from convexsim.explore.dependence import Dependence, Place, place_of
+from convexsim.explore.relation import Relation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convexsim.actors.footprints import Footprint
     from convexsim.choices import Choices, Kind, Option
+    from convexsim.explore.relation import Name
     from convexsim.simulation import Run
 
 __all__ = ["Dpor"]
@@ -36,15 +39,20 @@ class _Turn:
         asleep: whose turn it need not be here, with what their steps do: that is part of what has been run.
         wanted: whose turn it is to be here, some time; those whose turn it has been first.
         done: whose turn it has been, with what their steps did.
-        seen: what the step did; more than one footprint if other choices fell into it.
+        seen: what the step did; more than one thing if other choices fell into it.
 
     """
 
     activity: str
-    asleep: dict[str, list[Footprint]]
+    asleep: dict[str, list[Name]]
     wanted: dict[str, None]
-    done: dict[str, list[Footprint]] = field(factory=dict)
-    seen: list[Footprint] = field(factory=list)
+    done: dict[str, list[Name]] = field(factory=dict)
+    seen: list[Name] = field(factory=list)
+
+    @property
+    def left(self) -> int:
+        """How many have yet to have their turn here."""
+        return sum(each not in self.done and each not in self.asleep for each in self.wanted) - 1
 
     def next(self) -> bool:
         """Give the next activity its turn; False if there is none left."""
@@ -63,6 +71,11 @@ class _Draw:
     count: int
     index: int = 0
 
+    @property
+    def left(self) -> int:
+        """How many options have yet to be taken."""
+        return self.count - self.index - 1
+
     def next(self) -> bool:
         """Take the next option; False if there is none left."""
         self.index += 1
@@ -79,6 +92,8 @@ class Dpor:
     several writers the message of a mutation names that has lost all its retries, and in the place of a script's calls
     in `View.calls`.
 
+    Where what a transaction reads hangs on what it has read, traces can be lost: `Prover` (`certificate.py`) has all.
+
     Args:
         max_runs: where to give up; the report then says that orders are left.
         backoffs: whether the length of every wait after a conflict is explored too; otherwise retries begin at once.
@@ -86,6 +101,8 @@ class Dpor:
     """
 
     name = "dpor"
+    relate: type[Relation] = Relation
+    """How steps are known again."""
 
     def __init__(self, max_runs: int = 100_000, *, backoffs: bool = True) -> None:
         if type(max_runs) is not int or max_runs < 1:
@@ -99,6 +116,7 @@ class Dpor:
         self.exhausted = False
         self.traces = self.blocked = self.given_up = self._runs = 0
         self.dependence = Dependence()
+        self._relation = self.relate(self.dependence)
         self._stack: list[_Turn | _Draw] = []
         self._steering: _Steering | None = None
 
@@ -106,8 +124,14 @@ class Dpor:
     def notes(self) -> list[str]:
         """What a report says of the search: traces, runs in vain, and why nothing could be left out."""
         vain = f", {self.blocked:,} runs in vain" if self.blocked else ""
-        again = f", {self.given_up:,} before it was known what the invariants look at" if self.given_up else ""
-        return [f"{self.traces:,} traces{vain}{again}", *(f"no order left out: {why}" for why in self.dependence.total)]
+        again = f", {self.given_up:,} before it was known what matters" if self.given_up else ""
+        left = sum(node.left for node in self._stack)
+        unknown = [f"not at its end: branches known and not run: {left:,}, and what is below them"] if left else []
+        return [
+            f"{self.traces:,} traces{vain}{again}",
+            *unknown,
+            *(f"no order left out: {why}" for why in self.dependence.total),
+        ]
 
     def propose(self, last: Run | None) -> Choices | None:
         """Return choices that lead into the next trace, having learned from the last run.
@@ -118,16 +142,16 @@ class Dpor:
         """
         if last is None:
             self._reset()
-        elif not self._learn():
+        elif not self._learn(last):
             self.exhausted = True
             return None
         if self._runs >= self._max_runs:
             return None
         self._runs += 1
-        self._steering = _Steering(self._stack, self.dependence, backoffs=self.backoffs)
+        self._steering = _Steering(self._stack, self._relation, backoffs=self.backoffs)
         return self._steering
 
-    def _learn(self) -> bool:
+    def _learn(self, last: Run) -> bool:
         """Note the races of the last run, and turn to the last place where something else is to be tried."""
         assert self._steering is not None
         steering, footprints = self._steering, self._steering.footprints
@@ -135,18 +159,22 @@ class Dpor:
         if self._is_more(footprints):
             return True
         steering.catch_up()
+        names = steering.names_up_to(len(steering.turns))
+        if self._relation.is_more:
+            self._begin_anew()
+            return True
+        self.note(last, len(steering.turns) if steering.is_blocked else None)
         if steering.is_blocked:
             self.blocked += 1
         else:
             self.traces += 1
-        turns = steering.turns
         places: list[Place] = []
-        for at, turn in enumerate(turns):
-            places.append(place_of(footprints.steps, places, self.dependence))
+        for at, turn in enumerate(steering.turns):
+            places.append(place_of(footprints.steps, names, places, self._relation.between))
             if at >= steering.first:
-                turn.seen.append(footprints.steps[at])
+                turn.seen.append(names[at])
                 for earlier in places[at].races:
-                    _reverse(turns[earlier], _first_of(footprints.steps, places, earlier))
+                    _reverse(steering.turns[earlier], _first_of(footprints.steps, places, earlier))
         while self._stack and not self._stack[-1].next():
             self._stack.pop()
         return bool(self._stack)
@@ -161,12 +189,20 @@ class Dpor:
         )
         if more == known:
             return False
+        self.dependence = more
         if more.total and known.total:
-            self.dependence = more
             return False
-        self.given_up += self.traces + self.blocked + 1
-        self.dependence, self._stack, self.traces, self.blocked = more, [], 0, 0
+        self._begin_anew()
+        self._relation = self.relate(more)
         return True
+
+    def note(self, run: Run, counted: int | None) -> None:
+        """Take a run of the search to the notes; without a number all of its macro steps belong to it: a trace."""
+
+    def _begin_anew(self) -> None:
+        self.given_up += self.traces + self.blocked + 1
+        self._stack, self.traces, self.blocked = [], 0, 0
+        self._relation.is_more = False
 
 
 def _check(footprints: Footprints) -> None:
@@ -204,7 +240,7 @@ class _Steering:
 
     """
 
-    def __init__(self, stack: list[_Turn | _Draw], dependence: Dependence, *, backoffs: bool) -> None:
+    def __init__(self, stack: list[_Turn | _Draw], relation: Relation, *, backoffs: bool) -> None:
         self.footprints = Footprints()
         self.turns: list[_Turn] = []
         self.is_blocked = False
@@ -212,7 +248,9 @@ class _Steering:
         self.first = max(turns - 1, 0)
         self._stack = stack
         self._at = 0
-        self._dependence = dependence
+        self._relation = relation
+        self._names: list[Name] = []
+        self._counts: dict[str, int] = {}
         self._backoffs = backoffs
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
@@ -258,18 +296,26 @@ class _Steering:
         self._at += 1
         return draw.index
 
-    def _asleep(self) -> dict[str, list[Footprint]]:
+    def names_up_to(self, end: int) -> list[Name]:
+        """Return by what the first steps are known, which are over."""
+        for step in self.footprints.steps[len(self._names) : end]:
+            nth = self._counts.get(step.activity, 0)
+            self._counts[step.activity] = nth + 1
+            self._names.append(self._relation.name(step, nth))
+        return self._names
+
+    def _asleep(self) -> dict[str, list[Name]]:
         """Return who sleeps before the next step: who did before the last one, and does not depend on it."""
         if not self.turns:
             return {}
-        last, step = self.turns[-1], self.footprints.steps[len(self.turns) - 1]
+        last, name = self.turns[-1], self.names_up_to(len(self.turns))[-1]
         return {
             activity: seen
             for activity, seen in {**last.asleep, **last.done}.items()
-            if activity != last.activity and not any(self._dependence.between(each, step) for each in seen)
+            if activity != last.activity and not any(self._relation.between(each, name) for each in seen)
         }
 
-    def _new(self, activity: str, asleep: dict[str, list[Footprint]]) -> None:
+    def _new(self, activity: str, asleep: dict[str, list[Name]]) -> None:
         turn = _Turn(activity, asleep, {activity: None})
         self._stack.append(turn)
         self._take(turn)

@@ -85,7 +85,7 @@ def trace_key(run: Run) -> bytes:
     layers: list[list[tuple[float, str, int]]] = []
     dependence = dependence_of(footprints)
     for step in footprints.steps:
-        places.append(place_of(footprints.steps, places, dependence))
+        places.append(place_of(footprints.steps, footprints.steps, places, dependence.between))
         depth = max((depth + 1 for at, depth in enumerate(depths) if places[-1].before >> at & 1), default=0)
         depths.append(depth)
         if depth == len(layers):

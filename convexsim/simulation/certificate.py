@@ -1,0 +1,172 @@
+"""Certificates: what an exhaustive search says that it has run, as data that anybody can check.
+
+Owns the data, its file, and what of a scenario it speaks about (`claims_about`). Knows neither the search
+(`explore/dpor.py` lists the runs) nor the check (`explore/verify.py` believes nothing of it).
+
+The file is JSON, a line each: what was searched, then every run. Nothing in it hangs on the machine or the process: the
+same search writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from convexsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from convexsim.simulation.scenario import Scenario
+
+__all__ = ["Certificate", "Listed", "Verdict", "claims_about"]
+
+_FORMAT: Final = "convexsim certificate 1"
+
+
+@frozen
+class Listed:
+    """One run of a search.
+
+    Attributes:
+        choices: its choices, without the zeros at the end.
+        counted: how many of its macro steps belong to the search, if it came to a place where everything that could go
+            on was run elsewhere; None if all of them do, so that it is a trace.
+
+    """
+
+    choices: tuple[int, ...]
+    counted: int | None = None
+
+
+@frozen
+class Certificate:
+    """What an exhaustive search has run.
+
+    Attributes:
+        claims: which question it answers, see `claims_about`.
+        level: the granularity of its choices.
+        backoffs: whether the length of every wait after a conflict was explored; otherwise retries begin at once.
+        runs: in the order of the search.
+
+    """
+
+    claims: Mapping[str, Any]
+    level: int
+    backoffs: bool
+    runs: tuple[Listed, ...]
+
+    @property
+    def traces(self) -> int:
+        """How many of its runs are traces."""
+        return sum(run.counted is None for run in self.runs)
+
+    def save(self, path: Path) -> None:
+        """Write it to a file."""
+        header = {
+            "format": _FORMAT,
+            **self.claims,
+            "level": self.level,
+            "backoffs": self.backoffs,
+            "runs": len(self.runs),
+            "traces": self.traces,
+        }
+        rows = [[list(run.choices), run.counted] for run in self.runs]
+        lines = [json.dumps(each, separators=(",", ":"), sort_keys=True) for each in (header, *rows)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Certificate:
+        """Read one from a file.
+
+        Raises:
+            UsageError: it is none, or not all of it is there.
+
+        """
+        try:
+            header, *rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            assert header.pop("format") == _FORMAT, "it is of another format"
+            level, backoffs, count, traces = (header.pop(name) for name in ("level", "backoffs", "runs", "traces"))
+            runs = tuple(Listed(tuple(map(int, choices)), counted) for choices, counted in rows)
+            read = cls(header, level, backoffs, runs)
+            assert (len(runs), read.traces) == (count, traces), f"it has not the {count} runs that it says"
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
+            msg = f"{path} is no certificate: {error}."
+            raise UsageError(msg, next_step="Write one with: convexsim certify SCENARIO.py:NAME FILE.") from None
+        return read
+
+
+@frozen
+class Verdict:
+    """What came of checking a certificate.
+
+    Attributes:
+        scenario: its name.
+        refused: why it proves nothing; None if it holds.
+        races: how many pairs of steps were found that could have come in the other order.
+
+    """
+
+    scenario: str
+    certificate: Certificate
+    refused: str | None
+    races: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the invariants hold in every order."""
+        return self.refused is None
+
+    def __str__(self) -> str:
+        if self.refused is not None:
+            return f"{self.scenario}: the certificate proves nothing: {self.refused}"
+        given = self.certificate
+        vain = len(given.runs) - given.traces
+        runs = f"{_counted(len(given.runs), 'run')}{f', {vain:,} in vain' if vain else ''}"
+        facts = (
+            f"{given.traces:,} {'trace covers' if given.traces == 1 else 'traces cover'} them all ({runs})",
+            "every back-off" if given.backoffs else "retries begin at once",
+            f"faults: {given.claims['faults']}",
+            f"checked independently: {_counted(self.races, 'race')}, each of them also the other way round",
+        )
+        return f"{self.scenario} holds in every order at level {given.level}: {'; '.join(facts)}"
+
+
+def claims_about(scenario: Scenario) -> dict[str, Any]:
+    """Return what a certificate says of the world that was searched, as data.
+
+    The digest is over the sources of the scenario's body, its invariants and all functions of its app: it tells whoever
+    has edited one of them. What those call in turn it does not see, nor need it: whoever checks a certificate runs it.
+    """
+    return {
+        "scenario": scenario.name,
+        "invariants": [[each.name, each.when, each.sentence] for each in scenario.invariants],
+        "platform": str(scenario.platform),
+        "faults": str(scenario.faults),
+        "until_ms": scenario.until_ms,
+        "sources": blake2b("\n".join(_sources(scenario)).encode(), digest_size=8).hexdigest(),
+    }
+
+
+def _sources(scenario: Scenario) -> Iterator[str]:
+    yield _source(scenario.body)
+    yield from (_source(invariant.predicate) for invariant in scenario.invariants)
+    for path, mounted in scenario.app.catalog().components.items():
+        for name, function in mounted.functions.items():
+            yield f"{path}/{name} {function.kind} {_source(function.handler)}"
+
+
+def _source(function: Callable[..., Any]) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # made by another program, or at a prompt
+        return getattr(function, "__qualname__", type(function).__name__)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

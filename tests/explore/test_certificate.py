@@ -1,0 +1,248 @@
+"""Certificates: honest ones are accepted, and whatever is missing or changed is noticed (exploration.md 7)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import convexsim.explore.verify
+from convexsim import (
+    Certificate,
+    Faults,
+    MutationCtx,
+    Prover,
+    Report,
+    Run,
+    Scenario,
+    UsageError,
+    World,
+    api,
+    certify,
+    check,
+    define_app,
+    define_schema,
+    define_table,
+    mutation,
+    scenario,
+    sometimes,
+    v,
+    verify,
+)
+from convexsim.explore import dpor
+from convexsim.explore.relation import Relation
+from convexsim.simulation.certificate import Listed, claims_about
+from tests.explore.looks import some_rule
+from tests.explore.small_worlds import additions, declare, increments, small_world, world_of
+from tests.explore.test_dpor import brute, one_each, reduced
+from tests.explore.worlds import lost_update, proper_bumps
+
+
+def certified(world: Scenario, level: int = 3, *, backoffs: bool = False) -> Certificate:
+    found = certify(world, level=level, backoffs=backoffs)
+    assert isinstance(found, Certificate), found
+    return found
+
+
+WORLDS = {
+    "three writers of a document": increments("aaa"),
+    "two pairs": increments("aabb"),
+    "inserts": additions(is_open=True),
+    "timers and a plan": world_of([[("action", [["sleep", 5], ["take", "bank"]])] for _ in range(3)]),
+    "scheduled functions": small_world("scheduled", 1),
+    "actions": small_world("actions", 8),
+    "crashes": world_of(one_each("action", ["append", "post", 1], ["append", "post", 2])).variant(
+        "crashes", faults=Faults(crashes=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_no_run_of_a_certificate_can_be_spared(name: str) -> None:
+    world = WORLDS[name]
+    given = certified(world)
+    assert verify(world, given).holds
+    assert len(given.runs) > 1
+    for at in range(len(given.runs)):
+        less = attrs.evolve(given, runs=given.runs[:at] + given.runs[at + 1 :])
+        assert not verify(world, less).holds, f"run {at + 1} of {len(given.runs)}"
+
+
+@pytest.mark.parametrize("level", [2, 3])
+@pytest.mark.parametrize("kind", ["plain", "scheduled", "actions"])
+def test_honest_certificates_are_accepted(kind: str, level: int) -> None:
+    for number in range(4):
+        world = small_world(kind, number, [some_rule(number)] if number % 2 else [])
+        found = certify(world, level=level, backoffs=False, max_runs=60)
+        if isinstance(found, Certificate):
+            assert verify(world, found).refused is None
+
+
+def test_back_offs_are_draws_and_all_of_them_are_asked_for() -> None:
+    world = increments("aa")
+    given = certified(world, 2, backoffs=True)
+    assert verify(world, given).holds
+    fewer = certified(world, 2)
+    assert verify(world, fewer).holds
+    assert "backoff" in str(verify(world, attrs.evolve(fewer, backoffs=True)).refused)
+
+
+class Adaptive:
+    """What two of the functions read hangs on what they have read."""
+
+    @mutation
+    def seed(ctx: Any) -> None:  # noqa: N805 - a function that the class only collects
+        for table in "axy":
+            ctx.db.insert(table, {"value": 0})
+
+    @mutation(args={"table": v.string()})
+    def write(ctx: MutationCtx, table: str) -> None:  # noqa: N805
+        ctx.db.patch(ctx.db.query(table).first()["_id"], {"value": 1})  # type: ignore[index]
+
+    @mutation(args={"table": v.string()})
+    def look(ctx: Any, table: str) -> Any:  # noqa: N805
+        return "told" if ctx.db.query(table).first()["value"] else ctx.db.query("a").first()["value"]
+
+
+TABLE = define_table({"value": v.number()})
+
+
+@scenario(app=define_app({"m": Adaptive}, define_schema(dict.fromkeys("axy", TABLE))))
+def adaptive(world: World) -> None:
+    declare(world)
+    world.client("first").mutation(api.m.seed)
+    for name, what, table in (("f", "look", "y"), ("g", "look", "x"), ("c", "write", "y"), ("r", "write", "x")):
+        world.client(name).wait(1)
+        world.client(name).mutation(f"m:{what}", {"table": table})
+    world.client("w").wait(1)
+    world.client("w").mutation(api.m.write, {"table": "a"})
+
+
+def ends(runs: list[Run]) -> set[str]:
+    return {repr([(call.activity, call.outcome) for call in run.calls]) for run in runs}
+
+
+class Listing(Prover):
+    """A search that lists its runs, by a dependence that hangs on what each run shows."""
+
+    relate = Relation
+
+
+def listed_by(search: Prover, world: Scenario) -> Certificate:
+    assert check(world, search, level=3).exhausted
+    return Certificate(claims_about(world), 3, search.backoffs, tuple(search.listed))
+
+
+def test_a_dependence_that_hangs_on_the_order_loses_traces_and_one_that_lasts_does_not() -> None:
+    """The theorem needs one that lasts: otherwise both the search and its certificate miss ends."""
+    everything = brute(adaptive, 3, 1_000)
+    assert everything is not None
+    seen: list[Run] = []
+    assert isinstance(certify(adaptive, on_run=lambda _, run: seen.append(run)), Certificate)
+    assert ends(seen) == ends([run for _, run in everything])
+    assert verify(adaptive, certified(adaptive)).holds
+    assert ends(reduced(adaptive, 3)[1]) < ends(seen)  # a known flaw of Dpor
+    assert not verify(adaptive, listed_by(Listing(), adaptive)).holds
+
+
+def test_a_search_that_forgets_races_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dpor, "_reverse", lambda *_: None)
+    for name in ("three writers of a document", "inserts", "actions"):
+        assert "could come before" in str(verify(WORLDS[name], listed_by(Prover(), WORLDS[name])).refused)
+
+
+def test_a_search_in_which_too_many_sleep_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drowsy(steering: Any) -> Any:
+        steering.names_up_to(len(steering.turns))
+        return {**steering.turns[-1].asleep, **steering.turns[-1].done} if steering.turns else {}
+
+    monkeypatch.setattr(dpor._Steering, "_asleep", drowsy)
+    for name in ("three writers of a document", "inserts"):
+        assert verify(WORLDS[name], listed_by(Prover(), WORLDS[name])).refused is not None
+
+
+def test_an_end_where_nobody_may_sleep_is_found_out() -> None:
+    world = increments("aabb")
+    given = certified(world)
+    cut = Listed(given.runs[0].choices, 3)
+    assert "as in no run" in str(verify(world, attrs.evolve(given, runs=(cut,))).refused)
+    assert verify(world, attrs.evolve(given, runs=(*given.runs, *given.runs))).holds
+
+
+def test_a_changed_list_is_found_out() -> None:
+    world = increments("aaa")
+    given = certified(world)
+    for runs in (
+        [Listed((9,))],
+        [Listed((0,) * 50)],
+        [Listed((-1,))],
+        [Listed((), 99)],
+        [*given.runs[:-1], Listed(())],
+    ):
+        assert verify(world, attrs.evolve(given, runs=tuple(runs))).refused is not None
+    assert verify(world, attrs.evolve(given, level=2)).refused is not None
+    assert "level 1" in str(verify(world, attrs.evolve(given, level=1)).refused)
+    assert verify(world, attrs.evolve(given, runs=())).refused == "it lists no run"
+
+
+def test_another_scenario_is_found_out() -> None:
+    given = certified(proper_bumps)
+    assert verify(proper_bumps, given).holds
+    assert "scenario is" in str(verify(lost_update, given).refused)
+    assert "invariants" in str(verify(attrs.evolve(proper_bumps, invariants=()), given).refused)
+    assert "faults" in str(verify(proper_bumps.variant("proper_bumps", faults=Faults(crashes=1)), given).refused)
+
+    def edited(world: World) -> None:
+        proper_bumps.body(world)
+
+    assert "sources" in str(verify(attrs.evolve(proper_bumps, body=edited), given).refused)
+
+
+def test_invariants_are_judged_anew() -> None:
+    found = certify(lost_update)
+    assert isinstance(found, Report)
+    assert found.finding is not None
+    given = Certificate(claims_about(lost_update), 3, backoffs=False, runs=(Listed(found.finding.run.indexes),))
+    assert verify(lost_update, given).refused == "run 1 breaks no_update_is_lost"
+
+
+def test_what_must_hold_sometimes_has_to() -> None:
+    world = attrs.evolve(proper_bumps, invariants=(sometimes(lambda _: False),))
+    assert isinstance(certify(world), Report)
+    runs = certified(attrs.evolve(proper_bumps, invariants=())).runs
+    refused = verify(world, Certificate(claims_about(world), 3, backoffs=True, runs=runs)).refused
+    assert refused == "no run shows <lambda>"
+
+
+def test_an_unfinished_search_gives_none_and_says_how_much_is_left() -> None:
+    found = certify(increments("aaa"), max_runs=3)
+    assert isinstance(found, Report)
+    assert "branches known and not run" in str(found)
+
+
+def test_a_certificate_is_a_file_and_the_same_one_each_time(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        certified(WORLDS["crashes"]).save(tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert Certificate.load(tmp_path / "one") == certified(WORLDS["crashes"])
+    lines = (tmp_path / "one").read_text(encoding="utf-8").splitlines()
+    for text in ("", "{}", "no json", "\n".join(lines[:-1])):
+        (tmp_path / "bad").write_text(text, encoding="utf-8")
+        with pytest.raises(UsageError, match="is no certificate"):
+            Certificate.load(tmp_path / "bad")
+
+
+def test_the_checker_is_short_and_shares_no_code_with_the_explorers() -> None:
+    source = Path(convexsim.explore.verify.__file__).read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 150
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name for node in nodes]
+    assert [name for name in names if name.startswith("convexsim")] == [
+        "convexsim.actors.footprints",
+        "convexsim.database.reads",
+        "convexsim.simulation",
+        "convexsim.simulation.certificate",
+    ]
