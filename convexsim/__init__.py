@@ -18,7 +18,7 @@ from convexsim.errors import (
 )
 from convexsim.explore.audit import Audit, audit
 from convexsim.explore.bounded import Bounded
-from convexsim.explore.certificate import Prover, certify
+from convexsim.explore.certificate import certify
 from convexsim.explore.check import check
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
@@ -105,7 +105,6 @@ __all__ = [
     "PlatformError",
     "Portfolio",
     "Pos",
-    "Prover",
     "QueryCtx",
     "RandomWalk",
     "Recording",

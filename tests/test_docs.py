@@ -215,7 +215,6 @@ OF_EXPLORATION: Final = {
     "Lockstep": "the explorer; the page has its choices, for a single run",
     "Pct": "an explorer",
     "Portfolio": "an explorer of explorers",
-    "Prover": "the explorer of certify",
     "Pos": "an explorer",
     "RandomWalk": "an explorer",
     "Recording": "an explorer whose runs trace_key can tell apart",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from convexsim.actors.future import close_coroutine
 from convexsim.actors.gather import Gathering
 from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, SendRequest, UseExternal
-from convexsim.actors.stage import note, strikes
+from convexsim.actors.stage import may_strike, note, strikes
 from convexsim.choices import activity_below
 from convexsim.errors import PlatformError
 from convexsim.functions.draws import drawn
@@ -133,7 +133,7 @@ class ActionFrame:
     def __init__(
         self, stage: Stage, mounted: Mounted, activity: str, parent: ScheduledFunction | None, *, ahead_ms: float = 0
     ) -> None:
-        self.is_mortal = stage.faults.may("crash") or stage.action_ms < inf
+        self.is_mortal = may_strike(stage, "crash") or stage.action_ms < inf
         self.crashed = False
         self._end_ms = stage.now + stage.action_ms
         self._asked_at = stage.now

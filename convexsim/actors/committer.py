@@ -13,7 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from convexsim.actors.messages import Commit, Published, RequestSnapshot, SnapshotReady
-from convexsim.actors.stage import RuntimeActor, strikes
+from convexsim.actors.stage import RuntimeActor, may_strike, strikes
 from convexsim.database.commit import Committed, Conflict, foreign_conflict
 from convexsim.database.write_rate import WriteRate
 from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
@@ -82,7 +82,7 @@ class Committer(RuntimeActor):
     def _is_overtaken(self, message: Commit) -> bool:
         """Ask whether a write from outside comes first; of whoever loses anyway it is not asked."""
         stage = self.stage
-        if not stage.faults.may("conflict"):
+        if not may_strike(stage, "conflict"):
             return False
         return stage.database.judge(message.final) is None and bool(strikes(stage, "conflict", message.activity))
 

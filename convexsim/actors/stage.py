@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from convexsim.functions.environment import Environment
     from convexsim.trace.event import Event, Trace
 
-__all__ = ["RuntimeActor", "Stage", "Timer", "note", "skew_ms", "strikes"]
+__all__ = ["RuntimeActor", "Stage", "Timer", "may_strike", "note", "skew_ms", "strikes"]
 
 
 class Timer(Protocol):
@@ -135,9 +135,11 @@ def note(stage: Stage, kind: Callable[..., Event], activity: str, *facts: Any) -
 
 def strikes(stage: Stage, fault: Fault, activity: str, *ways: str) -> int:
     """Ask whether a fault strikes here, and note it; 0 if not, else which of its ways it takes (`FaultChoices`)."""
-    if fault not in stage.faults.left:
+    if not may_strike(stage, fault):
         return 0
     way = stage.faults.strikes(fault, activity, *ways)
+    if way and stage.footprints is not None:
+        stage.footprints.touch(_budget_of(fault))
     if stage.footprints is not None:
         stage.footprints.show("faults")
     if way:
@@ -145,9 +147,20 @@ def strikes(stage: Stage, fault: Fault, activity: str, *ways: str) -> int:
     return way
 
 
+def may_strike(stage: Stage, fault: Fault) -> bool:
+    """Whether a fault can still strike. Who asks takes notice of its budget, which others spend."""
+    if stage.footprints is not None and stage.faults.plan.budget(fault):
+        stage.footprints.touch(_budget_of(fault), changes=False)
+    return fault in stage.faults.left
+
+
+def _budget_of(fault: Fault) -> str:
+    return f"budget of the fault {fault}"
+
+
 def skew_ms(stage: Stage, activity: str) -> float:
     """Return how far ahead the clock is by which an execution goes, in ms; 0 for the true one."""
-    if not stage.faults.may("skew"):
+    if not may_strike(stage, "skew"):
         return 0
     skews = stage.faults.plan.skews_ms
     which = strikes(stage, "skew", activity, *(_clock(skew) for skew in skews))

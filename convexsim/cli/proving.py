@@ -43,7 +43,7 @@ def prove(arguments: argparse.Namespace) -> int:
         if isinstance(found, Certificate):
             found.save(arguments.certificate)
             listed = f"{meant.name}: {len(found.runs):,} runs listed; convexsim verify says what they prove"
-            facts = {"scenario": meant.name, "runs": len(found.runs), "traces": found.traces}
+            facts = {"scenario": meant.name, "runs": len(found.runs)}
             say(arguments, json_line("certificate", facts).rstrip() if arguments.json else listed)
             return HELD
         say_report(found, arguments)
@@ -61,7 +61,8 @@ def check_proof(arguments: argparse.Namespace) -> int:
             "scenario": verdict.scenario,
             "holds": verdict.holds,
             "refused": verdict.refused,
-            "races": verdict.races,
+            "traces": verdict.traces,
+            "places": verdict.places,
         }
         say(arguments, json_line("verdict", facts).rstrip() if arguments.json else str(verdict))
     return HELD if verdict.holds else BROKEN

@@ -1,85 +1,37 @@
 """DPOR: one run for each trace, that is for each set of orders that differ only in steps that commute.
 
-Source-set dynamic partial-order reduction with sleep sets (Abdulla, Aronis, Jonsson, Sagonas, POPL 2014), by running
-anew: depth first; each run shows which steps race, and each race that could go the other way is run so. Owns the search
-alone; when two steps commute stands in `dependence.py`, what they have read and written in `actors/footprints.py`.
+Dynamic partial-order reduction by running anew: what the runs have shown is kept as events (`unfolding.py`), and the
+search goes through all cuts of them. Where it is not known what a step does next after a cut, and where a cut is an end
+that no run has come to, a run is led there; so no trace is run twice. It does not go through the orders of steps that
+commute: where a step depends on nothing that could come before it, only its way is gone. That is judged by what is
+known, so all is gone through again until nothing new has come to light.
 
-Time is *timed*: every step of a later moment comes after every step of an earlier one, so races are within one moment.
-Choices that are no order of steps (back-offs, faults) are taken every way.
+Owns the search alone; when two steps commute stands in `dependence.py`, what they have read and written in
+`actors/footprints.py`. Time is *timed*: every step of a later moment comes after every step of an earlier one. Choices
+that are no order of steps (back-offs, faults, random numbers) are taken every way.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from attrs import define, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
 
 from convexsim.actors.footprints import Footprints
 from convexsim.errors import UsageError
-from convexsim.explore.dependence import Dependence, Place, place_of
-from convexsim.explore.relation import Relation
+from convexsim.explore.dependence import Dependence
+from convexsim.explore.unfolding import Unfolding, members
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from convexsim.actors.footprints import Footprint
     from convexsim.choices import Choices, Kind, Option
-    from convexsim.explore.relation import Name
+    from convexsim.explore.unfolding import Draws, Event, Name
     from convexsim.simulation import Run
 
-__all__ = ["Dpor"]
+__all__ = ["MAX_EVENTS", "Dpor", "check_reducible"]
 
-
-@define(eq=False)
-class _Turn:
-    """A place in the run where one of several activities had its turn.
-
-    Attributes:
-        activity: whose turn it is.
-        asleep: whose turn it need not be here, with what their steps do: that is part of what has been run.
-        wanted: whose turn it is to be here, some time; those whose turn it has been first.
-        done: whose turn it has been, with what their steps did.
-        seen: what the step did; more than one thing if other choices fell into it.
-
-    """
-
-    activity: str
-    asleep: dict[str, list[Name]]
-    wanted: dict[str, None]
-    done: dict[str, list[Name]] = field(factory=dict)
-    seen: list[Name] = field(factory=list)
-
-    @property
-    def left(self) -> int:
-        """How many have yet to have their turn here."""
-        return sum(each not in self.done and each not in self.asleep for each in self.wanted) - 1
-
-    def next(self) -> bool:
-        """Give the next activity its turn; False if there is none left."""
-        self.done[self.activity], self.seen = self.seen, []
-        for activity in self.wanted:
-            if activity not in self.done and activity not in self.asleep:
-                self.activity = activity
-                return True
-        return False
-
-
-@define(eq=False)
-class _Draw:
-    """A place in the run where something else than an order was chosen."""
-
-    count: int
-    index: int = 0
-
-    @property
-    def left(self) -> int:
-        """How many options have yet to be taken."""
-        return self.count - self.index - 1
-
-    def next(self) -> bool:
-        """Take the next option; False if there is none left."""
-        self.index += 1
-        return self.index < self.count
+MAX_EVENTS: Final = 30_000
+"""Events that a search keeps at most; its memory grows with their square, to about half a gigabyte."""
 
 
 class Dpor:
@@ -92,46 +44,49 @@ class Dpor:
     several writers the message of a mutation names that has lost all its retries, and in the place of a script's calls
     in `View.calls`.
 
-    Where what a transaction reads hangs on what it has read, traces can be lost: `Prover` (`certificate.py`) has all.
-
     Args:
-        max_runs: where to give up; the report then says that orders are left.
+        max_runs: where to give up; the report then says that orders are left. So it does at `MAX_EVENTS`.
         backoffs: whether the length of every wait after a conflict is explored too; otherwise retries begin at once.
 
     """
 
     name = "dpor"
-    relate: type[Relation] = Relation
-    """How steps are known again."""
 
     def __init__(self, max_runs: int = 100_000, *, backoffs: bool = True) -> None:
         if type(max_runs) is not int or max_runs < 1:
             msg = f"A search of max_runs={max_runs!r} explores nothing."
             raise UsageError(msg, next_step="Give a whole number, 1 or more.")
         self._max_runs = max_runs
-        self.backoffs = backoffs
+        self._backoffs = backoffs
         self._reset()
 
     def _reset(self) -> None:
         self.exhausted = False
-        self.traces = self.blocked = self.given_up = self._runs = 0
-        self.dependence = Dependence()
-        self._relation = self.relate(self.dependence)
-        self._stack: list[_Turn | _Draw] = []
+        self.given_up = self._runs = 0
+        self._begin(Dependence())
+
+    def _begin(self, dependence: Dependence) -> None:
+        self.dependence = dependence
+        self.traces = self._left = 0
+        self._unfolding = Unfolding(dependence)
+        self._ends: set[int] = set()
         self._steering: _Steering | None = None
+        self._search = self._cuts_to_run()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._unfolding.events) > MAX_EVENTS
 
     @property
     def notes(self) -> list[str]:
-        """What a report says of the search: traces, runs in vain, and why nothing could be left out."""
-        vain = f", {self.blocked:,} runs in vain" if self.blocked else ""
-        again = f", {self.given_up:,} before it was known what matters" if self.given_up else ""
-        left = sum(node.left for node in self._stack)
-        unknown = [f"not at its end: branches known and not run: {left:,}, and what is below them"] if left else []
-        return [
-            f"{self.traces:,} traces{vain}{again}",
-            *unknown,
-            *(f"no order left out: {why}" for why in self.dependence.total),
-        ]
+        """What a report says of the search: traces, what is left, and why nothing could be left out."""
+        again = f", {self.given_up:,} runs before it was known what matters" if self.given_up else ""
+        said = [f"{self.traces:,} traces{again}"]
+        if self._left and not self.exhausted:
+            said.append(f"not at its end: known places to go on from: {self._left:,}")
+        if self._is_full:
+            said.append(f"given up at {MAX_EVENTS:,} events: try a smaller world, level 3, or Bounded")
+        return said + [f"no order left out: {why}" for why in self.dependence.total]
 
     def propose(self, last: Run | None) -> Choices | None:
         """Return choices that lead into the next trace, having learned from the last run.
@@ -142,70 +97,76 @@ class Dpor:
         """
         if last is None:
             self._reset()
-        elif not self._learn(last):
-            self.exhausted = True
+        else:
+            self._learn()
+        if self._runs >= self._max_runs or self._is_full:
             return None
-        if self._runs >= self._max_runs:
-            return None
-        self._runs += 1
-        self._steering = _Steering(self._stack, self._relation, backoffs=self.backoffs)
+        self._steering = next(self._search, None)
+        self.exhausted = self._steering is None
+        self._runs += not self.exhausted
         return self._steering
 
-    def _learn(self, last: Run) -> bool:
-        """Note the races of the last run, and turn to the last place where something else is to be tried."""
+    def _learn(self) -> None:
+        """Note what the last run has shown; begin anew if invariants have looked at more than was known."""
         assert self._steering is not None
-        steering, footprints = self._steering, self._steering.footprints
-        _check(footprints)
-        if self._is_more(footprints):
-            return True
-        steering.catch_up()
-        names = steering.names_up_to(len(steering.turns))
-        if self._relation.is_more:
-            self._begin_anew()
-            return True
-        self.note(last, len(steering.turns) if steering.is_blocked else None)
-        if steering.is_blocked:
-            self.blocked += 1
-        else:
-            self.traces += 1
-        places: list[Place] = []
-        for at, turn in enumerate(steering.turns):
-            places.append(place_of(footprints.steps, names, places, self._relation.between))
-            if at >= steering.first:
-                turn.seen.append(names[at])
-                for earlier in places[at].races:
-                    _reverse(steering.turns[earlier], _first_of(footprints.steps, places, earlier))
-        while self._stack and not self._stack[-1].next():
-            self._stack.pop()
-        return bool(self._stack)
-
-    def _is_more(self, footprints: Footprints) -> bool:
-        """Begin anew if invariants have looked at more than was known: what has been left out may matter to them."""
+        footprints = self._steering.footprints
+        check_reducible(footprints)
         known = self.dependence
         more = Dependence(
             known.watched.union(footprints.watched),
             known.ordered.union(footprints.ordered),
             tuple(dict.fromkeys([*known.total, *footprints.total])),
         )
-        if more == known:
-            return False
-        self.dependence = more
-        if more.total and known.total:
-            return False
-        self._begin_anew()
-        self._relation = self.relate(more)
-        return True
+        if more != known and not known.total:  # what has been left out may matter to whoever looks at more
+            self.given_up += self.traces + 1
+            self._begin(more)
+            return
+        self.traces += 1
+        self._ends.add(self._unfolding.add(footprints.steps, self._steering.draws, self._steering.led))
 
-    def note(self, run: Run, counted: int | None) -> None:
-        """Take a run of the search to the notes; without a number all of its macro steps belong to it: a trace."""
+    def _cuts_to_run(self) -> Iterator[_Steering]:
+        """Go through all cuts until nothing is new; yield how to get to where something is unknown."""
+        events = self._unfolding.events
+        before = -1
+        while before < len(events):
+            before = len(events)
+            yield from self._pass()
 
-    def _begin_anew(self) -> None:
-        self.given_up += self.traces + self.blocked + 1
-        self._stack, self.traces, self.blocked = [], 0, 0
-        self._relation.is_more = False
+    def _pass(self) -> Iterator[_Steering]:
+        unfolding = self._unfolding
+        visited = {0}
+        places: list[tuple[int, tuple[Name, ...]]] = [(0, unfolding.next_after(0, (), None))]
+        while places:
+            self._left = len(places)
+            cut, names = places.pop()
+            if not names and cut not in self._ends:
+                yield self._led_to(cut)
+            ways: list[list[Event]] = []
+            for name in names:
+                known = unfolding.known(cut, name)
+                while (draws := _undrawn([event.draws for event in known])) is not None:
+                    yield self._led_to(cut, name, draws)
+                    known = unfolding.known(cut, name)
+                ways.append(known)
+            alone = next((way for way in ways if all(unfolding.is_alone(cut, event) for event in way)), None)
+            for event in [event for way in ([alone] if alone else ways) for event in way][::-1]:
+                beyond = cut | event.bit
+                if beyond not in visited:
+                    visited.add(beyond)
+                    places.append((beyond, unfolding.next_after(beyond, names, event)))
+
+    def _led_to(self, cut: int, name: Name | None = None, draws: tuple[int, ...] = ()) -> _Steering:
+        led = [self._unfolding.events[number] for number in members(cut)]
+        return _Steering(led, name, draws, backoffs=self._backoffs)
 
 
-def _check(footprints: Footprints) -> None:
+def check_reducible(footprints: Footprints) -> None:
+    """Refuse a run of a world in which steps that commute cannot be told.
+
+    Raises:
+        UsageError: it is at level 1, its steps may be late, or its backend may restart.
+
+    """
     if footprints.level == 1:
         msg = "Dpor was given a run at level 1, where steps that nobody else can notice are choices too."
         raise UsageError(msg, next_step="Use level 2, begins and commits, or 3, whole mutations.")
@@ -217,109 +178,57 @@ def _check(footprints: Footprints) -> None:
         raise UsageError(msg, next_step="Use RandomWalk or Exhaustive, or plan for other faults.")
 
 
-def _first_of(steps: Sequence[Footprint], places: Sequence[Place], earlier: int) -> list[str]:
-    """Return who can begin if the newest step is to come before an earlier one that it races with."""
-    newest = len(places) - 1
-    rest = [at for at in range(earlier + 1, newest) if not places[at].before >> earlier & 1] + [newest]
-    mask = sum(1 << at for at in rest)
-    return [steps[at].activity for at in rest if not places[at].before & mask]
-
-
-def _reverse(turn: _Turn, able: list[str]) -> None:
-    if not any(activity in turn.wanted or activity in turn.asleep for activity in able):
-        turn.wanted[able[0]] = None
+def _undrawn(known: Sequence[Draws], at: int = 0) -> tuple[int, ...] | None:
+    """Return draws that no known way to go on begins with; None if there is nothing else to draw."""
+    if not known:
+        return ()
+    if len(known[0]) == at:
+        return None
+    drawn = {index: list(ways) for index, ways in groupby(sorted(known), key=lambda way: way[at][0])}
+    for index in range(known[0][at][1]):
+        rest = _undrawn(drawn.get(index, ()), at + 1)
+        if rest is not None:
+            return (index, *rest)
+    return None
 
 
 class _Steering:
-    """The choices of one run: what the stack says, then whoever is not asleep.
+    """The choices of one run: through events that are known, on with a step that is not, then the simplest way.
 
     Attributes:
-        first: the first macro step that is new in this run.
-        turns: one for each macro step so far.
-        is_blocked: whether all that is enabled has been run elsewhere: from there on the run is in vain.
+        led: the events.
+        draws: what was drawn before the first macro step, and in each.
 
     """
 
-    def __init__(self, stack: list[_Turn | _Draw], relation: Relation, *, backoffs: bool) -> None:
+    def __init__(self, led: Sequence[Event], name: Name | None, draws: tuple[int, ...], *, backoffs: bool) -> None:
         self.footprints = Footprints()
-        self.turns: list[_Turn] = []
-        self.is_blocked = False
-        turns = sum(isinstance(node, _Turn) for node in stack)
-        self.first = max(turns - 1, 0)
-        self._stack = stack
-        self._at = 0
-        self._relation = relation
-        self._names: list[Name] = []
-        self._counts: dict[str, int] = {}
+        self.led: Final = led
+        plan = [(event.activity, tuple(index for index, _ in event.draws)) for event in led]
+        if name is not None:
+            plan.append((name[0], draws))
+        self._activities = [activity for activity, _ in plan[1:]]  # the first is the beginning, which is no step
+        self._planned = [planned for _, planned in plan]
+        self._drawn: list[list[tuple[int, int]]] = []
         self._backoffs = backoffs
+
+    @property
+    def draws(self) -> list[Draws]:
+        """What was drawn before the first macro step, and in each."""
+        self._drawn += [[] for _ in range(len(self.footprints.steps) + 1 - len(self._drawn))]
+        return [tuple(drawn) for drawn in self._drawn]
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
         """Return whose turn it is, by name, or the draw."""
-        self.catch_up()
-        if self.is_blocked:
+        at = len(self.footprints.steps)
+        if kind == "step":
+            if at >= len(self._activities):
+                return 0
+            return [option.activity for option in options].index(self._activities[at])
+        if kind == "backoff" and not self._backoffs:
             return 0
-        if kind != "step":
-            return 0 if kind == "backoff" and not self._backoffs else self._draw(len(options))
-        activities = [option.activity for option in options]
-        if self._at < len(self._stack):
-            turn = self._stack[self._at]
-            assert isinstance(turn, _Turn), "a run is its choices alone"
-            self._take(turn)
-            return activities.index(turn.activity)
-        asleep = self._asleep()
-        for index, activity in enumerate(activities):
-            if activity not in asleep:
-                self._new(activity, asleep)
-                return index
-        self.is_blocked = True
-        return 0
-
-    def catch_up(self) -> None:
-        """Take note of steps that were the only ones to choose."""
-        while not self.is_blocked and len(self.turns) < len(self.footprints.steps):
-            if self._at < len(self._stack):
-                turn = self._stack[self._at]
-                assert isinstance(turn, _Turn), "a run is its choices alone"
-                self._take(turn)
-                continue
-            activity, asleep = self.footprints.steps[len(self.turns)].activity, self._asleep()
-            if activity in asleep:
-                self.is_blocked = True
-            else:
-                self._new(activity, asleep)
-
-    def _draw(self, count: int) -> int:
-        if self._at == len(self._stack):
-            self._stack.append(_Draw(count))
-        draw = self._stack[self._at]
-        assert isinstance(draw, _Draw), "a run is its choices alone"
-        self._at += 1
-        return draw.index
-
-    def names_up_to(self, end: int) -> list[Name]:
-        """Return by what the first steps are known, which are over."""
-        for step in self.footprints.steps[len(self._names) : end]:
-            nth = self._counts.get(step.activity, 0)
-            self._counts[step.activity] = nth + 1
-            self._names.append(self._relation.name(step, nth))
-        return self._names
-
-    def _asleep(self) -> dict[str, list[Name]]:
-        """Return who sleeps before the next step: who did before the last one, and does not depend on it."""
-        if not self.turns:
-            return {}
-        last, name = self.turns[-1], self.names_up_to(len(self.turns))[-1]
-        return {
-            activity: seen
-            for activity, seen in {**last.asleep, **last.done}.items()
-            if activity != last.activity and not any(self._relation.between(each, name) for each in seen)
-        }
-
-    def _new(self, activity: str, asleep: dict[str, list[Name]]) -> None:
-        turn = _Turn(activity, asleep, {activity: None})
-        self._stack.append(turn)
-        self._take(turn)
-
-    def _take(self, turn: _Turn) -> None:
-        self._at += 1
-        self.turns.append(turn)
+        self._drawn += [[] for _ in range(at + 1 - len(self._drawn))]
+        drawn, planned = self._drawn[at], self._planned[at] if at < len(self._planned) else ()
+        index = planned[len(drawn)] if len(drawn) < len(planned) else 0
+        drawn.append((index, len(options)))
+        return index

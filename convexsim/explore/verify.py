@@ -1,24 +1,21 @@
 """The checker: whether the runs of a certificate stand for every order, believing nothing of who wrote it.
 
-Shares no code with the explorers; trusts the runtime alone, and its record of what steps read, write and touch. It runs
-each list anew, hangs all runs into one tree and checks that (1) no run breaks, each goes as listed, and what must hold
-sometimes does; (2) the tree forks every way at a draw (fault, back-off); (3) it ends only where nothing can go on, or
-all that can is asleep: run at an earlier branch, and nothing since matters to it; (4) for each race between the step
-taken at a branch and a later one, who can begin if the later one is to come first is at that branch too, or asleep.
-
-Source-set DPOR (Abdulla, Aronis, Jonsson, Sagonas, POPL 2014, theorem 4.8) does that. The theorem needs a dependence
-that no context changes, but a transaction may read more or less in another: so two steps, by activity and place there,
-are dependent here if anything meets that they *ever* read, wrote or touched. Assumed: handlers follow from what they
-read, and what can run can do so until it has.
+Shares no code with the explorers; trusts the runtime alone, and its record of what steps do. It runs each list anew:
+none may break or go otherwise. A step with all that it comes after is an *event*: after who sent its message, its own
+activity, earlier moments, and what came before it in the run and changes what it uses, or the other way round. Then it
+goes through all sets of events that one can get to (*places*) and checks that some run has shown what each step that
+could come next does there, for every way that a draw (fault, back-off) can go; and that where nothing can, a run ends.
+By induction that is all there is, if handlers follow from what they read, and what can run can do so until it has. It
+goes on with one step alone if nothing that could come before it depends on it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-from attrs import define, field
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convexsim.actors.footprints import Footprint, Footprints
 from convexsim.database.reads import READ_BY_ALL
@@ -31,120 +28,123 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 Name = tuple[str, int]  # a step: its activity, and how many that had before it
+Draws = tuple[tuple[int, int], ...]  # which of how many
+Facts = tuple[frozenset[Any], ...]  # what a step reads, writes, uses and changes
 
 
 def verify(scenario: Scenario, certificate: Certificate) -> Verdict:
     """Check that the runs of a certificate stand for every order of a scenario."""
-    tree = _Tree(scenario, certificate)
-    return Verdict(scenario.name, certificate, next(tree.objections(), None), tree.races)
+    checker = _Checker(scenario, certificate)
+    return Verdict(scenario.name, certificate, next(checker.objections(), None), len(checker.ends), len(checker.places))
 
 
 class _Played:
-    def __init__(self, listed: Sequence[int]) -> None:
+    def __init__(self, listed: Sequence[int], *, backoffs: bool) -> None:
         self.footprints, self.listed, self.count, self.fits = Footprints(), listed, 0, True
-        self.asked: dict[int, list[tuple[str, list[Any], Any]]] = defaultdict(list)
+        self.backoffs, self.draws = backoffs, defaultdict[int, Draws](tuple)
 
     def choose(self, kind: str, options: Sequence[Any]) -> int:
         index = self.listed[self.count] if self.count < len(self.listed) else 0
         self.count, self.fits = self.count + 1, self.fits and 0 <= index < len(options)
-        able = [option.activity if kind == "step" else at for at, option in enumerate(options)]
-        self.asked[len(self.footprints.steps)].append((kind, able, index))
+        if kind != "step" and (kind != "backoff" or self.backoffs):
+            self.draws[len(self.footprints.steps)] += ((index, len(options)),)
         return index if self.fits else 0
 
 
-@define(eq=False)
-class _Node:
-    kind: str
-    able: list[Any]  # whose turn it could be, or the ways that a draw could go
-    run: int  # the first that came here
-    below: dict[Any, tuple[Name, _Node]] = field(factory=dict)  # what was done here, in the order of the search
-    asleep: dict[str, Name] = field(factory=dict)
+class _Event(NamedTuple):
+    name: Name
+    draws: Draws
+    past: int  # a set of events is a number, one bit each
+    causes: int  # without which it would not be there at all
+    does: Facts
+    bit: int
 
 
-class _Tree:
+class _Checker:
     def __init__(self, scenario: Scenario, certificate: Certificate) -> None:
-        self.scenario, self.certificate, self.races = scenario, certificate, 0
-        self.root: dict[Any, tuple[Name, _Node]] = {}
-        self.ways: list[tuple[list[_Node], list[Name], list[tuple[float, int]]]] = []
-        self.reads, self.keys, self.uses, self.changes = (defaultdict[Name, dict[Any, None]](dict) for _ in range(4))
+        self.scenario, self.certificate, self.places, self.ends = scenario, certificate, {0}, set[int]()
+        self.events, self.depend = dict[Any, _Event](), cache(self.compare)
+        self.born = defaultdict[int, dict[Name, None]](dict)  # by who sent its message, or by all earlier moments
         self.watched, self.ordered, self.total = (dict[str, None]() for _ in range(3))
-        self.meet = cache(self.compare)
 
     def objections(self) -> Iterator[str]:
         unseen = [each.name for each in self.scenario.invariants if each.when == "sometimes"]
-        for what, own in claims_about(self.scenario).items():
-            if (claimed := self.certificate.claims.get(what)) != own:
-                yield f"it is about another scenario: {what} is {claimed!r} there, {own!r} here"
-        for number, listed in enumerate(self.certificate.runs, 1):
-            played, end = _Played(listed.choices), listed.counted
+        wrong = [what for what, own in claims_about(self.scenario).items() if self.certificate.claims.get(what) != own]
+        yield from (f"it is about another scenario: other {what}" for what in wrong)
+        runs = [_Played(listed, backoffs=self.certificate.backoffs) for listed in self.certificate.runs]
+        for number, played in enumerate(runs, 1):
             run = Simulation(self.scenario, played, level=self.certificate.level, trace=False).run()
             seen, unseen = played.footprints, [name for name in unseen if name in run.unseen]
             yield from ["level 1, restarts or late steps"] if seen.level == 1 or seen.restarts or seen.is_late else []
-            if not played.fits or played.count < len(listed.choices) or not 0 <= (end or 0) < max(len(seen.steps), 1):
-                yield f"run {number} does not go as it is listed"
+            yield from [f"run {number} goes another way"] if not played.fits or played.listed[played.count :] else []
             yield from (f"run {number} breaks {each.invariant}" for each in run.violations)
             self.watched, self.ordered = self.watched | seen.watched, self.ordered | seen.ordered
             self.total |= seen.total
-            yield from self.hang(played, seen.steps[:end], number)
         yield from (f"no run shows {name}" for name in unseen)
-        yield from self.ends() if self.root else ["it lists no run"]
-        yield from (why for way in self.ways for why in self.races_left(*way))
+        self.ends = {self.events_of(played.footprints.steps, played.draws) for played in runs}
+        yield from self.ways_on() if runs else ["it lists no run"]
 
-    def hang(self, played: _Played, steps: list[Footprint], number: int) -> Iterator[str]:
-        below, way, name, nodes, names = self.root, "", ("", 0), list[_Node](), list[Name]()
-        turns = [step.activity for step in played.footprints.steps]
-        for at, step in enumerate([*steps, None]):
-            alone = [] if "step" in [kind for kind, _, _ in played.asked[at]] else [("step", turns[at : at + 1], 0)]
-            for kind, able, drawn in [*played.asked[at], *alone]:
-                node = below.setdefault(way, (name, _Node(kind, able, number)))[1]
-                below, way = node.below, drawn
-                if (node.kind, node.able) != (kind, able):
-                    yield f"run {number} goes another way than run {node.run}, after the same choices"
-            nodes.append(node)
-            if step is not None:
-                way, name = step.activity, (step.activity, turns[:at].count(step.activity))
-                names.append(name)
-                self.reads[name] |= step.read()
-                self.keys[name] |= step.written()
-                self.uses[name] |= dict.fromkeys(step.touches)
-                self.changes[name] |= step.changed()
-        self.ways.append((nodes, names, [(step.moment, step.creator) for step in steps]))
+    def events_of(self, steps: list[Footprint], draws: dict[int, Draws]) -> int:
+        made = [self.event(("", 0), draws[0], 0, 0, Footprint("", "", 0, -1))]
+        for at, step in enumerate(steps):
+            name, sender = (step.activity, sum(e.name[0] == step.activity for e in made)), made[step.creator + 1]
+            earlier = made[0].bit | sum(made[b + 1].bit for b in range(at) if steps[b].moment < step.moment)
+            is_sent = step.creator >= 0 and steps[step.creator].moment == step.moment
+            self.born[sender.bit if is_sent else earlier][name] = None
+            past, causes = (earlier | (sender.bit | each if is_sent else 0) for each in (sender.past, sender.causes))
+            for before in reversed(made):
+                if not past & before.bit and (before.name[0] == name[0] or self.depend(before.does, _does(step))):
+                    past |= before.bit | before.past
+            made.append(self.event(name, draws[at + 1], past, causes, step))
+        return sum(event.bit for event in made)
 
-    def ends(self) -> Iterator[str]:
-        forks, left = ["fault", "backoff"][: 1 + self.certificate.backoffs], [node for _, node in self.root.values()]
+    def event(self, name: Name, draws: Draws, past: int, causes: int, step: Footprint) -> _Event:
+        new = _Event(name, draws, past, causes, _does(step), 1 << len(self.events))
+        return self.events.setdefault((name, draws, past), new)
+
+    def ways_on(self) -> Iterator[str]:
+        alike, caused = defaultdict[Any, int](int), defaultdict[Any, int](int)
+        shown = defaultdict[Name, dict[Facts, dict[int, list[_Event]]]](lambda: defaultdict(lambda: defaultdict(list)))
+        for event in self.events.values():
+            alike[event.does] |= event.bit
+            for each in [event.name[0], *_bits(event.causes)]:  # nothing of its activity can come before it, either
+                caused[each] |= event.bit
+        rivals = {does: sum(bits for other, bits in alike.items() if self.depend(does, other)) for does in alike}
+        for event in self.events.values():
+            shown[event.name][event.does][event.past & rivals[event.does]].append(event)
+        left = [(0, dict.fromkeys([("", 0)]))]
         while left:
-            node = left.pop()
-            asleep = {who: name for who, name in node.asleep.items() if who not in node.below}
-            if any(way not in [*node.below, *asleep] for way in node.able) and (node.kind in forks or not node.below):
-                yield f"run {node.run} comes to a {node.kind} that could go on as in no run"
-            for name, below in node.below.values():
-                below.asleep = {who: n for who, n in asleep.items() if node.kind != "step" or not self.meet(n, name)}
-                asleep |= {name[0]: name} if node.kind == "step" else {}
-                left.append(below)
+            place, names = left.pop()
+            names, ways = names or self.born[place], list[list[_Event]]()
+            yield from [f"no run ends after {self.told(place)}"] if not names and place not in self.ends else []
+            for name in names:
+                known = (event for does in shown[name] for event in shown[name][does].get(place & rivals[does], ()))
+                ways.append([event for event in known if not event.past & ~place])
+                if sum(Fraction(1, prod(of for _, of in event.draws)) for event in ways[-1]) < 1:  # if drawn at random
+                    yield f"what {name[0] or 'the beginning'} may come to after {self.told(place)} is in no run"
+            free = [all(not rivals[e.does] & ~(place | caused[e.bit] | caused[e.name[0]]) for e in way) for way in ways]
+            for event in (event for way in ([ways[free.index(True)]] if True in free else ways) for event in way):
+                if (beyond := place | event.bit) not in self.places:
+                    self.places.add(beyond)
+                    left.append((beyond, dict.fromkeys(n for n in names if n != event.name) | self.born[event.bit]))
 
-    def races_left(self, nodes: list[_Node], names: list[Name], born: list[tuple[float, int]]) -> Iterator[str]:
-        before = list[int]()
-        for at, (moment, creator) in enumerate(born):
-            mask, races = before[creator] | 1 << creator if creator >= 0 else 0, list[int]()
-            for earlier in range(at - 1, -1, -1):
-                past = born[earlier][0] < moment or names[earlier][0] == names[at][0]
-                if not mask >> earlier & 1 and (past or self.meet(names[earlier], names[at])):
-                    mask |= before[earlier] | 1 << earlier
-                    races += [earlier] if not past and nodes[at + 1].run == nodes[-1].run else []
-            before.append(mask)
-            self.races += len(races)
-            for earlier in races:
-                rest = [each for each in range(earlier + 1, at) if not before[each] >> earlier & 1] + [at]
-                first = [names[each][0] for each in rest if not before[each] & sum(1 << other for other in rest)]
-                if not any(who in nodes[earlier].below or who in nodes[earlier].asleep for who in first):
-                    yield f"run {nodes[-1].run}: step {at + 1} could come before step {earlier + 1}, and in no run does"
+    def told(self, place: int) -> str:
+        return ", ".join([each.name[0] for each in self.events.values() if each.bit & place][1:]) or "nothing"
 
-    def compare(self, one: Name, other: Name) -> bool:
-        mine, its, looked = self.changes[one].keys(), self.changes[other].keys(), self.watched.keys()
-        used = self.total or mine & self.uses[other].keys() or its & self.uses[one].keys()
-        shown = mine & its & self.ordered.keys() or (mine & looked and its & looked)
-        return bool(one[0] == other[0] or used or shown or self.hits(one, other) or self.hits(other, one))
+    def compare(self, one: Facts, other: Facts) -> bool:
+        (reads, keys, uses, mine), (its_reads, its_keys, its_uses, its) = one, other
+        seen, order = self.watched.keys(), self.ordered.keys()
+        used = self.total or mine & its_uses or its & uses or mine & its & order or (mine & seen and its & seen)
+        met = ((key, span) for keys, reads in ((keys, its_reads), (its_keys, reads)) for key in keys for span in reads)
+        hits = any(index == of and low <= key < high for (index, key), (of, low, high) in met)
+        return bool(used or hits or any(index == READ_BY_ALL for index, _ in keys | its_keys))
 
-    def hits(self, writer: Name, reader: Name) -> bool:
-        keys, spans = self.keys[writer], [("", b"", b""), *self.reads[reader]]
-        return any(at == READ_BY_ALL or (at == of and low <= key < high) for at, key in keys for of, low, high in spans)
+
+def _does(step: Footprint) -> Facts:
+    return tuple(frozenset(each) for each in (step.read(), step.written(), step.touches, step.changed()))
+
+
+def _bits(events: int) -> Iterator[int]:
+    while events:
+        yield (lowest := events & -events)
+        events ^= lowest

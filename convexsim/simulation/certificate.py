@@ -1,7 +1,7 @@
 """Certificates: what an exhaustive search says that it has run, as data that anybody can check.
 
 Owns the data, its file, and what of a scenario it speaks about (`claims_about`). Knows neither the search
-(`explore/dpor.py` lists the runs) nor the check (`explore/verify.py` believes nothing of it).
+(`explore/certificate.py` lists the runs) nor the check (`explore/verify.py` believes nothing of it).
 
 The file is JSON, a line each: what was searched, then every run. Nothing in it hangs on the machine or the process: the
 same search writes the same bytes.
@@ -24,24 +24,9 @@ if TYPE_CHECKING:
 
     from convexsim.simulation.scenario import Scenario
 
-__all__ = ["Certificate", "Listed", "Verdict", "claims_about"]
+__all__ = ["Certificate", "Verdict", "claims_about"]
 
 _FORMAT: Final = "convexsim certificate 1"
-
-
-@frozen
-class Listed:
-    """One run of a search.
-
-    Attributes:
-        choices: its choices, without the zeros at the end.
-        counted: how many of its macro steps belong to the search, if it came to a place where everything that could go
-            on was run elsewhere; None if all of them do, so that it is a trace.
-
-    """
-
-    choices: tuple[int, ...]
-    counted: int | None = None
 
 
 @frozen
@@ -52,19 +37,14 @@ class Certificate:
         claims: which question it answers, see `claims_about`.
         level: the granularity of its choices.
         backoffs: whether the length of every wait after a conflict was explored; otherwise retries begin at once.
-        runs: in the order of the search.
+        runs: the choices of each, without the zeros at their end, in the order of the search.
 
     """
 
     claims: Mapping[str, Any]
     level: int
     backoffs: bool
-    runs: tuple[Listed, ...]
-
-    @property
-    def traces(self) -> int:
-        """How many of its runs are traces."""
-        return sum(run.counted is None for run in self.runs)
+    runs: tuple[tuple[int, ...], ...]
 
     def save(self, path: Path) -> None:
         """Write it to a file."""
@@ -74,10 +54,8 @@ class Certificate:
             "level": self.level,
             "backoffs": self.backoffs,
             "runs": len(self.runs),
-            "traces": self.traces,
         }
-        rows = [[list(run.choices), run.counted] for run in self.runs]
-        lines = [json.dumps(each, separators=(",", ":"), sort_keys=True) for each in (header, *rows)]
+        lines = [json.dumps(each, separators=(",", ":"), sort_keys=True) for each in (header, *self.runs)]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     @classmethod
@@ -91,14 +69,13 @@ class Certificate:
         try:
             header, *rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             assert header.pop("format") == _FORMAT, "it is of another format"
-            level, backoffs, count, traces = (header.pop(name) for name in ("level", "backoffs", "runs", "traces"))
-            runs = tuple(Listed(tuple(map(int, choices)), counted) for choices, counted in rows)
-            read = cls(header, level, backoffs, runs)
-            assert (len(runs), read.traces) == (count, traces), f"it has not the {count} runs that it says"
+            level, backoffs, count = (header.pop(name) for name in ("level", "backoffs", "runs"))
+            runs = tuple(tuple(map(int, choices)) for choices in rows)
+            assert len(runs) == count, f"it has not the {count} runs that it says"
         except (OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
             msg = f"{path} is no certificate: {error}."
             raise UsageError(msg, next_step="Write one with: convexsim certify SCENARIO.py:NAME FILE.") from None
-        return read
+        return cls(header, level, backoffs, runs)
 
 
 @frozen
@@ -108,14 +85,16 @@ class Verdict:
     Attributes:
         scenario: its name.
         refused: why it proves nothing; None if it holds.
-        races: how many pairs of steps were found that could have come in the other order.
+        traces: how many runs there are that differ in more than steps that commute.
+        places: how many sets of steps can have been made, each of them gone on from in every way.
 
     """
 
     scenario: str
     certificate: Certificate
     refused: str | None
-    races: int
+    traces: int
+    places: int
 
     @property
     def holds(self) -> bool:
@@ -126,13 +105,11 @@ class Verdict:
         if self.refused is not None:
             return f"{self.scenario}: the certificate proves nothing: {self.refused}"
         given = self.certificate
-        vain = len(given.runs) - given.traces
-        runs = f"{_counted(len(given.runs), 'run')}{f', {vain:,} in vain' if vain else ''}"
         facts = (
-            f"{given.traces:,} {'trace covers' if given.traces == 1 else 'traces cover'} them all ({runs})",
+            f"{self.traces:,} {'trace covers' if self.traces == 1 else 'traces cover'} them all",
             "every back-off" if given.backoffs else "retries begin at once",
             f"faults: {given.claims['faults']}",
-            f"checked independently: {_counted(self.races, 'race')}, each of them also the other way round",
+            f"checked independently: {self.places:,} places, and all that can come next at each",
         )
         return f"{self.scenario} holds in every order at level {given.level}: {'; '.join(facts)}"
 
@@ -166,7 +143,3 @@ def _source(function: Callable[..., Any]) -> str:
         return inspect.getsource(function)
     except (OSError, TypeError):  # made by another program, or at a prompt
         return getattr(function, "__qualname__", type(function).__name__)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
