@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from functools import partial
+from itertools import pairwise
 from math import isinf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -147,6 +148,15 @@ class Footprints:
         if self._is_at_work:
             touches = self.steps[-1].touches
             touches[thing] = changes or touches.get(thing, False)
+
+    def draw(self) -> None:
+        """Note a draw; one that is made as time passes belongs to no step, and follows whichever was the last.
+
+        That is the same one in every order if so far each step but the first of a moment was sent by the one before it.
+        """
+        free = (one.moment == two.moment and two.creator < at for at, (one, two) in enumerate(pairwise(self.steps)))
+        if not self._is_at_work and any(free):
+            self.total["something is drawn as time passes"] = None
 
     def show(self, fact: str) -> None:
         """Note that the step at work adds to a fact that only invariants can see."""

@@ -53,7 +53,7 @@ class SteppedStage:
         footprints: Footprints | None = None,
     ) -> None:
         self.environment = environment
-        environment.choose = choices.choose
+        environment.choose = self.choose
         self.trace = trace
         beginning, memory = environment.catalog.beginning, environment.memory
         self.database = Database(beginning=beginning) if memory is None else memory.database(beginning)
@@ -64,7 +64,7 @@ class SteppedStage:
         self.dispatcher.clock.end = environment.end_ms
         self.dispatcher.late_ms = environment.platform.late_ms
         self.dispatcher.on_tick = self._note_late if trace is not None else None
-        self.faults = FaultChoices(environment.faults, choices.choose, environment.struck)
+        self.faults = FaultChoices(environment.faults, self.choose, environment.struck)
         self.action_ms: float = environment.platform.limits.action_ms
         self.in_flight: dict[str, Future[Any]] = {}
         self._choices = choices
@@ -108,6 +108,8 @@ class SteppedStage:
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
         """Ask the choices."""
+        if self.footprints is not None:
+            self.footprints.draw()
         return self._choices.choose(kind, options)
 
     def future(self) -> Future[None]:

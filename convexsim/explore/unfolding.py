@@ -107,7 +107,7 @@ class Unfolding:
             needs = creator.bit if is_sent else earlier
             before = last.get(step.activity)
             own = 0 if before is None else before.bit
-            past = earlier | self._with_past(needs | own | run & self._contents.meets(step))
+            past = self._with_past(needs | own | run & self._contents.meets(step))
             name = (step.activity, 0 if before is None else before.name[1] + 1)
             event = last[step.activity] = self._event(name, draws[at + 1], past, needs, step)
             (self._sent if is_sent else self._due).setdefault(creator.number if is_sent else earlier, {})[name] = None

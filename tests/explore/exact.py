@@ -6,22 +6,25 @@ import sys
 from itertools import count
 
 from tests.explore.looks import some_rule, some_witness
-from tests.explore.small_worlds import small_world
+from tests.explore.small_worlds import disturbed, small_world
 from tests.explore.test_dpor import compare
 
 _MOST = 200
 """Orders of a world, from which on it is too large to compare."""
-_KINDS = ("plain", "scheduled", "actions", "parallel", "outside")
+_KINDS = ("plain", "scheduled", "actions", "parallel", "outside", "adaptive")
 
 
 def main(wanted: int, first: int = 0) -> None:
     """Compare so many worlds, most of them with an invariant that looks at something; the first difference raises."""
     compared = 0
     for number in count(first):
-        kind, level = _KINDS[number % 5], 2 + number // 5 % 2
-        rules = [[], [some_rule(number)], [some_witness(number)], [some_witness(number)]][number // 10 % 4]
+        kind, level = _KINDS[number % 6], 2 + number // 6 % 2
+        rules = [[], [some_rule(number)], [some_witness(number)], [some_witness(number)]][number // 12 % 4]
+        world = small_world(kind, number, rules)
+        if number % 5 < 2:
+            world = disturbed(world, number)
         try:
-            compared += compare(small_world(kind, number, rules), level, _MOST)
+            compared += compare(world, level, _MOST, backoffs=number % 11 == 0)
         except AssertionError:
             _say(f"world {number} ({kind}, level {level}) differs")
             raise

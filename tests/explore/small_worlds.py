@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from convexsim import (
+    Faults,
     FunctionError,
     Invariant,
     MutationCtx,
@@ -49,6 +50,20 @@ def look_at(ctx: Any, op: Op) -> Any:
     return [[row["key"], row["value"]] for row in rows.collect()]
 
 
+def holds(ctx: Any, condition: Op) -> bool:
+    """Tell whether what is found is odd, a number that is drawn is low, or the clock is wrong."""
+    if condition[0] == "drawn":
+        return bool(ctx.random() < 0.5)
+    if condition[0] == "clock":
+        return bool(ctx.now() % 1_000 > 500)
+    return is_odd(look_at(ctx, condition))
+
+
+def is_odd(found: Any) -> bool:
+    rows = found if found and isinstance(found[0], list) else [found or [0, 0]]
+    return bool(sum(row[1] for row in rows) % 2)
+
+
 def change(ctx: MutationCtx, op: Op) -> Any:
     what, table, key = op[:3]
     row = ctx.db.query(table).with_index("by_key", lambda q: q.eq("key", key)).first()
@@ -70,6 +85,8 @@ def change(ctx: MutationCtx, op: Op) -> Any:
 def act_on(ctx: MutationCtx, op: Op) -> Any:
     if op[0] in ("first", "range"):
         return look_at(ctx, op)
+    if op[0] == "if":
+        return [act_on(ctx, each) for each in op[2 if holds(ctx, op[1]) else 3]]
     if op[0] == "append":
         return ctx.external(op[1]).append(op[2])
     if op[0] == "take":
@@ -101,6 +118,11 @@ async def do_one(ctx: Any, step: Op, told: list[str]) -> Any:
             return await ctx.run_mutation(internal.m.later, {"ops": ops})
         case ["look", ops]:
             return await ctx.run_query(api.m.look, {"ops": ops})
+        case ["if", condition, one, other]:
+            if condition[0] in ("drawn", "clock"):
+                return await do(ctx, one if holds(ctx, condition) else other, told)
+            (found,) = await ctx.run_query(api.m.look, {"ops": [condition]})
+            return await do(ctx, one if is_odd(found) else other, told)
         case ["append", ledger, entry]:
             await ctx.external(ledger).append(entry)
         case ["take", ledger]:
@@ -185,7 +207,8 @@ class Drawn:
     Attributes:
         kind: ``plain``: queries and mutations; ``scheduled``: mutations that schedule and cancel as well; ``actions``:
             all of that, and actions; ``parallel``: two clients, and what actions do side by side; ``outside``: queries
-            and mutations that use outside objects.
+            and mutations that use outside objects; ``adaptive``: all but what is done side by side, where what is read
+            and written hangs on what has been read, drawn, or seen on the clock.
 
     """
 
@@ -202,14 +225,32 @@ class Drawn:
 
     def _call(self) -> Said:
         draws = self._draws
+        if self.kind == "adaptive":
+            return self._adaptive_call()
         if draws.below(4) == 0:
             return "query", draws.some(2, self._use if self.kind == "outside" and draws.below(2) else self._look)
         if self.kind in ("actions", "outside") and draws.below(2):
             return "action", draws.some(2, self._step)
         return "mutation", self._ops()
 
+    def _adaptive_call(self) -> Said:
+        match self._draws.below(8):
+            case 0 | 1:
+                return "query", [self._if(self._look)]
+            case 2:
+                return "action", [self._if(self._step)]
+            case _:
+                return "mutation", self._ops()
+
+    def _if(self, draw: Callable[[], Op]) -> Op:
+        draws = self._draws
+        condition = draws.one([["drawn"], ["clock"], *(self._look() for _ in range(6))])
+        return ["if", condition, draws.some(1, draw), draws.some(2, draw)[1:]]
+
     def _ops(self, *, nested: bool = False) -> list[Op]:
         draws = self._draws
+        if self.kind == "adaptive":
+            return draws.some(1 if nested else 2, lambda: self._if(self._effect if draws.below(4) else self._nested_if))
         ops = draws.some(2, lambda: self._look() if draws.below(2) else self._change())
         if self.kind in ("scheduled", "actions") and not nested and draws.below(2):
             ops.append(self._schedule())
@@ -219,14 +260,32 @@ class Drawn:
             ops.append(["throw"])
         return ops
 
+    def _nested_if(self) -> Op:
+        return self._if(self._effect)
+
+    def _effect(self) -> Op:
+        match self._draws.below(12):
+            case 0:
+                return self._schedule()
+            case 1:
+                return self._use()
+            case 2 | 3 | 4:
+                return self._look()
+            case _:
+                return self._change()
+
     def _schedule(self) -> Op:
         draws = self._draws
         if draws.below(4) == 0:
             return ["cancel"]
         delay = draws.one([0, 0, 5])
-        if self.kind == "actions" and draws.below(2):
+        if self.kind in ("actions", "adaptive") and draws.below(2):
             return ["act later", delay, [self._step()]]
-        return ["later", delay, self._ops(nested=True)]
+        return [
+            "later",
+            delay,
+            [self._look()] if self.kind == "adaptive" and draws.below(2) else self._ops(nested=True),
+        ]
 
     def _look(self) -> Op:
         return [self._draws.one(["first", "range"]), self._draws.one(self._tables), self._draws.below(3)]
@@ -277,6 +336,23 @@ class Drawn:
 def small_world(kind: str, number: int, invariants: Sequence[Invariant] = ()) -> Scenario:
     """Return the world of that kind and number."""
     return world_of(Drawn(kind, number).clients, invariants)
+
+
+DISTURBED: Final[tuple[dict[str, Any], ...]] = (
+    *({"faults": Faults(**{fault: most})} for most in (1, 2) for fault in ("crashes", "conflicts", "system_errors")),
+    *({"faults": Faults(skewed=most, skews_ms=(700, -300))} for most in (1, 2)),
+    *({"faults": Faults(disconnects=most)} for most in (1, 2)),
+    {"faults": Faults(conflicts=1, system_errors=1)},
+    {"faults": Faults(crashes=1, disconnects=1)},
+    {"random_values": 3},
+    {"random_values": 3, "faults": Faults(conflicts=1)},
+)
+"""What may go wrong in a world, or be drawn."""
+
+
+def disturbed(world: Scenario, number: int) -> Scenario:
+    """Return the world with faults of some kind, or random numbers that are drawn."""
+    return world.variant("disturbed", **DISTURBED[number % len(DISTURBED)])
 
 
 def world_of(clients: Sequence[Sequence[Said]], invariants: Sequence[Invariant] = ()) -> Scenario:

@@ -9,6 +9,7 @@ import pytest
 from attrs import define, field
 
 from convexsim import (
+    Certificate,
     Dpor,
     Exhaustive,
     Faults,
@@ -22,21 +23,26 @@ from convexsim import (
     World,
     always,
     api,
+    certify,
     check,
     eventually,
     gather,
     scenario,
+    verify,
 )
 from convexsim.actors.footprints import Footprints
 from convexsim.choices import Choices, Kind
 from convexsim.explore.dependence import Dependence
+from convexsim.explore.unfolding import Event, Unfolding
 from tests.explore.looks import Witness, some_rule, some_witness
 from tests.explore.small_worlds import (
     APP,
+    DISTURBED,
     LEDGERS,
     Said,
     additions,
     declare,
+    disturbed,
     increments,
     small_world,
     world_of,
@@ -74,13 +80,13 @@ def trace_of(recorded: Recorded, dependence: Dependence) -> Any:
     dependent ones in their order.
     """
     steps, counted = recorded.footprints.steps, Counter[str]()
-    names = []
+    names = [("", 0, tuple(index for place, index in recorded.draws if place == 0))]
     for at, step in enumerate(steps, 1):
         counted[step.activity] += 1
         drawn = tuple(index for place, index in recorded.draws if place == at)
         names.append((step.activity, counted[step.activity], drawn))
     pairs = (
-        (names[one], names[other])
+        (names[one + 1], names[other + 1])
         for other in range(len(steps))
         for one in range(other)
         if steps[one].activity == steps[other].activity
@@ -148,6 +154,17 @@ def compare(scenario: Scenario, level: int, most: int, *, backoffs: bool = False
 @pytest.mark.parametrize("kind", ["plain", "scheduled", "actions", "parallel", "outside"])
 def test_every_outcome_is_seen_and_every_trace_once(kind: str, level: int) -> None:
     assert sum(compare(small_world(kind, number), level, 24) for number in range(12)) > 2
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_what_is_read_may_hang_on_what_has_been_read(level: int) -> None:
+    assert sum(compare(small_world("adaptive", number), level, 24) for number in range(12)) > 2
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_faults_and_random_numbers_are_drawn_every_way(level: int) -> None:
+    worlds = [disturbed(small_world("adaptive", number), number) for number in range(len(DISTURBED))]
+    assert sum(compare(world, level, 24) for world in worlds) > 2
 
 
 @pytest.mark.parametrize("level", [2, 3])
@@ -363,8 +380,58 @@ def test_faults_are_taken_every_way(faults: Faults) -> None:
     assert compare(world_of(clients).variant("faulty", faults=faults), 3, 1_000)
 
 
+ASLEEP: list[list[Said]] = [
+    [("action", [["go", [["bump", "x", 0, 1]]], ["sleep", 5], ["if", ["drawn"], [["append", "post", 1]], []]])],
+    [("mutation", [["bump", "y", 0, 2]]), ("mutation", [["bump", "y", 0, 3]])],
+]
+
+
+@pytest.mark.parametrize("given", [{"random_values": 2}, {"faults": Faults(crashes=1)}])
+def test_what_is_drawn_as_time_passes_belongs_to_no_step(given: dict[str, Any]) -> None:
+    """Who has slept draws before anybody's turn, after whichever step was the last before time passed."""
+    world = world_of(ASLEEP).variant("asleep", **given)
+    assert compare(world, 3, 1_000)
+    found = certify(world, backoffs=False)
+    assert isinstance(found, Certificate)
+    assert verify(world, found).holds
+    notes = check(world, Dpor(), level=3).notes
+    assert "no order left out: something is drawn as time passes" in notes
+
+
 def test_back_offs_are_taken_every_way() -> None:
     assert compare(increments("aa"), 2, 1_000, backoffs=True)
+
+
+ALONE = {
+    "once each": (increments("abcdef"), 25),
+    "twice each": (world_of([[("mutation", [["bump", table, 0, 1]])] * 2 for table in "xyz"]), 15),
+    "three now, one later": (
+        world_of(
+            [
+                *([("mutation", [["bump", table, 0, 1]])] for table in "xyz"),
+                [("action", [["sleep", 5], ["go", [["bump", table, 0, 2] for table in "xyz"]]])],
+            ]
+        ),
+        11,
+    ),
+}
+"""Worlds in which no two writers share a document, so that all orders are one trace, and how many steps each has."""
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_of_steps_that_nothing_known_depends_on_one_order_is_gone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, steps = ALONE[name]
+    asked: list[int] = []
+    known = Unfolding.known
+
+    def counted(unfolding: Unfolding, cut: int, name: tuple[str, int]) -> list[Event]:
+        asked.append(cut)
+        return known(unfolding, cut, name)
+
+    monkeypatch.setattr(Unfolding, "known", counted)
+    explorer, _ = reduced(world, 2)
+    assert explorer.traces == 1
+    assert len(set(asked)) == steps
 
 
 def test_a_crowded_scheduler_loses_no_order() -> None:
