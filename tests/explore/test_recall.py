@@ -288,26 +288,3 @@ def test_what_handlers_share_in_python_is_noticed_and_nothing_is_recalled(way: s
         return forget()
 
     assert noted(Memory(writing.app.catalog().shared_state)) == noted(None) >= 20
-
-
-def test_a_race_that_shows_only_in_what_handlers_share_is_found() -> None:
-    heard: list[str] = []
-
-    @mutation(args={"who": v.string()})
-    def write(ctx: MutationCtx, who: str) -> None:
-        heard.append(who)
-        ctx.db.insert("rows", {"who": who})
-
-    @eventually
-    def ann_is_heard_first(_: View) -> bool:
-        return heard[:1] != ["bob"]
-
-    @scenario(app=define_app({"m": {"write": write}}), invariants=[ann_is_heard_first])
-    def hearing(world: World) -> None:
-        heard.clear()
-        for who in ("ann", "bob"):
-            world.client(who).mutation(api.m.write, {"who": who})
-
-    report = check(hearing, Exhaustive())
-    assert report.finding is not None
-    assert report.finding.choices_after == 1
