@@ -373,6 +373,40 @@ def test_faults_can_be_planned_on_the_command_line(capsys: pytest.CaptureFixture
     assert [row.endswith("-200'") for row in capsys.readouterr().out.splitlines()[-2:]] == [False, True]
 
 
+EXPIRING = """
+class M:
+    @mutation
+    def open(ctx):
+        ctx.db.insert("carts", {})
+        ctx.scheduler.run_after(1_000, internal.m.expire)
+    @query
+    def there(ctx): return ctx.db.query("carts").first() is not None
+    @internal_mutation
+    def expire(ctx): ctx.db.delete(ctx.db.query("carts").first()["_id"])
+@eventually
+def seen(view): return view.calls()[1].result
+@scenario(app=define_app({"m": M}), invariants=[seen])
+def it(world):
+    al = world.client("al")
+    al.mutation(api.m.open)
+    al.query(api.m.there)
+"""
+
+
+def test_steps_may_be_late_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    script(EXPIRING)
+    assert main(["explore", "other.py", "--runs", "50"]) == 0
+    assert main(["explore", "other.py", "--runs", "50", "--faults", "late_ms=999"]) == 0
+    assert "level 2, steps up to 999 ms late)" in capsys.readouterr().out
+    assert main(["explore", "other.py", "--runs", "50", "--faults", "late_ms=inf"]) == 1
+    out = capsys.readouterr().out
+    assert "level 2, steps however late)" in out
+    assert "al.2 (begin) 1000 ms late" in out
+    (command,) = re.findall(r"\nreplay it: convexsim (.*)$", out, re.MULTILINE)
+    assert command.endswith(" --faults late_ms=inf")
+    assert main(shlex.split(command)) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -396,6 +430,8 @@ def test_faults_can_be_planned_on_the_command_line(capsys: pytest.CaptureFixture
         (["--runs", "0", "--explorer", "lockstep"], "0 runs explore nothing."),
         (["--faults", "crash=1"], "--faults: there is no fault 'crash'. Did you mean 'crashes'?"),
         (["--faults", "crashes=many"], "--faults: crashes=many is no number of faults. Write crashes=1, say."),
+        (["--faults", "late_ms=x"], "--faults: late_ms=x is no time. Write late_ms=1000, say, or late_ms=inf."),
+        (["--faults", "late_ms=-1"], "There is no Platform(late_ms=-1). Give a number of ms, 0 or more"),
         (["--faults", "crashes=-1"], "Faults(crashes=-1) is no number of faults."),
         (["--faults", "crashes=1,crashes=2"], "--faults: crashes is there twice. Say once how often."),
         (["--faults", "skewed=1"], "Faults(skewed=1, skews_ms=[]) is half a plan."),

@@ -43,6 +43,7 @@ from convexsim.actors.dispatcher import Dispatcher, Item
 from convexsim.actors.future import SteppedFuture, Task
 from convexsim.choices import Kind, Option, RandomChoices
 from convexsim.functions.memory import Memory
+from convexsim.functions.shared_state import SharedState
 
 MACHINERY = (Dispatcher, Item, Actor, ActorRef, SteppedFuture, Task)
 RUNS = 1_000
@@ -272,7 +273,7 @@ def test_what_a_run_leaves_behind_goes_with_its_last_reference() -> None:
 
 def test_what_an_exploration_remembers_stays_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("convexsim.functions.memory.MOST", 50)
-    known = Memory()
+    known = Memory(SharedState(()))
 
     def explore(seeds: range) -> int:
         for seed in seeds:

@@ -126,7 +126,7 @@ def attempted(
     if memory is not None:
         moment = (number, begin_ms, now, frozenset(environment.stamps.items()))
         beginning = (snapshot, purpose.activity, purpose.what, *moment, repr(purpose.given))
-        known = memory.attempts.get(beginning)
+        known = memory.recall(beginning)
         if known is not None:
             environment.stamps.update(known.stamps)
             return known
@@ -135,7 +135,7 @@ def attempted(
     uses = environment.uses
     made = execution.ended(body(execution))
     if memory is not None and environment.uses == uses and not any(type(effect) is Drew for effect in made.effects):
-        memory.attempts.add(beginning, made)
+        memory.keep(beginning, made)
     return made
 
 

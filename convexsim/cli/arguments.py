@@ -169,7 +169,7 @@ def make_parser() -> argparse.ArgumentParser:
         choosing = "what is a choice: 1 every message, 2 begins and commits, 3 whole mutations (2)"
         deciding.add_argument("--level", type=_level, choices=(1, 2, 3), default=2, help=choosing)
     for breaking in (running, exploring, replaying, certifying, checking):
-        failing = "what may go wrong, instead of what the scenario says: crashes=1,skewed=1,skews_ms=5000/-200, or none"
+        failing = "what may go wrong, instead of what the scenario says: crashes=1,late_ms=1000, or none"
         breaking.add_argument("--faults", metavar="PLAN", help=failing)
     for showing in (running, replaying):
         showing.add_argument("--steps", action="store_true", help="show every message that is handled, too")

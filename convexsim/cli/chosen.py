@@ -1,7 +1,7 @@
 """The scenarios that a command means: all of a script or the one that is named, perhaps with other faults.
 
-Owns the spelling of a plan of faults as words, ``crashes=1,skewed=2,skews_ms=5000/-200`` or ``none``; what may go wrong
-stands in `convexsim/faults.py`. Used by every command that runs scenarios.
+Owns the spelling of what may go wrong as words, ``crashes=1,skewed=2,skews_ms=5000/-200,late_ms=1000`` or ``none``; the
+faults stand in `convexsim/faults.py`, late steps in `Platform`. Used by every command that runs scenarios.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["chosen", "one_of", "read_faults", "with_faults"]
 
-_NAMES: Final = tuple(field.name for field in fields(Faults) if field.init)
+_LATE: Final = "late_ms"
+_NAMES: Final = (*(field.name for field in fields(Faults) if field.init), _LATE)
 
 
 def chosen(scenarios: list[Scenario], arguments: argparse.Namespace) -> list[Scenario]:
@@ -53,15 +54,15 @@ def one_of(scenarios: list[Scenario], arguments: argparse.Namespace) -> Scenario
     return meant[0]
 
 
-def read_faults(text: str) -> Faults:
-    """Return the plan that is spelled so.
+def read_faults(text: str) -> tuple[Faults, float]:
+    """Return the plan that is spelled so, and how late steps may be, in ms.
 
     Raises:
         UsageError: a fault that does not exist, a number that is none, or half a plan.
 
     """
     if text == "none":
-        return Faults()
+        return Faults(), 0.0
     planned: dict[str, object] = {}
     for word in text.split(","):
         name, _, said = (part.strip() for part in word.partition("="))
@@ -69,15 +70,18 @@ def read_faults(text: str) -> Faults:
             raise UsageError(f"--faults: there is no fault {name!r}.", next_step=did_you_mean(name, _NAMES))
         if name in planned:
             raise UsageError(f"--faults: {name} is there twice.", next_step="Say once how often.")
-        planned[name] = _clocks(said) if name == "skews_ms" else _count(name, said)
-    return Faults(**planned)  # type: ignore[arg-type] # it checks each itself
+        read = {"skews_ms": _clocks, _LATE: _late}.get(name)
+        planned[name] = read(said) if read is not None else _count(name, said)
+    late_ms = planned.pop(_LATE, 0.0)
+    return Faults(**planned), late_ms  # type: ignore[arg-type,return-value] # each is checked by itself
 
 
 def with_faults(scenarios: Sequence[Scenario], text: str | None) -> list[Scenario]:
     """Return scenarios with another plan of faults, under their own names; as they are if none is given."""
     if text is None:
         return list(scenarios)
-    return [scenario.variant(scenario.name, faults=read_faults(text)) for scenario in scenarios]
+    faults, late_ms = read_faults(text)
+    return [scenario.variant(scenario.name, faults=faults, late_ms=late_ms) for scenario in scenarios]
 
 
 def _count(name: str, said: str) -> int:
@@ -86,6 +90,14 @@ def _count(name: str, said: str) -> int:
     except ValueError:
         msg = f"--faults: {name}={said} is no number of faults."
         raise UsageError(msg, next_step=f"Write {name}=1, say.") from None
+
+
+def _late(said: str) -> float:
+    try:
+        return float(said)
+    except ValueError:
+        msg = f"--faults: {_LATE}={said} is no time."
+        raise UsageError(msg, next_step=f"Write {_LATE}=1000, say, or {_LATE}=inf.") from None
 
 
 def _clocks(said: str) -> tuple[float, ...]:

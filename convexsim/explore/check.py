@@ -74,7 +74,7 @@ def check(
 
 def runs_proposed(scenario: Scenario, explorer: Explorer, level: int) -> Iterator[Run]:
     """Run what an explorer proposes, one after the other; the first run keeps its events."""
-    memory = Memory()
+    memory = Memory(scenario.app.catalog().shared_state)
     last: Run | None = None
     while (choices := explorer.propose(last)) is not None:
         last = Simulation(scenario, choices, level=level, trace=last is None, memory=memory).run()

@@ -6,6 +6,7 @@ Owns what is kept of many runs and how it reads. Says "no failure found", never 
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
@@ -169,6 +170,9 @@ class Report:
 
     def _verdict(self) -> str:
         faults = f", faults: {self.scenario.faults}" if self.scenario.faults else ""
+        late_ms = self.scenario.platform.late_ms
+        if late_ms:
+            faults += f", steps up to {late_ms:g} ms late" if late_ms < inf else ", steps however late"
         runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'} ({self.explorer}, level {self.level}{faults})"
         if self.finding is not None:
             return f"BROKEN after {runs}"

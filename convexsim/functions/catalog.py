@@ -7,6 +7,7 @@ catalog is built once (`component.py`) and never changes; a world is a database 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, evolve, field, frozen
@@ -18,6 +19,7 @@ from convexsim.errors import PlatformError, UsageError, did_you_mean
 from convexsim.functions.crons import splayed
 from convexsim.functions.define import FunctionDefinition
 from convexsim.functions.reference import HANDLE_PREFIX, Reference, make_handle, parse_handle, parts_of
+from convexsim.functions.shared_state import SharedState
 from convexsim.functions.variables import visible
 from convexsim.values import ValidationFailure, define_table
 from convexsim.values.validators import AnyValidator
@@ -125,6 +127,13 @@ class Catalog:
     @beginning.default
     def _begin(self) -> Snapshot:
         return empty_snapshot(self.tables())
+
+    @cached_property
+    def shared_state(self) -> SharedState:
+        """What the handlers could change besides documents."""
+        return SharedState(
+            function.handler for mounted in self.components.values() for function in mounted.functions.values()
+        )
 
     def tables(self) -> Iterable[Table]:
         """Yield every table of every component, in the order of mounting."""

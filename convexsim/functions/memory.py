@@ -4,8 +4,8 @@ Owns the one fact that it rests on: what a query or mutation does follows from t
 arguments, its own path and its moment, and from the newest creation times (convex-semantics 1.4; architecture.md 6.3).
 The verdict of a commit, and the snapshot that it makes, follow from the newest snapshot and from what is committed. So
 two runs that have made the same commits stand on one and the same snapshot, and what begins there again, in whatever
-order the rest came, need not be worked out again. What has used the outside, or has drawn a number that was a choice,
-is never kept: that happens in each run.
+order the rest came, need not be worked out again. What has used the outside, has drawn a number that was a choice, or
+has changed what handlers share in Python (`shared_state.py`), is never kept: that happens in each run.
 
 Knows no actor; `actors/transact.py` asks before it runs a body. A run that is made for its own sake has no memory.
 """
@@ -19,13 +19,14 @@ from attrs import frozen
 from convexsim.database.commit import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from convexsim.database.commit import Committed, Conflict
     from convexsim.database.snapshot import Snapshot
     from convexsim.database.transaction import FinalTransaction, Transaction
     from convexsim.database.write_log import LogEntry
     from convexsim.functions.outcome import Outcome
+    from convexsim.functions.shared_state import SharedState
     from convexsim.functions.syscalls import Effect
 
     Judged = tuple[Committed | Conflict, Snapshot, LogEntry | None]
@@ -83,16 +84,29 @@ class _Facts(Generic[V]):
 class Memory:
     """What is known of the transactions of one scenario.
 
-    Attributes:
-        attempts: what came of an attempt, by all that it follows from; snapshots are told apart by identity.
+    Args:
+        shared: what its handlers share in Python; once that has changed, nothing is known any more.
 
     """
 
-    __slots__ = ("_verdicts", "attempts")
+    __slots__ = ("_attempts", "_first", "_is_lost", "_shared", "_verdicts")
 
-    def __init__(self) -> None:
-        self.attempts: _Facts[Attempted] = _Facts()
+    def __init__(self, shared: SharedState) -> None:
+        self._attempts: _Facts[Attempted] = _Facts()
         self._verdicts: _Facts[Judged] = _Facts()
+        self._shared = shared
+        self._first = shared.value()
+        self._is_lost = self._first is None
+
+    def recall(self, beginning: Hashable) -> Attempted | None:
+        """Return what came of an attempt, by all that it follows from; snapshots are told apart by identity."""
+        return None if self._is_lost else self._attempts.get(beginning)
+
+    def keep(self, beginning: Hashable, attempted: Attempted) -> None:
+        """Remember what came of an attempt that is just over, by all that it follows from."""
+        self._is_lost = self._is_lost or self._shared.value() != self._first
+        if not self._is_lost:
+            self._attempts.add(beginning, attempted)
 
     def database(self, beginning: Snapshot) -> Database:
         """Return a database that begins with this snapshot and knows the verdicts of other runs."""

@@ -7,6 +7,8 @@ moment. So a run that remembers others is event by event the run that does not, 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -39,6 +41,7 @@ from convexsim import (
 from convexsim.choices import RandomChoices
 from convexsim.functions import memory
 from convexsim.functions.memory import Memory
+from convexsim.functions.shared_state import SharedState
 from convexsim.trace.event import json_lines
 from tests.explore.looks import some_rule
 from tests.explore.small_worlds import small_world
@@ -54,7 +57,7 @@ def told(what: Scenario, seed: int, level: int, known: Memory | None) -> str:
 
 
 def compare(what: Scenario, runs: int, level: int = 2) -> None:
-    known = Memory()
+    known = Memory(SharedState(()))
     for seed in range(runs):
         assert told(what, seed, level, known) == told(what, seed, level, None)
 
@@ -135,9 +138,10 @@ def counting(note: Counter[str], *, uses_the_outside: bool = False) -> Scenario:
     return two_takers
 
 
-def test_an_exploration_runs_a_handler_once_for_each_way_that_it_can_begin() -> None:
+def test_an_exploration_runs_a_handler_once_for_each_way_that_it_can_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of two can begin first, beside the other, after its commit, or again after having lost and a wait."""
     note = Counter[str]()
+    monkeypatch.setattr(SharedState, "value", lambda _: ())  # that it counts is not to be noticed
     assert check(counting(note), RandomWalk(runs=400, seed=1)).runs == 400
     assert max(note.values()) < 30
 
@@ -176,7 +180,7 @@ def test_arguments_that_python_takes_for_equal_are_told_apart() -> None:
 
         return one
 
-    known = Memory()
+    known = Memory(SharedState(()))
     for given in (1, True, 0.0, -0.0, "1", b"1", [1], [True], None, {}, {"a": 1}, {"a": True}):
         assert told(giving(given), 0, 2, known) == told(giving(given), 0, 2, None)
 
@@ -184,10 +188,10 @@ def test_arguments_that_python_takes_for_equal_are_told_apart() -> None:
 def test_what_is_known_stays_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "MOST", 3)
     compare(busy, 12)
-    known = Memory()
+    known = Memory(SharedState(()))
     for seed in range(20):
         told(proper_bumps, seed, 2, known)
-    facts = known.attempts
+    facts = known._attempts
     assert len(facts._fresh) <= 3
     assert len(facts._stale) <= 3
 
@@ -200,7 +204,7 @@ def test_a_platform_that_counts_what_is_written_goes_the_same_ways() -> None:
 
 def test_every_order_is_seen_that_is_seen_without() -> None:
     outcomes = []
-    for known in (None, Memory()):
+    for known in (None, Memory(SharedState(()))):
         explorer, last, found = Exhaustive(), None, set()
         while (choices := explorer.propose(last)) is not None:
             last = Simulation(proper_bumps, choices, memory=known).run()
@@ -209,3 +213,78 @@ def test_every_order_is_seen_that_is_seen_without() -> None:
         outcomes.append(found)
     assert outcomes[0] == outcomes[1]
     assert len(outcomes[0]) > 1
+
+
+class Ledger:
+    entries: list[str] = []  # noqa: RUF012 - shared on purpose
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, who: str) -> None:
+        self.lines.append(who)
+
+
+LOG: list[str] = []
+CALLS = 0
+
+
+def count_globally() -> None:
+    global CALLS  # noqa: PLW0603 - on purpose
+    CALLS += 1
+
+
+def shared_in_many_ways() -> dict[str, tuple[Callable[[str], None], Callable[[], int]]]:
+    """Return ways to keep something besides documents: how to note who wrote, and how to read and forget it."""
+    enclosed, number, ledger = [""], count(), Ledger()
+    enclosed.clear()
+    taken: list[int] = []
+
+    def forget(entries: list[Any]) -> int:
+        before = len(entries)
+        entries.clear()
+        return before
+
+    def forget_globally() -> int:
+        global CALLS
+        before, CALLS = CALLS, 0
+        return before
+
+    def take(_: str) -> None:
+        taken.append(next(number))
+
+    return {
+        "a list of the module": (LOG.append, lambda: forget(LOG)),
+        "a closure": (lambda who: enclosed.append(who), lambda: forget(enclosed)),  # noqa: PLW0108 - a cell
+        "a class": (lambda who: Ledger.entries.append(who), lambda: forget(Ledger.entries)),  # noqa: PLW0108
+        "an object": (ledger.note, lambda: forget(ledger.lines)),
+        "an iterator": (take, lambda: forget(taken)),
+        "a global variable": (lambda _: count_globally(), forget_globally),
+    }
+
+
+SHARED = shared_in_many_ways()
+
+
+@pytest.mark.parametrize("way", SHARED)
+def test_what_handlers_share_in_python_is_noticed_and_nothing_is_recalled(way: str) -> None:
+    """Else a handler would not be called again in later runs, and an invariant that looks at what it kept be blind."""
+    note, forget = SHARED[way]
+
+    @mutation(args={"who": v.string()})
+    def write(ctx: MutationCtx, who: str) -> None:
+        note(who)
+        ctx.db.insert("rows", {"who": who})
+
+    @scenario(app=define_app({"m": {"write": write}}))
+    def writing(world: World) -> None:
+        for who in ("ann", "bob"):
+            world.client(who).mutation(api.m.write, {"who": who})
+
+    def noted(known: Memory | None) -> int:
+        forget()
+        for seed in range(10):
+            Simulation(writing, RandomChoices(seed), memory=known).run()
+        return forget()
+
+    assert noted(Memory(writing.app.catalog().shared_state)) == noted(None) >= 20
