@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -295,7 +294,9 @@ def test_a_finding_says_who_saw_it_first(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_nothing_found_is_no_error_and_makes_no_store(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["findings"]) == 0
-    assert capsys.readouterr().out == "no findings yet\n"
+    assert capsys.readouterr().out == "no findings yet in .convexsim\n"
+    assert main(["findings", "lesson.py:calm", "--store", "away"]) == 0
+    assert capsys.readouterr().out == "no findings of lesson.py:calm yet in away\n"
     assert main(["explore", "lesson.py:calm", "--runs", "2", "--no-store"]) == 0
     assert not STORE.parent.exists()
 
@@ -330,11 +331,19 @@ def test_a_store_that_is_none_is_one_line(spoil: Any, said: str, capsys: pytest.
     STORE.parent.mkdir()
     spoil()
     advice = "Name another folder with --store DIR, or take that one away; explore also takes --no-store."
-    commands: Sequence[list[str]] = (["explore", "lesson.py"], ["findings"])[: 1 if spoil is no_folder else 2]
-    for words in commands:
+    for words in (["explore", "lesson.py"], ["findings"]):
         assert refused(capsys, *words) == f"{STORE} {said} {advice}"
     assert main(["explore", "lesson.py:calm", "--runs", "1", "--store", "another/one"]) == 0
     assert Path("another/one/findings.sqlite").exists()
+
+
+@pytest.mark.parametrize("tally", ["garbage", "{}", "[]", '{"sightings": [], "learnt": [], "other": 1}'])
+def test_blocks_that_nobody_has_written_are_one_line(tally: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "lesson.py:calm", "--runs", "2"]) == 0
+    capsys.readouterr()
+    rows("UPDATE blocks SET tally = ?", tally)
+    told = refused(capsys, "explore", "lesson.py:calm", "--runs", "2", "--resume")
+    assert told.startswith(f"{STORE} holds blocks that no convexsim has written. Name another folder with --store DIR")
 
 
 # ------------------------------------------------------------------------------------------------- faults, wrong usage
@@ -403,8 +412,11 @@ def test_steps_may_be_late_on_the_command_line(capsys: pytest.CaptureFixture[str
     [
         (["--runs", "5", "--time", "5"], "argument --time: not allowed with argument --runs"),
         (["--until-certain", "95%", "--time", "5"], "argument --time: not allowed with argument --until-certain"),
-        (["--until-certain", "95"], "argument --until-certain: '95' is no share: write it as 95% or as 0.95"),
-        (["--until-certain", "100%"], "argument --until-certain: '100%' is no share"),
+        (
+            ["--until-certain", "95"],
+            "argument --until-certain: '95' is no share between none and all: write it as 95%",
+        ),
+        (["--until-certain", "100%"], "argument --until-certain: '100%' is no share between none and all"),
         (["--unseen", "1%"], "--unseen says when --until-certain is content, which was not asked for."),
         (["--until-certain", "95%", "--explorer", "pct"], "How much is unseen can be said of independent runs, "),
         (["--until-certain", "95%", "--explorer", "dpor"], "How much is unseen can be said of independent runs, "),
@@ -413,7 +425,7 @@ def test_steps_may_be_late_on_the_command_line(capsys: pytest.CaptureFixture[str
         (["--workers", "0"], "argument --workers: '0' is no number of workers: write 1 to 256"),
         (["--workers", "two"], "argument --workers: 'two' is no number of workers"),
         (["--level", "L4"], "argument --level: invalid choice: 4"),
-        (["--level", "low"], "argument --level: invalid _level value: 'low'"),
+        (["--level", "low"], "argument --level: 'low' is no level: write 2 or L2, say"),
         (["--resume", "--no-store"], "Nothing is kept with --no-store, so --resume has nothing to go on with."),
         (["--runs", "0", "--explorer", "lockstep"], "0 runs explore nothing."),
         (["--faults", "crash=1"], "--faults: there is no fault 'crash'. Did you mean 'crashes'?"),

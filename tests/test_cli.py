@@ -404,12 +404,14 @@ def test_replay_as_json_is_the_run_as_json(capsys: pytest.CaptureFixture[str]) -
         (["run", "leson.py"], "There is no file leson.py. Did you mean 'lesson.py'?"),
         (["run", "lesson"], "There is no file lesson. Did you mean 'lesson.py'?"),
         (["run", "zzz.py"], "There is no file zzz.py. There are: lesson.py."),
+        (["run", "empty/zzz.py"], "There is no file empty/zzz.py. There is no script in "),
         (["run", "."], ". is a folder. Name one of the scripts in it: lesson.py."),
         (["run", "away/lesson.py"], "There is no folder away. Say where the script is."),
     ],
     ids=" ".join,
 )
 def test_wrong_usage_is_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty").mkdir()
     assert said in refused(capsys, *words)
 
 

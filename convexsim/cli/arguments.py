@@ -25,7 +25,8 @@ MOST_WORKERS: Final = 256
 _EPILOG: Final = """\
 exit codes:
   0    no invariant broke
-  1    an invariant broke, or one that must hold sometimes never did; a script's results are not the recorded ones
+  1    an invariant broke, or one that must hold sometimes never did; a certificate proves nothing; a script's results
+       are not the recorded ones
   2    it could not be done: wrong usage, a replay string that means nothing any more, a scenario that fails by itself,
        or a bug of convexsim
   130  interrupted before anything broke; what broke earlier counts and gives 1
@@ -39,6 +40,9 @@ class File:
     path: Path
     name: str | None
 
+    def __str__(self) -> str:
+        return f"{self.path}" if self.name is None else f"{self.path}:{self.name}"
+
 
 def _file(text: str) -> File:
     named_one = re.fullmatch(r"(.+\.py):([\w-]+)", text)
@@ -46,7 +50,11 @@ def _file(text: str) -> File:
 
 
 def _level(text: str) -> int:
-    return int(text.removeprefix("L"))
+    number = text.removeprefix("L")
+    if not number.isdecimal():
+        msg = f"{text!r} is no level: write 2 or L2, say"
+        raise argparse.ArgumentTypeError(msg)
+    return int(number)
 
 
 def _share(text: str) -> float:
@@ -56,7 +64,7 @@ def _share(text: str) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share < 1:
-        msg = f"{text!r} is no share: write it as 95% or as 0.95"
+        msg = f"{text!r} is no share between none and all: write it as 95% or as 0.95"
         raise argparse.ArgumentTypeError(msg)
     return share
 

@@ -24,16 +24,16 @@ __all__ = ["tell_findings"]
 
 def tell_findings(arguments: argparse.Namespace) -> int:
     """List the distinct failures that were found, and return the exit code: also that of an empty list."""
-    if not (arguments.store / FILE).exists():
-        found: Sequence[Known] = ()
-    else:
+    found: Sequence[Known] = ()
+    if arguments.store.is_file() or (arguments.store / FILE).exists():  # a file is refused, as explore does
         with Store(arguments.store) as store:
             found = [known for known in store.findings() if _is_meant(known, arguments)]
     if arguments.json:
         for known in found:
             arguments.out.write(json_line("finding", asdict(known)))
     elif not found:
-        say(arguments, "no findings yet")
+        of = "" if arguments.file is None else f" of {arguments.file}"
+        say(arguments, f"no findings{of} yet in {arguments.store}")
     else:
         say(arguments, *_table(found))
     return HELD

@@ -16,11 +16,12 @@ from convexsim.cli.printing import BROKEN, HELD, json_line, say, say_report
 from convexsim.cli.terminal import Interrupt, Progress, end_at_once, interruption
 from convexsim.explore.certificate import certify
 from convexsim.explore.verify import verify
-from convexsim.simulation.certificate import Certificate
+from convexsim.simulation.certificate import Certificate, unwritable
 from convexsim.testing.scenario_file import open_scenarios
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from convexsim.simulation import Run
 
@@ -32,6 +33,7 @@ def prove(arguments: argparse.Namespace) -> int:
     interrupt = Interrupt()
     with interruption(interrupt), open_scenarios(arguments.file.path) as scenarios:
         meant = one_of(scenarios, arguments)
+        _check_place(arguments.certificate)
         with Progress(meant.name) as progress:
 
             def look(number: int, _: Run) -> None:
@@ -66,3 +68,14 @@ def check_proof(arguments: argparse.Namespace) -> int:
         }
         say(arguments, json_line("verdict", facts).rstrip() if arguments.json else str(verdict))
     return HELD if verdict.holds else BROKEN
+
+
+def _check_place(path: Path) -> None:
+    """Refuse before a search, which may be long, a place where nothing could be written after it."""
+    try:
+        is_new = not path.exists()
+        path.open("ab").close()
+    except OSError as error:
+        raise unwritable(path, error) from None
+    if is_new:
+        path.unlink()

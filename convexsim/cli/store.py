@@ -146,7 +146,11 @@ class Store:
             if not resume:
                 self._database.execute("DELETE FROM blocks WHERE campaign = ?", (identity.key,))
             query = "SELECT tally FROM blocks WHERE campaign = ? ORDER BY number"
-            return [Tally.from_json(json.loads(text)) for (text,) in self._database.execute(query, (identity.key,))]
+            rows = self._database.execute(query, (identity.key,)).fetchall()
+        try:
+            return [Tally.from_json(json.loads(text)) for (text,) in rows]
+        except (ValueError, TypeError, LookupError):
+            raise self._refused("holds blocks that no convexsim has written") from None
 
     def knows_another(self, identity: Identity) -> bool:
         """Whether there are blocks of this campaign from before its script was changed."""

@@ -119,7 +119,9 @@ class Meter:
         self._next_look *= 2
 
     def __str__(self) -> str:
-        said = f"{self.distinct} distinct ends in {self.runs} runs, about {self.total_at_least:.0f} at least in all"
+        told = ((self.distinct, "distinct end"), (self.runs, "run"))
+        ends, runs = (f"{count:,} {what}{'' if count == 1 else 's'}" for count, what in told)
+        said = f"{ends} in {runs}, about {self.total_at_least:,.0f} at least in all"
         return said if self.unseen is None else f"{said}; {self.unseen}"
 
 

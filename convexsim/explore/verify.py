@@ -70,7 +70,7 @@ class _Checker:
     def objections(self) -> Iterator[str]:
         unseen = [each.name for each in self.scenario.invariants if each.when == "sometimes"]
         wrong = [what for what, own in claims_about(self.scenario).items() if self.certificate.claims.get(what) != own]
-        yield from (f"it is about another scenario: other {what}" for what in wrong)
+        yield from (f"it is about other {what} than here: certify again" for what in wrong)
         runs = [_Played(listed, backoffs=self.certificate.backoffs) for listed in self.certificate.runs]
         for number, played in enumerate(runs, 1):
             run = Simulation(self.scenario, played, level=self.certificate.level, trace=False).run()

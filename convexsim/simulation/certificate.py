@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from convexsim.simulation.scenario import Scenario
 
-__all__ = ["Certificate", "Verdict", "claims_about"]
+__all__ = ["Certificate", "Verdict", "claims_about", "unwritable"]
 
 _FORMAT: Final = "convexsim certificate 1"
 
@@ -47,7 +47,12 @@ class Certificate:
     runs: tuple[tuple[int, ...], ...]
 
     def save(self, path: Path) -> None:
-        """Write it to a file."""
+        """Write it to a file.
+
+        Raises:
+            UsageError: it cannot be written.
+
+        """
         header = {
             "format": _FORMAT,
             **self.claims,
@@ -56,7 +61,10 @@ class Certificate:
             "runs": len(self.runs),
         }
         lines = [json.dumps(each, separators=(",", ":"), sort_keys=True) for each in (header, *self.runs)]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        try:
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise unwritable(path, error) from None
 
     @classmethod
     def load(cls, path: Path) -> Certificate:
@@ -67,15 +75,18 @@ class Certificate:
 
         """
         try:
-            header, *rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            assert header.pop("format") == _FORMAT, "it is of another format"
-            level, backoffs, count = (header.pop(name) for name in ("level", "backoffs", "runs"))
-            runs = tuple(tuple(map(int, choices)) for choices in rows)
-            assert len(runs) == count, f"it has not the {count} runs that it says"
-        except (OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
-            msg = f"{path} is no certificate: {error}."
-            raise UsageError(msg, next_step="Write one with: convexsim certify SCENARIO.py:NAME FILE.") from None
-        return cls(header, level, backoffs, runs)
+            header, *rows = map(json.loads, path.read_text(encoding="utf-8").splitlines() or ["null"])
+            refused = next(_objections(header, rows), None)
+        except OSError as error:
+            refused = f"it cannot be read: {error.strerror}"
+        except (ValueError, RecursionError):
+            refused = "it is not JSON, a line each"
+        if refused is not None:
+            msg = f"{path} is no certificate: {refused}."
+            raise UsageError(msg, next_step="Write one with: convexsim certify SCENARIO.py:NAME FILE.")
+        level, backoffs, _ = (header.pop(name) for name in ("level", "backoffs", "runs"))
+        del header["format"]
+        return cls(header, level, backoffs, tuple(map(tuple, rows)))
 
 
 @frozen
@@ -128,6 +139,24 @@ def claims_about(scenario: Scenario) -> dict[str, Any]:
         "until_ms": scenario.until_ms,
         "sources": blake2b("\n".join(_sources(scenario)).encode(), digest_size=8).hexdigest(),
     }
+
+
+def unwritable(path: Path, error: OSError) -> UsageError:
+    """Return what is said of a place where no certificate can be written."""
+    advice = "Name a file in a folder that is there and may be written to."
+    return UsageError(f"{path} cannot be written: {error.strerror}.", next_step=advice)
+
+
+def _objections(header: Any, rows: list[Any]) -> Iterator[str]:
+    if not isinstance(header, dict) or header.get("format") != _FORMAT:
+        yield f"its first line does not say {_FORMAT!r}"
+    elif header.get("level") not in (2, 3) or not isinstance(header.get("backoffs"), bool):
+        yield "its first line must say a level of 2 or 3, and backoffs of true or false"
+    elif len(rows) != header.get("runs"):
+        yield f"it lists {len(rows)} runs, but should {header.get('runs')}"
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, list) or not all(type(each) is int for each in row):
+            yield f"run {number} is not a list of choices"
 
 
 def _sources(scenario: Scenario) -> Iterator[str]:

@@ -96,7 +96,8 @@ def _check_is_script(path: Path) -> None:
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent}.", next_step="Say where the script is.")
     if not path.is_file():
-        raise UsageError(f"There is no file {path}.", next_step=did_you_mean(path.name, scripts))
+        advice = did_you_mean(path.name, scripts) if scripts else f"There is no script in {path.parent.resolve()}."
+        raise UsageError(f"There is no file {path}.", next_step=advice)
     if path.suffix != ".py":
         raise UsageError(f"{path} is no Python script: its name does not end with .py.")
     try:

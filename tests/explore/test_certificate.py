@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -202,10 +203,26 @@ def test_a_certificate_is_a_file_and_the_same_one_each_time(tmp_path: Path) -> N
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert Certificate.load(tmp_path / "one") == certified(WORLDS["crashes"])
     lines = (tmp_path / "one").read_text(encoding="utf-8").splitlines()
-    for text in ("", "{}", "no json", "\n".join(lines[:-1])):
+    first = lines[0]
+    for text, why in (
+        ("", "its first line does not say 'convexsim certificate 1'"),
+        ("[]", "its first line does not say 'convexsim certificate 1'"),
+        ('{"format":"convexsim certificate 0"}', "its first line does not say 'convexsim certificate 1'"),
+        ("no json", "it is not JSON, a line each"),
+        ("[" * 100_000, "it is not JSON, a line each"),
+        ('{"format":"convexsim certificate 1"}', "its first line must say a level of 2 or 3"),
+        (first.replace('"backoffs":false', '"backoffs":0'), "and backoffs of true or false"),
+        ("\n".join(lines[:-1]), f"it lists {len(lines) - 2} runs, but should {len(lines) - 1}"),
+        ("\n".join([*lines[:-1], '["1"]']), f"run {len(lines) - 1} is not a list of choices"),
+        ("\n".join([*lines[:-1], "7"]), f"run {len(lines) - 1} is not a list of choices"),
+    ):
         (tmp_path / "bad").write_text(text, encoding="utf-8")
-        with pytest.raises(UsageError, match="is no certificate"):
+        with pytest.raises(UsageError, match=f"bad is no certificate: .*{re.escape(why)}"):
             Certificate.load(tmp_path / "bad")
+    with pytest.raises(UsageError, match=r"none is no certificate: it cannot be read: No such file"):
+        Certificate.load(tmp_path / "none")
+    with pytest.raises(UsageError, match="cannot be written: Is a directory"):
+        certified(WORLDS["crashes"]).save(tmp_path)
 
 
 def test_the_checker_is_short_and_shares_no_code_with_the_explorers() -> None:

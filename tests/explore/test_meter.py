@@ -111,7 +111,7 @@ def test_the_claim_becomes_narrower_as_nothing_new_comes() -> None:
     assert shares[0] == pytest.approx(0.07, abs=0.01)
     assert shares[-1] < 0.003
     told, claim = str(meter).split("; ")
-    assert told == "7 distinct ends in 6400 runs, about 7 at least in all"
+    assert told == "7 distinct ends in 6,400 runs, about 7 at least in all"
     assert claim == "95% sure that less than 0.24 % of such runs end otherwise"
 
 
@@ -120,7 +120,7 @@ def test_before_the_first_look_nothing_is_claimed() -> None:
     for _ in range(FIRST_LOOK - 1):
         meter.add_key(0)
     assert meter.unseen is None
-    assert str(meter) == "1 distinct ends in 99 runs, about 1 at least in all"
+    assert str(meter) == "1 distinct end in 99 runs, about 1 at least in all"
 
 
 def test_where_every_run_is_new_nothing_is_known() -> None:
