@@ -20,7 +20,7 @@ from convexsim.explore.report import Finding, Report
 from convexsim.explore.shrink import MAX_SHRINK_RUNS, shrink
 from convexsim.explore.timed import latest, look_timed
 from convexsim.functions.memory import Memory
-from convexsim.simulation import Simulation
+from convexsim.simulation import Simulation, checked_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def check(
 
 def runs_proposed(scenario: Scenario, explorer: Explorer, level: int) -> Iterator[Run]:
     """Run what an explorer proposes, one after the other; the first run keeps its events."""
-    memory = Memory(scenario.app.catalog().shared_state)
+    memory = Memory(checked_scenario(scenario).app.catalog().shared_state)
     last: Run | None = None
     while (choices := explorer.propose(last)) is not None:
         last = Simulation(scenario, choices, level=level, trace=last is None, memory=memory).run()

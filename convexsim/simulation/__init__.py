@@ -4,8 +4,18 @@ Read `world.py`, `scenario.py`, `run.py` and `simulation.py`, in this order. Kno
 """
 
 from convexsim.simulation.run import Run
-from convexsim.simulation.scenario import Scenario, scenario
+from convexsim.simulation.scenario import Scenario, checked_scenario, scenario
 from convexsim.simulation.simulation import MAX_STEPS, Simulation, run_again
 from convexsim.simulation.world import ClientScript, World
 
-__all__ = ["MAX_STEPS", "ClientScript", "Run", "Scenario", "Simulation", "World", "run_again", "scenario"]
+__all__ = [
+    "MAX_STEPS",
+    "ClientScript",
+    "Run",
+    "Scenario",
+    "Simulation",
+    "World",
+    "checked_scenario",
+    "run_again",
+    "scenario",
+]

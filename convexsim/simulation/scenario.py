@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from convexsim.invariants import Invariant, View
     from convexsim.simulation.world import World
 
-__all__ = ["Scenario", "scenario"]
+__all__ = ["Scenario", "checked_scenario", "scenario"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,19 @@ class Scenario:
         changed = attrs.evolve(self.platform, **platform)
         planned = self.faults if faults is None else _checked_faults(faults)
         return attrs.evolve(self, name=checked_name(name), platform=changed, faults=planned)
+
+
+def checked_scenario(thing: object) -> Scenario:
+    """Return a scenario, as it was given by a user.
+
+    Raises:
+        UsageError: it is none.
+
+    """
+    if not isinstance(thing, Scenario):
+        msg = f"{thing!r} is no scenario."
+        raise UsageError(msg, next_step="Decorate a function of a World with @scenario(app=...).")
+    return thing
 
 
 def scenario(

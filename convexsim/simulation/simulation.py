@@ -20,7 +20,7 @@ from convexsim.errors import UsageError
 from convexsim.functions.environment import Environment
 from convexsim.invariants import history_for
 from convexsim.simulation.run import Monitor, Run
-from convexsim.simulation.scenario import Scenario
+from convexsim.simulation.scenario import Scenario, checked_scenario
 from convexsim.simulation.world import World
 from convexsim.trace.event import Trace
 
@@ -67,10 +67,7 @@ class Simulation:
         if not __debug__:
             msg = "Python runs without assertions (-O or PYTHONOPTIMIZE), so no invariant that asserts could fail."
             raise UsageError(msg, next_step="Run it without that option.")
-        given: object = self.scenario
-        if not isinstance(given, Scenario):
-            msg = f"{given!r} is no scenario."
-            raise UsageError(msg, next_step="Decorate a function of a World with @scenario(app=...).")
+        checked_scenario(self.scenario)
         if self.level not in (1, 2, 3):
             msg = f"The level {self.level!r} is not 1, 2 or 3."
             raise UsageError(msg, next_step="1 chooses every message, 2 begins and commits, 3 whole mutations.")
