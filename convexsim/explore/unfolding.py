@@ -4,7 +4,8 @@ Steps that commute come in no order, so many runs share one event, and a set of 
 members come after, a *cut*, stands for every order in which one can get there. What comes next after a cut is known
 if some run has shown it: a step whose past lies in the cut, and that depends on nothing else there, does there exactly
 what it did in that run (McMillan 1992; Rodríguez, Sousa, Sharma and Kroening, CONCUR 2015). Nothing is supposed of how
-a step would behave elsewhere; so it may read what it likes, depending on what it has read.
+a step would behave elsewhere; so it may read what it likes, depending on what it has read. What is supposed: that every
+draw belongs to one step, that a step which is possible stays so until it is taken, and that footprints are complete.
 
 Owns events, and what is known of the way on from a cut. Sets of events are numbers, one bit an event. The search that
 asks is `dpor.py`; when two footprints depend on each other says `dependence.py`.
