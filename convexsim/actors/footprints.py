@@ -27,9 +27,10 @@ from convexsim.functions.outcome import Threw
 from convexsim.functions.syscalls import ExternalUse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from convexsim.actors.dispatcher import Dispatcher, Item
+    from convexsim.choices import Kind, Option
     from convexsim.database.commit import Conflict
     from convexsim.database.reads import ReadSet
     from convexsim.database.transaction import FinalTransaction
@@ -149,7 +150,16 @@ class Footprints:
             touches = self.steps[-1].touches
             touches[thing] = changes or touches.get(thing, False)
 
-    def draw(self) -> None:
+    def drawing(self, choose: Callable[[Kind, Sequence[Option]], int]) -> Callable[[Kind, Sequence[Option]], int]:
+        """Return the door to the choices of a run that are no steps, with each draw noted."""
+
+        def ask(kind: Kind, options: Sequence[Option]) -> int:
+            self._draw()
+            return choose(kind, options)
+
+        return ask
+
+    def _draw(self) -> None:
         """Note a draw; one that is made as time passes belongs to no step, and follows whichever was the last.
 
         That is the same one in every order if so far each step but the first of a moment was sent by the one before it.

@@ -53,7 +53,8 @@ class SteppedStage:
         footprints: Footprints | None = None,
     ) -> None:
         self.environment = environment
-        environment.choose = self.choose
+        self._choose = choices.choose if footprints is None else footprints.drawing(choices.choose)
+        environment.choose = self._choose  # which does not lead back here: a run that is kept holds its environment
         self.trace = trace
         beginning, memory = environment.catalog.beginning, environment.memory
         self.database = Database(beginning=beginning) if memory is None else memory.database(beginning)
@@ -64,7 +65,7 @@ class SteppedStage:
         self.dispatcher.clock.end = environment.end_ms
         self.dispatcher.late_ms = environment.platform.late_ms
         self.dispatcher.on_tick = self._note_late if trace is not None else None
-        self.faults = FaultChoices(environment.faults, self.choose, environment.struck)
+        self.faults = FaultChoices(environment.faults, self._choose, environment.struck)
         self.action_ms: float = environment.platform.limits.action_ms
         self.in_flight: dict[str, Future[Any]] = {}
         self._choices = choices
@@ -108,9 +109,7 @@ class SteppedStage:
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
         """Ask the choices."""
-        if self.footprints is not None:
-            self.footprints.draw()
-        return self._choices.choose(kind, options)
+        return self._choose(kind, options)
 
     def future(self) -> Future[None]:
         """Return a future for somebody to resolve."""
