@@ -25,6 +25,7 @@ from components.batch_processor.iterator_client import (
     OnCompleteArgs,
     ProcessBatchArgs,
 )
+from components.batch_processor.matrix import matrix
 from components.batch_processor.results import (
     ActiveBatch,
     BatchListItem,
@@ -93,5 +94,6 @@ __all__ = [
     "Version",
     "component",
     "host_app",
+    "matrix",
     "script_app",
 ]

@@ -7,15 +7,18 @@ was called (`DELIVERIES`). Neither takes part in a transaction: what a rolled-ba
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from components.batch_processor.iterator_client import GetNextBatchResult
 from convexsim import (
     ActionCtx,
     FunctionDefinition,
+    FunctionError,
     MutationCtx,
     QueryCtx,
     UsageError,
+    api,
     define_schema,
     define_table,
     internal_action,
@@ -27,7 +30,11 @@ from convexsim import (
 __all__ = ["CALLBACKS", "DELIVERIES", "HOST_SCHEMA", "PLAN", "PLANS", "message_planned"]
 
 PLAN: Final = "processBatch"
-"""The outside object that says how the calls of processBatch end, in order: ``"ok"`` or ``{"fail": message}``."""
+"""The outside object that says how the calls of processBatch end, in order: ``"ok"``, or an object of what they do.
+
+Of ``fail``, the message with which a call fails; ``takes``, how many ms it runs; ``adds``, what it adds in its middle,
+as ``addItems`` takes it. Other callbacks are queries and mutations, and may only fail.
+"""
 
 PLANS: Final = (PLAN, "getNextBatch", "onComplete")
 """The outside objects of that kind, each named like the callback whose calls take its entries."""
@@ -35,8 +42,8 @@ PLANS: Final = (PLAN, "getNextBatch", "onComplete")
 DELIVERIES: Final = "deliveries"
 """The outside object to which callbacks append one entry a call, before the call ends.
 
-``{"call": <callback>, "t": <ms>, ..., "plan": "ok" or {"fail": message}}``, in between what the callback was given. So
-an entry of processBatch is an attempted delivery, and it is acked exactly if its plan is ``"ok"``: the world outside
+``{"call": <callback>, "t": <ms>, ..., "plan": <entry of its plan>}``, in between what the callback was given. So an
+entry of processBatch is an attempted delivery, and it is acked exactly if its plan is not to fail: the world outside
 has accepted the items, whether or not anybody lives to hear of it. A call that dies before it makes its entry has
 delivered nothing.
 """
@@ -57,11 +64,13 @@ _DELIVERY: Final[dict[str, Any]] = {"items": v.array(v.any()), "deliveryKey": v.
 @internal_action(args=_DELIVERY)
 async def process_batch(ctx: ActionCtx, **delivery: Any) -> None:
     """Take delivery of items, of a batch or of a job's page."""
-    plan = await ctx.external(PLAN).take("ok")
-    message = message_planned(PLAN, plan)
-    await ctx.external(DELIVERIES).append({"call": PLAN, "t": ctx.now(), **delivery, "plan": plan})
-    if message is not None:
-        raise RuntimeError(message)
+    await _deliver(ctx, PLAN, delivery)
+
+
+@internal_action(args=_DELIVERY)
+async def process_other(ctx: ActionCtx, **delivery: Any) -> None:
+    """Do the same for those who want another callback."""
+    await _deliver(ctx, "processOther", delivery)
 
 
 @internal_action(args=_DELIVERY)
@@ -96,14 +105,31 @@ def message_planned(name: str, entry: Any) -> str | None:
     """Return the message with which a call is to fail by its entry of a plan; None if it is to end well.
 
     Raises:
-        UsageError: the entry says neither.
+        UsageError: the entry is none.
 
     """
-    message = entry.get("fail") if isinstance(entry, dict) and len(entry) == 1 else None
-    if entry != "ok" and not isinstance(message, str):
+    known: Mapping[str, type] = {"fail": str} if name != PLAN else {"fail": str, "takes": int, "adds": dict}
+    is_entry = isinstance(entry, dict) and entry and all(type(entry[key]) is known.get(key) for key in entry)
+    if entry != "ok" and not is_entry:
         msg = f"The plan {name!r} has the entry {entry!r}."
-        raise UsageError(msg, next_step='An entry is "ok" or {"fail": "a message"}.')
-    return message
+        more = ', {"takes": 5000} or {"adds": {"batchId": "a", "items": [1]}}' if name == PLAN else ""
+        raise UsageError(msg, next_step=f'An entry is "ok" or {{"fail": "a message"}}{more}.')
+    return None if entry == "ok" else entry.get("fail")
+
+
+async def _deliver(ctx: ActionCtx, name: str, delivery: Mapping[str, Any]) -> None:
+    """Make the entry of a delivery, and do what is planned for it."""
+    plan = await ctx.external(PLAN).take("ok")
+    message = message_planned(PLAN, plan)
+    await ctx.external(DELIVERIES).append({"call": name, "t": ctx.now(), **delivery, "plan": plan})
+    more = {} if plan == "ok" else plan
+    if "adds" in more:
+        with suppress(FunctionError):  # refused, it is added to what others could not add: no reason to fail a delivery
+            await ctx.run_mutation(api.driver.add_items, more["adds"])
+    if "takes" in more:
+        await ctx.sleep(more["takes"])
+    if message is not None:
+        raise RuntimeError(message)
 
 
 def _note(ctx: QueryCtx, name: str, facts: Mapping[str, Any]) -> None:
@@ -117,6 +143,7 @@ def _note(ctx: QueryCtx, name: str, facts: Mapping[str, Any]) -> None:
 
 CALLBACKS: Final[Mapping[str, FunctionDefinition]] = {
     "processBatch": process_batch,
+    "processOther": process_other,
     "alwaysFail": always_fail,
     "getNextBatch": get_next_batch,
     "onComplete": on_complete,

@@ -21,6 +21,7 @@ __all__ = ["COULD_NOT", "File", "make_parser"]
 COULD_NOT: Final = 2
 """The exit code of what could not be done."""
 MOST_WORKERS: Final = 256
+MOST_COUNTED: Final = 1_000_000
 
 _EPILOG: Final = """\
 exit codes:
@@ -80,6 +81,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if not 0 < count <= MOST_COUNTED:
+        msg = f"{text!r} is no count: write 1 to {MOST_COUNTED}"
+        raise argparse.ArgumentTypeError(msg)
+    return count
+
+
 def _workers(text: str) -> int:
     count = int(text) if text.isdecimal() else 0
     if not 0 < count <= MOST_WORKERS:
@@ -124,6 +133,29 @@ def _add_script(scripting: argparse.ArgumentParser) -> None:
     scripting.add_argument("--check", action="store_true", help=comparing)
 
 
+def _add_matrix(tabulating: argparse.ArgumentParser) -> None:
+    """Add what is tabulated, with how much effort, and where the results go."""
+    offering = "the component, by its module's name; the module has a function matrix()"
+    tabulating.add_argument("component", metavar="MODULE", help=offering)
+    tabulating.add_argument("--versions", metavar="V,...", help="of the component (all)")
+    tabulating.add_argument("--properties", metavar="P,...", help="by their numbers (all)")
+    tabulating.add_argument("--faults", metavar="N,U,...", help="the fault models at work (all)")
+    together = "how many fault models are at work together at most (2); then all of them"
+    tabulating.add_argument("--together", type=_count, default=2, metavar="N", help=together)
+    budget = "workloads for each version, part and set of fault models (50)"
+    tabulating.add_argument("--budget", type=_count, default=50, metavar="N", help=budget)
+    tabulating.add_argument("--seed", type=int, default=0, help="the same seed gives the same workloads and orders (0)")
+    tabulating.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes at work (1)")
+    tabulating.add_argument("--resume", action="store_true", help="go on where the same matrix was stopped")
+    storing = "the folder in which it is kept how far it is (.convexsim)"
+    tabulating.add_argument("--store", type=Path, default=Path(".convexsim"), metavar="DIR", help=storing)
+    tabulating.add_argument("--json", type=Path, metavar="FILE", help="write all cells, and how each was broken")
+    tabulating.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as a page")
+    tabulating.add_argument("--save", type=Path, metavar="FILE", help="write a line for each violation, to replay it")
+    showing = "explore nothing; tell the story of a violation that stands in the file named by --json"
+    tabulating.add_argument("--show", metavar="VERSION:PROPERTY", help=showing)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser; what it parses has the name of its command in `command`."""
     raw: Any = {"epilog": _EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
@@ -164,6 +196,7 @@ def make_parser() -> argparse.ArgumentParser:
     checking = scenarios("verify", "check that a certificate stands for every order")
     for proving, what in ((certifying, "where to write it"), (checking, "what certify has written")):
         proving.add_argument("certificate", type=Path, metavar="FILE", help=what)
+    _add_matrix(command("matrix", "tabulate which properties of a component hold in which version"))
     _add_script(command("script", "run each line's operations one by one and print it with its results"))
     for deciding in (running, exploring):
         choosing = "what is a choice: 1 every message, 2 begins and commits, 3 whole mutations (2)"

@@ -20,6 +20,7 @@ from convexsim.cli.arguments import COULD_NOT, make_parser
 from convexsim.cli.chosen import chosen, one_of
 from convexsim.cli.exploring import INTERRUPTED, explore
 from convexsim.cli.findings import tell_findings
+from convexsim.cli.matrix import tabulate
 from convexsim.cli.printing import BROKEN, HELD, Output, say, tell_run
 from convexsim.cli.proving import check_proof, prove
 from convexsim.cli.terminal import end_at_once, interruption
@@ -114,4 +115,5 @@ _COMMANDS: Final = {
     "certify": prove,
     "verify": check_proof,
     "script": _script,
+    "matrix": tabulate,
 }

@@ -11,11 +11,12 @@ from __future__ import annotations
 import dis
 import sys
 from collections import deque
+from functools import lru_cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable
 
 __all__ = ["MOST_VALUES", "SharedState"]
 
@@ -122,13 +123,12 @@ def _is_library(module: str | None) -> bool:
     return top in {"convexsim", "attr", "attrs"} or top in sys.stdlib_module_names
 
 
-def _names(code: CodeType, *operations: str) -> Iterator[str]:
-    """Yield the names that some operations of a function have, and of those defined in it, each once."""
+@lru_cache(maxsize=4_096)
+def _names(code: CodeType, *operations: str) -> tuple[str, ...]:
+    """Return the names that some operations of a function have, and of those defined in it."""
     names = {instruction.argval: None for instruction in dis.get_instructions(code) if instruction.opname in operations}
-    yield from names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant, *operations)
+    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _names(each, *operations)]
+    return (*names, *inner)
 
 
 def _image(value: Any, left: list[int]) -> Hashable:

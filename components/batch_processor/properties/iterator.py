@@ -146,9 +146,8 @@ def on_complete_once(view: View, terms: Terms) -> None:
     told = story(terms.layout, view)
     assert not told.early, f"the hook of {told.early[0]} ran before the job was completed"
     runs = Counter(row["jobId"] for row in view.documents("completions"))
-    hooked = {job.name for job in told.seen.values() if job.has_hook}
-    for name in sorted({*runs, *told.completed}):
-        wanted = told.completed.count(name) if name in hooked else 0
+    for name in sorted({*runs, *told.hooked}):
+        wanted = told.hooked.count(name)
         assert runs[name] <= wanted, f"the hook of {name} ran {runs[name]} times for {wanted} ends"
         calls = [one for one in ledger(view) if one.call == "onComplete" and one.facts["jobId"] == name]
         fails_for_ever = sum(not one.is_ok for one in calls) >= terms.hook_attempts

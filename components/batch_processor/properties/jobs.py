@@ -82,6 +82,7 @@ class Story:
         seen: by id, every job that there ever was, as it was last seen.
         rows: by the id of a job, the rows that there were when it was first seen.
         completed: the names of the jobs that were ever completed, one for each.
+        hooked: the names of those of them that have a hook.
         early: the names of those whose hook has run before that.
         completions: how many runs of hooks were committed.
         cancelled: by the id of a job that a client has cancelled, how many entries the ledger had then.
@@ -99,6 +100,7 @@ class Story:
     seen: Mapping[str, Job] = field(factory=dict)
     rows: Mapping[str, frozenset[int]] = field(factory=dict)
     completed: tuple[str, ...] = ()
+    hooked: tuple[str, ...] = ()
     early: tuple[str, ...] = ()
     completions: int = 0
     cancelled: Mapping[str, int] = field(factory=dict)
@@ -192,11 +194,13 @@ def _with_new_jobs(told: Story, view: View) -> Story:
 def _with_ends(told: Story, view: View) -> Story:
     """Note which jobs were completed at this moment, and whether a hook has run that none of them explains."""
     ended = [job for job in told.jobs.values() if job.status == "completed"]
-    new = [job.name for job in ended if job.id not in told.before or told.before[job.id].status != "completed"]
-    completed = (*told.completed, *new)
+    new = [job for job in ended if job.id not in told.before or told.before[job.id].status != "completed"]
+    completed = (*told.completed, *(job.name for job in new))
+    hooked = (*told.hooked, *(job.name for job in new if job.has_hook))
     completions = [row["jobId"] for row in view.documents("completions")]
     early = [name for name in completions[told.completions :] if name not in completed]
-    return evolve(told, completed=completed, completions=len(completions), early=(*told.early, *early))
+    told = evolve(told, completed=completed, hooked=hooked, early=(*told.early, *early))
+    return evolve(told, completions=len(completions))
 
 
 def _with_cancels(told: Story, view: View) -> Story:

@@ -35,7 +35,8 @@ class Entry:
     @property
     def is_ok(self) -> bool:
         """Whether the callback was to end well; one that fails always has no plan."""
-        return self.facts.get("plan") == "ok"
+        plan = self.facts.get("plan", {"fail": ""})
+        return plan == "ok" or "fail" not in plan
 
 
 def ledger(view: View) -> tuple[Entry, ...]:

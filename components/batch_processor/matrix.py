@@ -1,0 +1,54 @@
+"""What `convexsim matrix components.batch_processor` goes through: the versions, the properties, and who promises what.
+
+Owns nothing of its own: it puts together `invariants.py` and `workloads.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+from components.batch_processor.invariants import PROPERTIES, Half, Property, invariant
+from components.batch_processor.properties.records import LAYOUTS
+from components.batch_processor.properties.terms import MODELS
+from components.batch_processor.workloads import generate, parameters, world_of
+from convexsim import Scenario
+from convexsim.testing.matrix import Question, Subject
+from convexsim.testing.workload import Draw, Workload
+
+__all__ = ["matrix"]
+
+_UNJUDGED_UNDER_O = ("P9", "P19")
+"""Foreign commits may use up the attempts of an add; nobody can be blamed for that (properties.md 2)."""
+
+
+def matrix() -> Subject:
+    """Return the batch processor as it is tabulated."""
+    questions = {number: _question(one) for number, one in PROPERTIES.items()}
+    return Subject(versions=tuple(LAYOUTS), models=MODELS, questions=questions, generate=_generate, world_of=_world_of)
+
+
+def _question(one: Property) -> Question:
+    return Question(
+        name=one.name,
+        sentence=one.sentence,
+        part=one.half,
+        applies=lambda version: one.number != "P11" or LAYOUTS[version].timer is not None,
+        is_judged=lambda models: one.number not in _UNJUDGED_UNDER_O or "O" not in models,
+        is_excused=partial(_is_excused, one),
+    )
+
+
+def _is_excused(one: Property, version: str, models: str) -> bool:
+    """Whether it is an exception of the contract of `hardened` (its README, What an app may rely on)."""
+    return version == "hardened" and (one.is_optional or any(letter in one.lifted for letter in models))
+
+
+def _generate(version: str, part: str, models: str, draw: Draw) -> Workload:
+    return generate(version, cast("Half", part), models, draw)
+
+
+def _world_of(version: str, models: str, workload: Workload, numbers: Sequence[str]) -> Scenario:
+    asked = [invariant(number, version=version, model=models, **parameters(models)) for number in numbers]
+    return world_of(version, workload, asked)

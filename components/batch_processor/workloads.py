@@ -1,0 +1,220 @@
+"""Workloads of the component, generated from its API, and the worlds they make: what `convexsim matrix` explores.
+
+Owns what clients may do to the accumulator and to jobs, and how a fault model becomes a world; knows of no race. Items
+are distinct values. Who goes through the properties is `matrix.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from components.batch_processor.host_app import host_app
+from components.batch_processor.host_callbacks import DELIVERIES, PLAN, PLANS
+from components.batch_processor.invariants import Half
+from convexsim import Faults, Invariant, Platform, Scenario, World, scenario
+from convexsim.testing.workload import Draw, Entry, Workload
+
+__all__ = ["generate", "parameters", "world_of"]
+
+_SKEW_MS: Final = 5_000
+_APART_MS: Final = 4 * 2 * _SKEW_MS
+"""By how much something may be late where clocks differ: each of four functions on its way may be scheduled by a clock
+that is ahead of one that is behind."""
+_UNTIL_MS: Final = 400_000
+_CRON_UNTIL_MS: Final = 150_000
+"""How long a world lasts; with a cron, whose ticks cost time, less."""
+_FAIL: Final = {"fail": "no"}
+
+
+def generate(version: str, half: Half, models: str, draw: Draw) -> Workload:
+    """Return a workload of one half of the component, in which may go wrong what the letters of the models say."""
+    setting = {**_setting(version, models, draw), "half": half}
+    if half == "iterator":
+        return _Steering(models, draw).workload(setting)
+    return _Adding(version, models, draw).workload(setting)
+
+
+def parameters(models: str) -> dict[str, float]:
+    """Return what counts as late under some models: of `invariant`."""
+    late = {"epsilon_ms": 10_000.0} if "O" in models else {}
+    return {**late, **({"skew_ms": float(_APART_MS)} if "K" in models else {})}
+
+
+def world_of(version: str, workload: Workload, invariants: Sequence[Invariant]) -> Scenario:
+    """Return the world in which a workload happens, and what is asked of it."""
+    setting = workload.setting
+
+    @scenario(
+        app=host_app(version, setting["config"]),
+        invariants=invariants,
+        platform=Platform(self_cancel=setting["self_cancel"]),
+        faults=Faults(**setting["faults"]),
+        until_ms=_CRON_UNTIL_MS if version == "0.1.0" else _UNTIL_MS,
+    )
+    def workload_of(world: World) -> None:
+        world.external(DELIVERIES)
+        workload.with_args(partial(_configured, setting["config"])).write(world)
+
+    return workload_of.variant(f"{setting['half']}-{version.replace('.', '-')}")
+
+
+def _configured(config: Mapping[str, Any], function: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the arguments of a call in which every add says its config, so that properties can be judged by it."""
+    if function == "driver:addMany":
+        return {**args, "adds": [{"config": config, **add} for add in args["adds"]]}
+    return {"config": config, **args} if function == "driver:addItems" else args
+
+
+def _setting(version: str, models: str, draw: Draw) -> dict[str, Any]:
+    faults: dict[str, Any] = {}
+    if "C" in models:
+        faults.update(draw.pick([{"crashes": 1}, {"crashes": 2}, {"restarts": 1}]))
+    if "O" in models:
+        faults["conflicts"] = 5
+    if "K" in models:
+        skews_ms = draw.pick([[_SKEW_MS], [-_SKEW_MS], [_SKEW_MS, -_SKEW_MS]])
+        faults.update({"skewed": draw.number(1, 3), "skews_ms": skews_ms})
+    self_cancel = draw.pick(["tree", "tree", "throw"]) if "M" in models else "noop"
+    return {"config": _config(version, draw), "self_cancel": self_cancel, "faults": faults}
+
+
+# ------------------------------------------------------------------------------------------------- the accumulator
+
+
+def _config(version: str, draw: Draw) -> dict[str, Any]:
+    """Return a config of a version's client: sizes that few calls reach, and intervals, of which 0 is for ever."""
+    interval: dict[str, Any] = {"flushIntervalMs": draw.pick([0, 1_000, 1_000, 1_000, 5_000])}
+    size = draw.pick([1, 2, 3, 3, 4])
+    more = {"maxAttempts": 2} if version == "hardened" and draw.chance(0.3) else {}
+    if version in ("1.0.9", "hardened") and draw.chance(0.5):
+        both = {"immediateFlushThreshold": size, "maxBatchSize": size + draw.number(0, 3)}
+        return {**interval, **draw.pick([{"immediateFlushThreshold": size}, both, {}]), **more}
+    return {**interval, "maxBatchSize": size, **more}
+
+
+class _Adding:
+    """What clients do to batches."""
+
+    def __init__(self, version: str, models: str, draw: Draw) -> None:
+        self._version = version
+        self._may_fail = "U" in models
+        self._draw = draw
+        self._made = 0
+        self._ids = ["a"] * 4 + draw.pick([[], [], ["b"], ["a::x"], ["b", "a::0"]])
+
+    def workload(self, setting: Mapping[str, Any]) -> Workload:
+        """Return a workload: clients that do anything, or many that add at once."""
+        config, draw = setting["config"], self._draw
+        if draw.chance(0.1):
+            done = [[self._one()] for _ in range(draw.number(6, 9))]
+        else:
+            counts = draw.each(draw.number(1, 4), lambda: draw.number(1, 4))
+            done = [draw.each(count, lambda: self._entry(config)) for count in counts]
+        clients = {f"c{at}": tuple(entries) for at, entries in enumerate(done)}
+        return Workload(setting, {**dict.fromkeys(PLANS, ()), PLAN: self._plan(config)}, clients)
+
+    def _plan(self, config: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return how deliveries end: at once or later, well or, if they may, not; some add in their middle."""
+        draw = self._draw
+        takes = [{"takes": ms} for ms in (100, 1_000, config["flushIntervalMs"] or 500, 40_000)]
+        ends: list[Any] = ["ok", "ok", "ok", *takes]
+        if self._may_fail:
+            ends += [_FAIL] * 6 + [{**_FAIL, **draw.pick(takes)}] * 2
+        elif draw.chance(0.5):
+            return ()
+        if draw.chance(0.2):
+            ends += [{"adds": self._add(config)[1]}] * 2
+        return tuple(draw.each(draw.number(1, 4), lambda: draw.pick(ends)))[: 4 if self._may_fail else 2]
+
+    def _one(self) -> Entry:
+        """Return the add of one item, at once, under the id that all have in common."""
+        self._made += 1
+        return self._call(0, "addItems", {"batchId": self._ids[0], "items": [f"i{self._made}"]})
+
+    def _entry(self, config: Mapping[str, Any]) -> Entry:
+        draw, interval_ms = self._draw, config["flushIntervalMs"] or 1_000
+        wait_ms = draw.pick([0, 0, 0, 1, 100, interval_ms, interval_ms, 2 * interval_ms, 2_000, 30_000])
+        dead = ["retryDeadLetter", "discardDeadLetter"] if self._version == "hardened" else []
+        does = draw.pick(["addItems"] * 12 + ["addMany"] * 2 + ["flush"] * 4 + ["deleteBatch"] * 2 + dead)
+        if does == "addItems":
+            return self._call(wait_ms, *self._add(config))
+        if does == "addMany":
+            adds = draw.each(2, lambda: self._add(config)[1])
+            return self._call(wait_ms, does, {"adds": adds, **({"fail": "no"} if draw.chance(0.3) else {})})
+        return self._call(wait_ms, does, {"batchId": self._name()})
+
+    def _add(self, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        draw = self._draw
+        size = config.get("immediateFlushThreshold", config.get("maxBatchSize", 2))
+        count = draw.pick([0, 1, 1, 1, 1, 2, max(size - 1, 1), size, size + 2])
+        items = [f"i{self._made + at}" for at in range(count)]
+        self._made += count
+        own = {"config": self._other(config)} if draw.chance(0.2) else {}
+        return "addItems", {"batchId": draw.pick(self._ids), "items": items, **own}
+
+    def _other(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a config of a call's own: another size, another interval, another callback."""
+        callback = "onFlushHandle" if self._version in ("0.1.0", "0.2.0") else "processBatch"
+        to = self._draw.pick(["processBatch", "processOther", *(["alwaysFail"] if self._may_fail else [])])
+        return {**_config(self._version, self._draw), callback: f"function://;driver:{to}"}
+
+    def _name(self) -> str:
+        name = self._draw.pick(self._ids)
+        return name if self._draw.chance(0.6) else f"{name}::{self._draw.number(0, 1)}"
+
+    def _call(self, wait_ms: float, function: str, args: Mapping[str, Any]) -> Entry:
+        return Entry(wait_ms, "mutation", f"driver:{function}", args)
+
+
+# ---------------------------------------------------------------------------------------------------- the iterator
+
+
+class _Steering:
+    """What clients do to jobs."""
+
+    def __init__(self, models: str, draw: Draw) -> None:
+        self._may_fail = "U" in models
+        self._draw = draw
+        self._jobs = draw.pick([["j"], ["j"], ["j", "k"]])
+
+    def workload(self, setting: Mapping[str, Any]) -> Workload:
+        """Return a workload: the first client starts a job, the others steer it."""
+        draw = self._draw
+        clients = {f"c{at}": tuple(draw.each(draw.number(1, 4), self._entry)) for at in range(draw.number(0, 3))}
+        seeding = Entry(0, "mutation", "driver:seedRows", {"n": draw.number(0, 4)})
+        later = draw.each(draw.number(0, 4), self._entry)
+        first = (seeding, self._start(self._jobs[0]), *later)
+        return Workload(setting, {name: self._plan(name) for name in PLANS}, {"host": first, **clients})
+
+    def _plan(self, name: str) -> tuple[Any, ...]:
+        draw = self._draw
+        ends: list[Any] = ["ok", "ok", *({"takes": ms} for ms in (50, 100, 2_000, 40_000) if name == PLAN)]
+        if self._may_fail:
+            ends += [_FAIL] * len(ends)
+        elif name != PLAN:
+            return ()
+        return tuple(draw.each(draw.pick([0, 0, 1, 2, 3, 6]), lambda: draw.pick(ends)))
+
+    def _start(self, job: str, wait_ms: float = 0) -> Entry:
+        """Return the start of a job; others than the host wait for its rows, which are not to change under a job."""
+        draw = self._draw
+        config: dict[str, Any] = {"batchSize": draw.number(1, 3)}
+        if draw.chance(0.5):
+            config["delayBetweenBatchesMs"] = draw.pick([0, 50, 1_000])
+        if draw.chance(0.5):
+            config["maxRetries"] = draw.number(1, 3)
+        if draw.chance(0.6):
+            config["onComplete"] = "onComplete"
+        return Entry(wait_ms, "mutation", "driver:startIterator", {"jobId": job, "config": config})
+
+    def _entry(self) -> Entry:
+        draw = self._draw
+        wait_ms = draw.pick([0, 0, 0, 50, 100, 100, 1_000, 2_000, 4_000, 30_000])
+        does = draw.pick(["pause"] * 3 + ["resume"] * 3 + ["cancel"] * 2 + ["delete", "start"])
+        job = draw.pick(self._jobs)
+        if does == "start":
+            return self._start(job, draw.pick([1_000, 2_000, 4_000]))
+        function = "deleteIteratorJob" if does == "delete" else f"{does}Iterator"
+        return Entry(wait_ms, "mutation", f"driver:{function}", {"jobId": job})

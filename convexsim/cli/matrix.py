@@ -1,0 +1,142 @@
+"""The command `matrix`: the properties of a component, version by version, explored, kept, printed.
+
+Owns what is gone through and the exit code. Who does the work stands in `matrix_work.py`, what is written into files in
+`matrix_files.py`, how it is told in `matrix_text.py`, what a cell means in `testing/matrix.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Self
+
+from convexsim.cli.exploring import INTERRUPTED
+from convexsim.cli.matrix_files import Asked, Kept, saved_cell, write_files
+from convexsim.cli.matrix_text import shown_cell, table
+from convexsim.cli.matrix_work import Task, legs_of
+from convexsim.cli.printing import BROKEN, HELD, say
+from convexsim.explore.replay import replay
+from convexsim.testing.matrix import Budget, cell_of, model_sets, names, open_subject
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from convexsim.testing.matrix import Leg, Subject
+
+__all__ = ["tabulate"]
+
+_SHOWN_AFTER_S: Final = 0.2
+
+
+def tabulate(arguments: argparse.Namespace) -> int:
+    """Explore what was asked for, print the table, and return the exit code: whether anything is violated."""
+    with _importable():
+        subject = open_subject(arguments.component)
+        if arguments.show is not None:
+            return _show(subject, arguments)
+        asked = _asked(subject, arguments)
+        subject = subject.only(asked.numbers)
+        kept = Kept(arguments.store, asked)
+        legs = kept.begin(resume=arguments.resume)
+        is_whole = _explore(asked, legs, kept, arguments.workers)
+    cells = [cell_of(subject, version, number, legs) for version in asked.versions for number in asked.numbers]
+    if is_whole:
+        write_files(arguments, subject, asked, cells)
+    say(arguments, *table(subject, asked.versions, cells))
+    if not is_whole:
+        say(arguments, "interrupted: this is what was found until then; go on with --resume")
+    if any(cell.verdict == "violated" for cell in cells):
+        return BROKEN
+    return HELD if is_whole else INTERRUPTED
+
+
+@contextmanager
+def _importable() -> Iterator[None]:
+    """Let modules of the current folder be imported, as for `python -m`."""
+    before = sys.path.copy()
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - sys.path holds strings
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def _asked(subject: Subject, arguments: argparse.Namespace) -> Asked:
+    letters = names(arguments.faults, [*subject.models], "fault model")
+    budget = Budget(arguments.budget, together=arguments.together, seed=arguments.seed)
+    return Asked(
+        arguments.component,
+        tuple(names(arguments.versions, subject.versions, "version")),
+        tuple(names(arguments.properties, [*subject.questions], "property")),
+        model_sets(subject, letters, arguments.together),
+        budget,
+    )
+
+
+def _explore(asked: Asked, legs: list[Leg], kept: Kept, workers: int) -> bool:
+    """Go through what is left, adding each leg to `legs`; return whether it came to its end."""
+    tasks = []
+    for route in asked.routes():
+        before = tuple(leg for leg in legs if (leg.version, leg.part) == (route.version, route.part))
+        if len(before) < len(route.sets):
+            tasks.append(Task(asked.component, route, asked.numbers, asked.budget, before))
+    each = asked.budget.workloads
+    with _Progress(each * sum(len(task.route.sets) - len(task.before) for task in tasks)) as progress:
+        try:
+            for leg in legs_of(tasks, workers):
+                if leg is None:
+                    progress.step()
+                else:
+                    progress.leave_out(each - leg.workloads)
+                    kept.add(leg)
+                    legs.append(leg)
+        except KeyboardInterrupt:
+            return False
+    return True
+
+
+class _Progress:
+    """A line on the terminal: how far it is, and for how long it will go on."""
+
+    def __init__(self, workloads: int) -> None:
+        self._left = workloads
+        self._done = 0
+        self._begun = self._shown_at = monotonic()
+
+    def step(self) -> None:
+        """One more workload is done."""
+        self._done += 1
+        self._left -= 1
+        now = monotonic()
+        if sys.stderr.isatty() and now - self._shown_at > _SHOWN_AFTER_S:
+            self._shown_at = now
+            rate = self._done / (now - self._begun)
+            told = f"{self._done:,} workloads, {rate:,.1f}/s, at most {self._left:,} left, {self._left / rate:,.0f} s"
+            print(f"\rmatrix: {told:<70}", end="", file=sys.stderr, flush=True)
+
+    def leave_out(self, workloads: int) -> None:
+        """Some workloads are not needed: everything that was asked of them is known."""
+        self._left -= workloads
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{'':78}\r", end="", file=sys.stderr, flush=True)
+
+
+def _show(subject: Subject, arguments: argparse.Namespace) -> int:
+    """Replay what broke a cell and tell its story."""
+    version, _, number = arguments.show.partition(":")
+    names(version, subject.versions, "version")
+    names(number, [*subject.questions], "property")
+    cell = saved_cell(arguments.json, version, number)
+    assert cell.found is not None
+    world = subject.world_of(version, cell.models, cell.found.workload, [number])
+    again = replay([world], cell.found.replay)
+    say(arguments, *shown_cell(subject, cell, again))
+    return BROKEN if again.run.violations else HELD

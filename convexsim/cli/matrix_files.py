@@ -1,0 +1,138 @@
+"""The files of the command `matrix`: what lets it go on after it was stopped, and what it leaves behind.
+
+Owns their contents: below `--store` a file of legs, a line of JSON each, which is appended to as soon as one is done;
+the whole as JSON; the page as Markdown; and of each cell that was broken a line, for tests that replay it. Used by
+`matrix.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import asdict, frozen
+
+from convexsim.cli.matrix_text import markdown
+from convexsim.errors import UsageError
+from convexsim.testing.matrix import Budget, Cell, Leg, Route, open_subject
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from convexsim.testing.matrix import Subject
+
+__all__ = ["Asked", "Kept", "saved_cell", "write_files"]
+
+FILE: Final = "matrix.jsonl"
+
+
+@frozen
+class Asked:
+    """What is to be gone through, and with how much effort: two with the same say the same.
+
+    Attributes:
+        component: its module.
+        versions: their labels.
+        numbers: of the properties.
+        sets: of fault models.
+
+    """
+
+    component: str
+    versions: tuple[str, ...]
+    numbers: tuple[str, ...]
+    sets: tuple[str, ...]
+    budget: Budget
+
+    def routes(self) -> list[Route]:
+        """Return every version's workloads of each part that a property is judged in."""
+        parts = open_subject(self.component).only(self.numbers).parts
+        return [Route(version, part, self.sets) for part in parts for version in self.versions]
+
+
+class Kept:
+    """The file in which the legs that are done are kept, below what was asked for.
+
+    Args:
+        folder: where.
+        asked: what was asked for.
+
+    """
+
+    def __init__(self, folder: Path, asked: Asked) -> None:
+        self._path = folder / FILE
+        self._asked = json.dumps(asdict(asked), sort_keys=True)
+
+    def begin(self, *, resume: bool) -> list[Leg]:
+        """Return what is there already if one is to go on with it, else begin anew.
+
+        Raises:
+            UsageError: it is of something else, or cannot be read or written.
+
+        """
+        try:
+            legs = self._read() if resume else []
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text("\n".join([self._asked, *map(_line, legs), ""]), encoding="utf-8")
+        except OSError as error:
+            msg = f"{self._path} cannot be used: {error.strerror}."
+            next_step = "Leave out --resume." if resume else "Name another folder with --store."
+            raise UsageError(msg, next_step=next_step) from None
+        return legs
+
+    def add(self, leg: Leg) -> None:
+        """Keep a leg."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(f"{_line(leg)}\n")
+
+    def _read(self) -> list[Leg]:
+        first, *lines = self._path.read_text(encoding="utf-8").splitlines() or [""]
+        if first != self._asked:
+            msg = f"{self._path} is of a matrix that was asked for with other options."
+            raise UsageError(msg, next_step="Give the same options as then, or leave out --resume.")
+        legs = []
+        for line in lines:
+            with suppress(ValueError):  # half a line: it was being written when all was killed
+                legs.append(Leg.of(json.loads(line)))
+        return legs
+
+
+def write_files(arguments: argparse.Namespace, subject: Subject, asked: Asked, cells: Sequence[Cell]) -> None:
+    """Write what was asked for on the command line: the whole as JSON and as Markdown, and what is to be replayed."""
+    broken = [cell for cell in cells if cell.found is not None]
+    whole = {"asked": asdict(asked), "cells": [cell.as_data() for cell in cells]}
+    texts = {
+        arguments.json: json.dumps(whole, indent=1) + "\n",
+        arguments.markdown: "\n".join(markdown(subject, asked.versions, cells)) + "\n",
+        arguments.save: "".join(f"{json.dumps(cell.as_data(), separators=(',', ':'))}\n" for cell in broken),
+    }
+    for path, text in texts.items():
+        if path is not None:
+            path.write_text(text, encoding="utf-8")
+
+
+def saved_cell(path: Path | None, version: str, number: str) -> Cell:
+    """Return a cell that was broken, from the file that `--json` has written.
+
+    Raises:
+        UsageError: there is no such file, or no such cell in it.
+
+    """
+    if path is None:
+        raise UsageError("--show shows what a file knows.", next_step="Name it: --json docs/matrix.json, say.")
+    try:
+        cells = [Cell.of(each) for each in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{path} is no matrix: {error}."
+        raise UsageError(msg, next_step="Name a file that `convexsim matrix --json FILE` has written.") from None
+    for cell in cells:
+        if (cell.version, cell.number) == (version, number) and cell.found is not None:
+            return cell
+    raise UsageError(f"{path} knows of nothing that breaks {number} in {version}.", next_step="See its table.")
+
+
+def _line(leg: Leg) -> str:
+    return json.dumps(leg.as_data(), separators=(",", ":"))

@@ -1,0 +1,360 @@
+"""The matrix: which property of a component holds in which version, and what it takes to break the others.
+
+Owns the going through: a version's workloads, the weakest fault models first, in many orders each, until every property
+is broken or the budget is spent; and the cell that comes of it. What the properties, the models and the workloads of a
+component are says the component (`Subject`). Who prints it is `cli/matrix.py`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import evolve, field, frozen
+
+from convexsim.errors import UsageError, did_you_mean
+from convexsim.explore.check import runs_proposed
+from convexsim.explore.lockstep import Lockstep
+from convexsim.explore.random_walk import RandomWalk
+from convexsim.testing.smaller import smallest
+from convexsim.testing.workload import Draw, Workload
+
+if TYPE_CHECKING:
+    from convexsim.simulation import Run, Scenario
+
+__all__ = [
+    "Budget",
+    "Cell",
+    "Found",
+    "Leg",
+    "Question",
+    "Route",
+    "Subject",
+    "cell_of",
+    "explored",
+    "model_sets",
+    "names",
+    "open_subject",
+]
+
+Verdict = Literal["holds", "violated", "excused", "not applicable"]
+
+
+@frozen(kw_only=True)
+class Question:
+    """A property, as the matrix asks it.
+
+    Attributes:
+        name: beside its number, like ``CONSERVATION``.
+        sentence: what must hold.
+        part: the workloads in which it is judged.
+        applies: whether a version, by its label, can be asked for it at all.
+        is_judged: whether it is, where the fault models of some letters are at work.
+        is_excused: whether a version does not promise it under these.
+
+    """
+
+    name: str
+    sentence: str
+    part: str
+    applies: Callable[[str], bool] = lambda _version: True
+    is_judged: Callable[[str], bool] = lambda _models: True
+    is_excused: Callable[[str, str], bool] = lambda _version, _models: False
+
+
+@frozen(kw_only=True)
+class Subject:
+    """A component that can be tabulated: what `convexsim matrix` asks a module's ``matrix()`` for.
+
+    Attributes:
+        versions: their labels, oldest first.
+        models: the fault models, a letter each, weakest first, and what each says; the first is that nothing goes
+            wrong.
+        questions: the properties, by their numbers.
+        generate: returns a workload for a version, a part and the letters of the models.
+        world_of: returns the world of a version in which a workload happens, asked for properties by their numbers.
+
+    """
+
+    versions: tuple[str, ...]
+    models: Mapping[str, str]
+    questions: Mapping[str, Question]
+    generate: Callable[[str, str, str, Draw], Workload]
+    world_of: Callable[[str, str, Workload, Sequence[str]], Scenario]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The kinds of workloads."""
+        return tuple(dict.fromkeys(question.part for question in self.questions.values()))
+
+    def only(self, numbers: Sequence[str]) -> Subject:
+        """Return it with these properties alone."""
+        return evolve(self, questions={number: one for number, one in self.questions.items() if number in numbers})
+
+
+def open_subject(module: str) -> Subject:
+    """Import a module, like ``components.batch_processor``, and return what its ``matrix()`` offers.
+
+    Raises:
+        UsageError: there is no such module, or it offers no matrix.
+
+    """
+    try:
+        offered = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        msg = f"There is no module {module!r}: {error}."
+        raise UsageError(msg, next_step="Name one that can be imported, like components.batch_processor.") from None
+    make: object = getattr(offered, "matrix", None)
+    subject = make() if callable(make) else None
+    if not isinstance(subject, Subject):
+        msg = f"The module {module} offers no matrix."
+        raise UsageError(msg, next_step="Give it a function matrix() that returns a convexsim.testing.matrix.Subject.")
+    return subject
+
+
+@frozen
+class Budget:
+    """How much is explored.
+
+    Attributes:
+        workloads: how many of each part under each set of models.
+        orders: random orders of each workload in which mutations are whole (level 3), the plain one included; half as
+            many in which they may conflict (level 2), and one in lockstep, come on top.
+        together: how many fault models are at work together at most; beyond that, only all of them.
+        seed: another one gives other workloads and orders.
+
+    """
+
+    workloads: int = 50
+    orders: int = 8
+    together: int = 2
+    seed: int = 0
+
+
+@frozen
+class Route:
+    """One version's workloads of one part, and the sets of fault models to go through, weakest first."""
+
+    version: str
+    part: str
+    sets: tuple[str, ...]
+
+
+@frozen
+class Found:
+    """A property that broke, in the smallest workload and the simplest order that were found for it.
+
+    Attributes:
+        message: what was said about it.
+        workload: what happened in the world.
+        replay: the string that repeats the run.
+        is_minimal: see `smaller.Failure`.
+
+    """
+
+    message: str
+    workload: Workload
+    replay: str
+    is_minimal: bool
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        workload = self.workload.as_data()
+        return {"message": self.message, "workload": workload, "replay": self.replay, "is_minimal": self.is_minimal}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Found:
+        """Return what was spelled as JSON data."""
+        return cls(data["message"], Workload.of(data["workload"]), data["replay"], data["is_minimal"])
+
+
+@frozen
+class Leg:
+    """What came of one version's workloads of one part, under one set of fault models.
+
+    Attributes:
+        models: their letters.
+        asked: the numbers of the properties that were still whole before it.
+        workloads: how many were explored; `runs` in how many orders in all.
+        endless: runs that did not come to an end within their limits.
+        found: what broke, by its number.
+
+    """
+
+    version: str
+    part: str
+    models: str
+    asked: tuple[str, ...]
+    workloads: int = 0
+    runs: int = 0
+    endless: int = 0
+    found: Mapping[str, Found] = field(factory=dict)
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        facts = {name: getattr(self, name) for name in ("version", "part", "models", "workloads", "runs", "endless")}
+        return {**facts, "asked": list(self.asked), "found": {name: one.as_data() for name, one in self.found.items()}}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Leg:
+        """Return what was spelled as JSON data."""
+        found = {name: Found.of(one) for name, one in data["found"].items()}
+        return cls(**{**data, "asked": tuple(data["asked"]), "found": found})
+
+
+@frozen
+class Cell:
+    """What the matrix says of one property of one version.
+
+    Attributes:
+        models: the weakest fault models that break it; if it holds, empty.
+        found: how.
+        runs: in how many orders it was judged, of how many `workloads`.
+
+    """
+
+    version: str
+    number: str
+    verdict: Verdict
+    models: str = ""
+    found: Found | None = None
+    runs: int = 0
+    workloads: int = 0
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        facts = {name: getattr(self, name) for name in ("version", "number", "verdict", "models", "runs", "workloads")}
+        return {**facts, "found": None if self.found is None else self.found.as_data()}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Cell:
+        """Return what was spelled as JSON data.
+
+        Raises:
+            UsageError: it is no cell.
+
+        """
+        try:
+            return cls(**{**data, "found": None if data["found"] is None else Found.of(data["found"])})
+        except (KeyError, TypeError) as error:
+            msg = f"{data!r:.200} is no cell of a matrix: {error}."
+            raise UsageError(msg, next_step="Give what `convexsim matrix --json FILE` has written.") from None
+
+
+def model_sets(subject: Subject, letters: Sequence[str], together: int) -> tuple[str, ...]:
+    """Return the sets of models to go through, weakest first: nothing, each, each two and so on, all."""
+    none, *others = [letter for letter in subject.models if letter in letters or letter == next(iter(subject.models))]
+    sizes = [*range(1, min(together, len(others)) + 1)]
+    sets = ["".join(some) for size in sizes for some in combinations(others, size)]
+    return tuple(dict.fromkeys([*([none] if none in letters else []), *sets, "".join(others) or none]))
+
+
+def explored(
+    subject: Subject,
+    route: Route,
+    budget: Budget,
+    before: Sequence[Leg] = (),
+    on_workload: Callable[[], None] = lambda: None,
+) -> Iterator[Leg]:
+    """Go through the sets of fault models, weakest first; a property that broke is not asked for any more.
+
+    Args:
+        subject: the component.
+        route: what to go through.
+        budget: how much.
+        before: what was explored earlier with the same arguments: the first legs.
+        on_workload: called after every workload.
+
+    """
+    questions = subject.questions
+    whole = [number for number, one in questions.items() if one.part == route.part and one.applies(route.version)]
+    for at, models in enumerate(route.sets):
+        if at < len(before):
+            leg = before[at]
+        else:
+            asked = tuple(number for number in whole if questions[number].is_judged(models))
+            leg = Leg(route.version, route.part, models, asked)
+            for number in range(budget.workloads):
+                if len(leg.found) == len(asked):
+                    break
+                leg = _searched(subject, evolve(leg, workloads=number + 1), budget)
+                on_workload()
+            yield leg
+        whole = [number for number in whole if number not in leg.found]
+
+
+def _searched(subject: Subject, leg: Leg, budget: Budget) -> Leg:
+    """Look through the orders of the leg's newest workload, anew for those that are left whenever a property broke."""
+    draw = Draw(f"{budget.seed}:{leg.part}:{leg.models}:{leg.workloads}")
+    workload = subject.generate(leg.version, leg.part, leg.models, draw)
+    while left := [number for number in leg.asked if number not in leg.found]:
+        world = subject.world_of(leg.version, leg.models, workload, left)
+        broken: Run | None = None
+        for run in _runs(world, budget, leg.workloads):
+            leg = evolve(leg, runs=leg.runs + 1, endless=leg.endless + (run.ending in ("max_steps", "max_seconds")))
+            if any(number_of(one.invariant) in left for one in run.violations):
+                broken = run
+                break
+        if broken is None:
+            return leg
+        for number in [number_of(one.invariant) for one in broken.violations]:
+            if number in left:
+                leg = evolve(leg, found={**leg.found, number: _found(subject, leg, workload, number, broken)})
+    return leg
+
+
+def _runs(world: Scenario, budget: Budget, number: int) -> Iterator[Run]:
+    """Run a world in the orders that each workload is given."""
+    seed = budget.seed + number
+    yield from runs_proposed(world, RandomWalk(budget.orders, seed), 3)
+    yield from runs_proposed(world, Lockstep(), 2)
+    yield from runs_proposed(world, RandomWalk((budget.orders + 1) // 2, seed), 2)
+
+
+def _found(subject: Subject, leg: Leg, workload: Workload, number: str, broken: Run) -> Found:
+    ask_alone = partial(_world, subject, leg, number)
+    violation = next(one for one in broken.violations if number_of(one.invariant) == number)
+    alone = evolve(broken, scenario=ask_alone(workload), violations=[violation])
+    least = smallest(workload, alone, ask_alone)
+    return Found(least.message, least.workload, least.replay, least.is_minimal)
+
+
+def _world(subject: Subject, leg: Leg, number: str, workload: Workload) -> Scenario:
+    return subject.world_of(leg.version, leg.models, workload, [number])
+
+
+def number_of(invariant: str) -> str:
+    """Return the number of a property from the name of its invariant, like ``P5 SINGLE-ACCUMULATING``."""
+    return invariant.partition(" ")[0]
+
+
+def cell_of(subject: Subject, version: str, number: str, legs: Sequence[Leg]) -> Cell:
+    """Return what a version's legs say of one property: by the weakest models that break it, excused or not."""
+    question = subject.questions[number]
+    own = [leg for leg in legs if leg.version == version and number in leg.asked]
+    if not question.applies(version):
+        return Cell(version, number, "not applicable")
+    runs, workloads = sum(leg.runs for leg in own), sum(leg.workloads for leg in own)
+    for leg in own:
+        if number in leg.found:
+            verdict: Verdict = "excused" if question.is_excused(version, leg.models) else "violated"
+            return Cell(version, number, verdict, leg.models, leg.found[number], runs, workloads)
+    return Cell(version, number, "holds", runs=runs, workloads=workloads)
+
+
+def names(given: str | None, known: Sequence[str], what: str) -> list[str]:
+    """Return what a list of names, like ``1.0.5,hardened``, names; all if none is given.
+
+    Raises:
+        UsageError: there is none of such a name.
+
+    """
+    wanted = [*known] if given is None else [name.strip() for name in given.split(",") if name.strip()]
+    strange = [name for name in wanted if name not in known]
+    if strange or not wanted:
+        msg = f"There is no {what} {strange[0] if strange else given!r}."
+        raise UsageError(msg, next_step=did_you_mean(strange[0] if strange else "", known))
+    return [name for name in known if name in wanted]
