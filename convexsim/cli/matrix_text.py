@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["markdown", "shown_cell", "table"]
 
 _PREFACE: Final = (
-    "Which property holds in which version of the component, and which fault models it takes to break others. Nothing here",
+    "Which property holds in which version of the component, and what it takes to break the others. Nothing here",
     "is written by hand: generated workloads are explored, and all that is needed to see a violation again is kept in",
     "the JSON file beside this page. Letters name the weakest fault models that break a property; several are at work",
     "together. A story is told by `convexsim matrix MODULE --json FILE --show VERSION:PROPERTY`.",
