@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, get_args
 
-from attrs import fields_dict, frozen
+from attrs import field, fields_dict, frozen
 
-from components.batch_processor.properties import accumulator, iterator, timing
+from components.batch_processor.properties import accumulator, iterator, races, timing
 from components.batch_processor.properties.records import COMPONENT, layout_of
 from components.batch_processor.properties.terms import MODELS, Terms
 from components.batch_processor.versions import VERSIONS
 from convexsim import PastInvariant, UsageError, View
 
-__all__ = ["PROPERTIES", "Half", "Property", "invariant", "invariants"]
+__all__ = ["PROPERTIES", "RACES", "Half", "Property", "invariant", "invariants"]
 
 Half = Literal["accumulator", "iterator"]
 
@@ -33,12 +33,13 @@ class Property:
     """One property of properties.md 2.
 
     Attributes:
-        number: ``P1`` to ``P31``.
+        number: ``P1`` to ``P31``; of a race ``R1`` to ``R7``.
         name: as there, like ``CONSERVATION``.
         sentence: what must hold, in a few words; what exactly is judged says the docstring of the predicate.
         when: ``always``: judged at every moment; ``eventually``: when a run is over.
         predicate: asserts it of a view, on some terms.
         lifted: the fault models under which nobody promises it.
+        half: which half of the component it is about.
 
     """
 
@@ -48,10 +49,10 @@ class Property:
     sentence: str
     predicate: Callable[[View, Terms], None]
     lifted: str = ""
+    half: Half = field()
 
-    @property
-    def half(self) -> Half:
-        """Which half of the component it is about."""
+    @half.default
+    def _find_half(self) -> Half:
         return "iterator" if int(self.number[1:]) >= FIRST_OF_ITERATOR else "accumulator"
 
     @property
@@ -113,11 +114,28 @@ PROPERTIES: Final[Mapping[str, Property]] = {
 """Every property, by its number."""
 
 
+RACES: Final[Mapping[str, Property]] = {
+    one.number: one
+    for one in (
+        Property("R1", "TIMER-CANCELS-ITSELF", "always", "No executor is born canceled.", races.timer_cancels_itself),
+        Property("R2", "RETRY-BORN-DEAD", "always", "No timer is born canceled.", races.retry_timer_born_dead),
+        Property("R3", "CRASH-LEAVES-FLUSHING", "eventually", "No death strands a batch.", races.crash_leaves_flushing),
+        Property("R4", "HOT-BATCH", "eventually", "No add gives up (P19).", timing.add_under_load),
+        Property("R5", "TWO-ACCUMULATING", "always", "An id has one open batch (P5).", accumulator.single_accumulating),
+        Property("R6", "DOUBLE-CHAIN", "always", "A job has one pending step.", races.double_chain, half="iterator"),
+        Property(
+            "R7", "SKEW-LOSES-ITEM", "always", "Nothing vanishes undelivered (P2).", accumulator.no_premature_delete
+        ),
+    )
+}
+"""The seven races of properties.md 4 by their numbers, each as what must hold where it does not happen."""
+
+
 def invariant(number: str, *, version: str = "hardened", model: str = "N", **parameters: Any) -> PastInvariant:
     """Return one property as an invariant, whether or not it is promised.
 
     Args:
-        number: ``P1`` to ``P31``.
+        number: ``P1`` to ``P31``, or of a race, ``R1`` to ``R7``.
         version: of the component.
         model: the fault models of the scenario: letters of `MODELS`.
         parameters: of `Terms`: epsilon_ms, skew_ms, lease_ms, action_ms, hook_attempts.
@@ -126,10 +144,11 @@ def invariant(number: str, *, version: str = "hardened", model: str = "N", **par
         UsageError: there is no such property, version, model or parameter.
 
     """
-    if number not in PROPERTIES:
+    known = {**PROPERTIES, **RACES}
+    if number not in known:
         msg = f"There is no property {number!r}."
-        raise UsageError(msg, next_step=f"There are: {', '.join(PROPERTIES)}.")
-    return _asked(PROPERTIES[number], version, _terms(version, model, parameters))
+        raise UsageError(msg, next_step=f"There are: {', '.join(known)}.")
+    return _asked(known[number], version, _terms(version, model, parameters))
 
 
 def invariants(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
-from components.batch_processor.invariants import PROPERTIES, Half, Property, invariant
+from components.batch_processor.invariants import PROPERTIES, RACES, Half, Property, invariant
 from components.batch_processor.properties.records import LAYOUTS
 from components.batch_processor.properties.terms import MODELS
 from components.batch_processor.workloads import generate, parameters, world_of
@@ -19,13 +19,13 @@ from convexsim.testing.workload import Draw, Workload
 
 __all__ = ["matrix"]
 
-_UNJUDGED_UNDER_O = ("P9", "P19")
+_UNJUDGED_UNDER_O = ("P9", "P19", "R4")
 """Foreign commits may use up the attempts of an add; nobody can be blamed for that (properties.md 2)."""
 
 
 def matrix() -> Subject:
     """Return the batch processor as it is tabulated."""
-    questions = {number: _question(one) for number, one in PROPERTIES.items()}
+    questions = {number: _question(one) for number, one in {**PROPERTIES, **RACES}.items()}
     return Subject(versions=tuple(LAYOUTS), models=MODELS, questions=questions, generate=_generate, world_of=_world_of)
 
 
@@ -34,7 +34,7 @@ def _question(one: Property) -> Question:
         name=one.name,
         sentence=one.sentence,
         part=one.half,
-        applies=lambda version: one.number != "P11" or LAYOUTS[version].timer is not None,
+        applies=lambda version: one.number not in ("P11", "R2") or LAYOUTS[version].timer is not None,
         is_judged=lambda models: one.number not in _UNJUDGED_UNDER_O or "O" not in models,
         is_excused=partial(_is_excused, one),
     )

@@ -6,14 +6,15 @@ are distinct values. Who goes through the properties is `matrix.py`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from components.batch_processor.host_app import host_app
 from components.batch_processor.host_callbacks import DELIVERIES, PLAN, PLANS
 from components.batch_processor.invariants import Half
-from convexsim import Faults, Invariant, Platform, Scenario, World, scenario
+from convexsim import Component, Faults, Invariant, Platform, Scenario, World, scenario
 from convexsim.testing.workload import Draw, Entry, Workload
 
 __all__ = ["generate", "parameters", "world_of"]
@@ -47,7 +48,7 @@ def world_of(version: str, workload: Workload, invariants: Sequence[Invariant]) 
     setting = workload.setting
 
     @scenario(
-        app=host_app(version, setting["config"]),
+        app=_app(version, json.dumps(setting["config"])),
         invariants=invariants,
         platform=Platform(self_cancel=setting["self_cancel"]),
         faults=Faults(**setting["faults"]),
@@ -58,6 +59,12 @@ def world_of(version: str, workload: Workload, invariants: Sequence[Invariant]) 
         workload.with_args(partial(_configured, setting["config"])).write(world)
 
     return workload_of.variant(f"{setting['half']}-{version.replace('.', '-')}")
+
+
+@lru_cache(maxsize=64)
+def _app(version: str, config: str) -> Component:
+    """Return the app with a config, which many workloads have in common: an app takes longer to make than to run."""
+    return host_app(version, json.loads(config))
 
 
 def _configured(config: Mapping[str, Any], function: str, args: Mapping[str, Any]) -> Mapping[str, Any]:

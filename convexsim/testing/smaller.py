@@ -6,6 +6,7 @@ there, in the plain one, and in a few random ones. How an order is shrunk stands
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "smallest"]
 
 _RANDOM_ORDERS: Final = 6
-_ORDER_RUNS: Final = 300
-"""Runs that may be spent on making an order simpler, each time."""
-_MOST_TRIED: Final = 400
-"""Workloads that may be tried."""
+_STEPS: Final = 60_000
+"""Messages that may be handled on the way to a smaller workload, and again on the way to a simpler order at the end:
+some seconds. They are counted and not the time, so that the same failure always becomes the same."""
 
 
 @frozen(eq=False)
@@ -68,28 +68,45 @@ def smallest(workload: Workload, failing: Run, world_of: Callable[[Workload], Sc
         world_of: makes of a workload a scenario that is asked for what broke alone.
 
     """
-    run = shrink(failing, _ORDER_RUNS).run
-    left = _MOST_TRIED
+    effort = _Effort()
+    run = shrink(failing, on_run=effort.spend).run
     candidates = workload.smaller()
-    while left and (less := next(candidates, None)) is not None:
-        left -= 1
-        again = _broken(world_of(less), run)
+    while effort.is_left and (less := next(candidates, None)) is not None:
+        again = _broken(world_of(less), run, effort)
         if again is not None:
             workload, run = less, again
             candidates = workload.smaller()
-            if len(run.record.forced) > 1:
-                run = shrink(run, _ORDER_RUNS).run
-    shrunk = shrink(run)
-    return Failure(workload, shrunk.run, shrunk.is_minimal and left > 0)
+    shrunk = shrink(run, on_run=_Effort().spend)
+    return Failure(workload, shrunk.run, shrunk.is_minimal and effort.is_left)
 
 
-def _broken(world: Scenario, like: Run) -> Run | None:
+class _Effort:
+    """The messages that may still be handled."""
+
+    def __init__(self) -> None:
+        self._left = _STEPS
+
+    @property
+    def is_left(self) -> bool:
+        """Whether there is anything left to spend."""
+        return self._left > 0
+
+    def spend(self, run: Run) -> None:
+        """Count a run; end a shrinking for which nothing is left."""
+        self._left -= run.steps
+        if not self.is_left:
+            raise KeyboardInterrupt
+
+
+def _broken(world: Scenario, like: Run, effort: _Effort) -> Run | None:
     """Return a run of a world that breaks what another one broke; None if none was found."""
     memory = Memory(world.app.catalog().shared_state)
-    for choices in _orders(like):
-        run = Simulation(world, choices, level=like.level, trace=False, memory=memory).run()
-        if breaks_like(like, run):
-            return run
+    with suppress(KeyboardInterrupt):
+        for choices in _orders(like):
+            run = Simulation(world, choices, level=like.level, trace=False, memory=memory).run()
+            if breaks_like(like, run):
+                return run
+            effort.spend(run)
     return None
 
 

@@ -6,6 +6,7 @@ Owns the reading of the ledger, `DELIVERIES`; judges nothing. Next: `chronicle.p
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from attrs import frozen
@@ -84,14 +85,29 @@ def _deliver(view: View) -> tuple[Delivery, ...]:
 
 
 def is_at_rest(view: View) -> bool:
-    """Whether nothing is left to do: no scheduled function waits or runs, no call is open, and there is no cron."""
+    """Whether nothing is left to do: no scheduled function waits or runs, no call is open, no cron finds anything.
+
+    A cron finds nothing any more once it has come twice, and every interval has passed, without a change.
+    """
     return view.derived(_rests)
 
 
 def _rests(view: View) -> bool:
     rows = [*view.scheduled_functions(), *view.scheduled_functions(COMPONENT)]
-    is_open = any(call.outcome is None for call in view.calls())
-    return not is_open and not crons(view) and all(row["state"]["kind"] not in UNFINISHED for row in rows)
+    if any(call.outcome is None for call in view.calls()) or any(row["state"]["kind"] in UNFINISHED for row in rows):
+        return False
+    ticks = [row["nextMs"] - row.get("prevMs", -inf) for row in crons(view)]
+    if not ticks:
+        return True
+    intervals = [row["config"]["flushIntervalMs"] for row in view.documents("batches", COMPONENT)]
+    quiet_ms = view.now - view.folded(_settle)[0]
+    return bool(quiet_ms > 2 * max(ticks) + max(intervals, default=0))
+
+
+def _settle(before: tuple[float, Any] | None, view: View) -> tuple[float, Any]:
+    """Return since when nothing has changed that the component or its callbacks have written, and what that is."""
+    now = [view.documents(table, component) for component, table in view.tables()], len(ledger(view))
+    return before if before is not None and before[1] == now else (view.now, now)
 
 
 def crons(view: View) -> list[dict[str, Any]]:
