@@ -164,7 +164,7 @@ class _Adding:
     def _other(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a config of a call's own: another size, another interval, another callback."""
         callback = "onFlushHandle" if self._version in ("0.1.0", "0.2.0") else "processBatch"
-        to = self._draw.pick(["processBatch", "processOther", *(["alwaysFail"] if self._may_fail else [])])
+        to = self._draw.pick(["processBatch", "processOther"])
         return {**_config(self._version, self._draw), callback: f"function://;driver:{to}"}
 
     def _name(self) -> str:

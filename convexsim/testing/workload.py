@@ -136,6 +136,9 @@ class Workload:
         """Yield workloads that are a little smaller, those first that leave out most."""
         for name in self.clients:
             yield evolve(self, clients={other: done for other, done in self.clients.items() if other != name})
+        if any(entry.wait_ms for entries in self.clients.values() for entry in entries):
+            at_once = {name: tuple(evolve(each, wait_ms=0) for each in done) for name, done in self.clients.items()}
+            yield evolve(self, clients=at_once)
         for name, entries in self.clients.items():
             for at in reversed(range(len(entries))):
                 yield self._with(name, (*entries[:at], *entries[at + 1 :]))

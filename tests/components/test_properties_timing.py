@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from convexsim import Faults, Lockstep, MutationCtx, Platform, RandomWalk, World, check
+from components.batch_processor.properties.ledger import is_at_rest
+from convexsim import Faults, Lockstep, MutationCtx, Platform, RandomWalk, Simulation, World, check
 from tests.components.invariants_support import FAILS, UNTIMED, add, asked, broken, runs, said, write
 from tests.components.support import config, put_batch, put_row, world
 
@@ -109,12 +110,21 @@ def test_p16_r1_a_batch_whose_executor_was_born_canceled_flushes_for_ever() -> N
     assert runs(asked("1.0.4", one_item, "P16", "P17", model="M", platform=tree)) == {}
 
 
-def test_p16_a_batch_that_nothing_looks_after_is_stuck_also_where_a_cron_never_rests() -> None:
-    report = check(
-        asked("0.1.0", three_items, "P16", model="C", faults=Faults(crashes=1)), RandomWalk(runs=100, seed=1)
-    )
+def test_p16_a_batch_that_nothing_looks_after_is_stuck_also_where_a_cron_goes_on_and_finds_nothing() -> None:
+    what = asked("0.1.0", three_items, "P16", "P17", model="C", faults=Faults(crashes=1))
+    report = check(what, RandomWalk(runs=100, seed=1))
     assert report.finding is not None
-    assert broken(report.finding.run) == {"P16": "a is flushing and nothing is left that could end it"}
+    assert broken(report.finding.run) == {
+        "P16": "a was flushing for ever",
+        "P17": "3 items are left behind in a, flushing",
+    }
+
+
+def test_a_world_with_a_cron_does_not_rest_before_the_cron_has_come_twice_and_the_interval_has_passed() -> None:
+    for until_ms, rests in ((91_000, False), (91_001, True)):
+        run = Simulation(asked("0.1.0", one_item, "P17", until_ms=until_ms)).run()
+        assert [row["flushedAt"] for row in run.view.documents("flushHistory", "batchProcessor")] == [30_000]
+        assert is_at_rest(run.view) == rests
 
 
 def test_p16_an_executor_may_take_as_long_as_an_action_may_run() -> None:

@@ -1,0 +1,135 @@
+"""The matrix of a component whose matrix is known: what breaks, under what, in how little."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+import pytest
+from attrs import evolve
+
+from convexsim import UsageError, replay
+from convexsim.testing.matrix import (
+    Budget,
+    Cell,
+    Leg,
+    Route,
+    cell_of,
+    explored,
+    model_sets,
+    names,
+    open_subject,
+)
+from tests.testing.toy import matrix, world_of
+
+SUBJECT = matrix()
+SMALL = Budget(workloads=6, orders=6)
+
+
+@lru_cache
+def legs(version: str, sets: tuple[str, ...] = ("N", "C"), budget: Budget = SMALL) -> list[Leg]:
+    return [*explored(SUBJECT, Route(version, "bumps", sets), budget)]
+
+
+def test_what_breaks_is_found_under_the_weakest_models_and_made_small() -> None:
+    first, second = legs("1")
+    assert (first.models, second.models) == ("N", "C")
+    found = first.found["T1"]
+    assert found.is_minimal
+    assert found.message == "1 were bumped and 0 counted"
+    assert [len(entries) for entries in found.workload.clients.values()] == [1, 1]
+    assert [entry.args["by"] for (entry,) in found.workload.clients.values()] in ([[1], []], [[], [1]])
+    assert not any(entry.wait_ms for (entry,) in found.workload.clients.values())
+    assert "T1" not in second.asked
+    assert second.found["T2"].workload.size[0] == 1
+
+
+def test_what_is_found_can_be_replayed_in_the_world_of_its_workload() -> None:
+    for leg in legs("1"):
+        for number, found in leg.found.items():
+            again = replay([world_of("1", leg.models, found.workload, [number])], found.replay)
+            assert again.is_exact
+            assert [broken.message for broken in again.run.violations] == [found.message]
+
+
+def test_nothing_smaller_than_what_was_found_breaks_in_any_of_the_orders_tried() -> None:
+    found = legs("1")[0].found["T1"]
+    for less in found.workload.smaller():
+        leg = Leg("1", "bumps", "N", ("T1",), workloads=1)
+        subject = evolve(SUBJECT, generate=lambda *_, less=less: less)
+        (again,) = explored(subject, Route("1", "bumps", ("N",)), Budget(1, 20))
+        assert not again.found, leg
+
+
+def test_what_holds_says_how_much_was_explored() -> None:
+    told = legs("2")
+    assert [leg.found for leg in told] == [{}, {}]
+    cell = cell_of(SUBJECT, "2", "T1", told)
+    assert (cell.verdict, cell.models, cell.workloads) == ("holds", "", 12)
+    assert cell.runs == sum(leg.runs for leg in told) == 12 * (6 + 1 + 3)
+
+
+def test_a_leg_ends_when_all_that_was_asked_is_known() -> None:
+    only = SUBJECT.only(["T1"])
+    first, second = explored(only, Route("1", "bumps", ("N", "C")), SMALL)
+    assert first.workloads < SMALL.workloads
+    assert (second.asked, second.workloads, second.runs) == ((), 0, 0)
+
+
+def test_legs_that_are_known_already_are_not_explored_again() -> None:
+    whole = legs("1")
+    (second,) = explored(SUBJECT, Route("1", "bumps", ("N", "C")), SMALL, whole[:1])
+    assert second == whole[1]
+
+
+def test_the_same_is_found_again_and_with_another_seed_in_other_workloads() -> None:
+    assert legs("1") == [*explored(SUBJECT, Route("1", "bumps", ("N", "C")), SMALL)]
+    others = legs("2", budget=Budget(6, 6, seed=1))
+    assert [leg.found for leg in others] == [{}, {}]
+
+
+def test_a_cell_says_the_weakest_models_and_whether_they_are_excused() -> None:
+    told = legs("1", ("N", "C", "CX"))
+    assert (cell_of(SUBJECT, "1", "T1", told).verdict, cell_of(SUBJECT, "1", "T1", told).models) == ("violated", "N")
+    assert cell_of(SUBJECT, "1", "T3", told).verdict == "not applicable"
+    excused = legs("1", ("N", "CX"))
+    assert (cell_of(SUBJECT, "1", "T2", excused).verdict, cell_of(SUBJECT, "1", "T2", excused).models) == (
+        "excused",
+        "CX",
+    )
+
+
+def test_legs_and_cells_survive_json() -> None:
+    told = legs("1")
+    assert [Leg.of(json.loads(json.dumps(leg.as_data()))) for leg in told] == told
+    for number in SUBJECT.questions:
+        cell = cell_of(SUBJECT, "1", number, told)
+        assert Cell.of(json.loads(json.dumps(cell.as_data()))) == cell
+    with pytest.raises(UsageError, match="is no cell"):
+        Cell.of({"version": "1"})
+
+
+def test_sets_of_models_come_weakest_first_and_all_of_them_last() -> None:
+    subject = evolve(SUBJECT, models=dict.fromkeys("NUCK", ""))
+    assert model_sets(subject, "NUCK", 2) == ("N", "U", "C", "K", "UC", "UK", "CK", "UCK")
+    assert model_sets(subject, "NUCK", 1) == ("N", "U", "C", "K", "UCK")
+    assert model_sets(subject, "UK", 2) == ("U", "K", "UK")
+    assert model_sets(subject, "N", 2) == ("N",)
+
+
+def test_names_that_are_not_there_are_refused_with_those_that_are_near() -> None:
+    assert names("b, a", ["a", "b", "c"], "letter") == ["a", "b"]
+    assert names(None, ["a", "b"], "letter") == ["a", "b"]
+    with pytest.raises(UsageError, match=r"There is no version '1\.0\.8'") as refused:
+        names("1.0.8", ["1.0.7", "2"], "version")
+    assert "1.0.7" in str(refused.value.next_step)
+    with pytest.raises(UsageError, match="There is no version ','"):
+        names(",", ["1"], "version")
+
+
+def test_a_module_without_a_matrix_is_refused() -> None:
+    assert open_subject("tests.testing.toy").versions == ("1", "2")
+    with pytest.raises(UsageError, match=r"The module json offers no matrix\."):
+        open_subject("json")
+    with pytest.raises(UsageError, match=r"There is no module 'no\.such'"):
+        open_subject("no.such")
