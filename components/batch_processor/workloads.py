@@ -131,9 +131,13 @@ class _Adding:
             ends += [_FAIL] * 6 + [{**_FAIL, **draw.pick(takes)}] * 2
         elif draw.chance(0.5):
             return ()
-        if draw.chance(0.2):
-            ends += [{"adds": self._add(config)[1]}] * 2
-        return tuple(draw.each(draw.number(1, 4), lambda: draw.pick(ends)))[: 4 if self._may_fail else 2]
+        count = draw.number(1, 4 if self._may_fail else 2)
+        adding = 0.2 if draw.chance(0.2) else 0
+
+        def end() -> Any:
+            return {"adds": self._add(config)[1]} if draw.chance(adding) else draw.pick(ends)
+
+        return tuple(draw.each(count, end))
 
     def _one(self) -> Entry:
         """Return the add of one item, at once, under the id that all have in common."""
