@@ -97,7 +97,7 @@ def test_what_searches_in_one_piece_has_a_worker_for_each_scenario(capsys: pytes
     assert (out, silence) == (same, "")
     assert said == "convexsim: dpor searches each scenario in one piece: for 2 scenarios, 2 of the workers will do\n"
     assert main(["explore", "lesson.py:calm", "--explorer", "dpor", "--workers", "2"]) == 0
-    said = "convexsim: dpor searches each scenario in one piece: for one scenario, 1 of the workers will do\n"
+    said = "convexsim: dpor searches each scenario in one piece: for 1 scenario, 1 of the workers will do\n"
     assert capsys.readouterr().err == said
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from convexsim.errors import UsageError
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -117,10 +118,10 @@ class Verdict:
             return f"{self.scenario}: the certificate proves nothing: {self.refused}"
         given = self.certificate
         facts = (
-            f"{self.traces:,} {'trace covers' if self.traces == 1 else 'traces cover'} them all",
+            f"{counted(self.traces, 'trace covers', 'traces cover')} them all",
             "every back-off" if given.backoffs else "retries begin at once",
             f"faults: {given.claims['faults']}",
-            f"checked independently: {self.places:,} places, and all that can come next at each",
+            f"checked independently: {counted(self.places, 'place')}, and all that can come next at each",
         )
         return f"{self.scenario} holds in every order at level {given.level}: {'; '.join(facts)}"
 
