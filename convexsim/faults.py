@@ -157,10 +157,6 @@ class FaultChoices:
         self._struck = struck
         self.left = {fault: plan.budget(fault) for fault in FAULTS if plan.budget(fault)} if plan else {}
 
-    def may(self, fault: Fault) -> bool:
-        """Whether a fault can still strike."""
-        return fault in self.left
-
     def times(self, fault: Fault) -> int:
         """Return how often a fault has struck."""
         return self.plan.budget(fault) - self.left.get(fault, 0)
