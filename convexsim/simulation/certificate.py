@@ -151,7 +151,11 @@ def unwritable(path: Path, error: OSError) -> UsageError:
 def _objections(header: Any, rows: list[Any]) -> Iterator[str]:
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
         yield f"its first line does not say {_FORMAT!r}"
-    elif header.get("level") not in (2, 3) or not isinstance(header.get("backoffs"), bool):
+    elif (
+        type(header.get("level")) is not int
+        or header["level"] not in (2, 3)
+        or not isinstance(header.get("backoffs"), bool)
+    ):
         yield "its first line must say a level of 2 or 3, and backoffs of true or false"
     elif len(rows) != header.get("runs"):
         yield f"it lists {len(rows)} runs, but should {header.get('runs')}"
