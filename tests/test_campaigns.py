@@ -6,13 +6,16 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -64,6 +67,17 @@ def is_gone(group: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+@contextmanager
+def as_somebody_who_may_not_write() -> Iterator[None]:
+    """Give up for a while what root may do and nobody else."""
+    user = os.geteuid()
+    os.seteuid(user or 65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def rows(query: str, *values: object) -> list[Any]:
@@ -292,6 +306,21 @@ def test_a_finding_says_who_saw_it_first(capsys: pytest.CaptureFixture[str]) -> 
     }
 
 
+def test_findings_can_be_read_by_whoever_may_not_write(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "lesson.py:racy", "--runs", "40", "--store", "kept"]) == 1
+    capsys.readouterr()
+    with TemporaryDirectory() as away:  # where others may look, too: the folder of a test is its user's alone
+        kept = Path(away) / "kept"
+        shutil.move("kept", kept)
+        for path, mode in ((Path(away), 0o755), (kept, 0o555), (kept / STORE.name, 0o444)):
+            path.chmod(mode)
+        with as_somebody_who_may_not_write():
+            code = main(["findings", "--store", str(kept)])
+        kept.chmod(0o755)
+        assert (code, [path.name for path in kept.iterdir()]) == (0, [STORE.name])
+    assert capsys.readouterr().out.splitlines()[1].startswith("two_bumps_make_two  racy  ")
+
+
 def test_nothing_found_is_no_error_and_makes_no_store(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["findings"]) == 0
     assert capsys.readouterr().out == "no findings yet in .convexsim\n"
@@ -332,7 +361,8 @@ def test_a_store_that_is_none_is_one_line(spoil: Any, said: str, capsys: pytest.
     spoil()
     advice = "Name another folder with --store DIR, or take that one away; explore also takes --no-store."
     for words in (["explore", "lesson.py"], ["findings"]):
-        assert refused(capsys, *words) == f"{STORE} {said} {advice}"
+        why = said.replace("made: File exists", "read: Not a directory") if words == ["findings"] else said
+        assert refused(capsys, *words) == f"{STORE} {why} {advice}"
     assert main(["explore", "lesson.py:calm", "--runs", "1", "--store", "another/one"]) == 0
     assert Path("another/one/findings.sqlite").exists()
 
