@@ -100,6 +100,7 @@ def test_how_many_workers_there_are_changes_nothing(capsys: pytest.CaptureFixtur
     assert alone[0] == 1
     assert [next(iter(line)) for line in alone[1]] == ["finding", "report", "report"]
     assert alone == two == three
+    assert [line["report"]["traced_runs"] for line in alone[1][1:]] == [44, 44]
 
 
 def test_what_searches_in_one_piece_has_a_worker_for_each_scenario(capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,15 +252,21 @@ def test_the_line_on_a_terminal_says_what_is_known(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(terminal_module, "monotonic", count(0.0, 2.0).__next__)
     with open_scenarios(Path("lesson.py")) as (racy, calm):
-        told = [(racy, Plan(), Goal(1_200), None), (racy, Plan("dpor"), Goal(MOST_RUNS), 90.0)]
-        for scenario, plan, goal, seconds in told:
-            campaign = Campaign(scenario, plan, goal)
-            campaign.add(Tally(0, campaign.next_block().runs, 100, keys=["a", "b"] * 50))  # type: ignore[union-attr]
+        told: list[tuple[Plan, Goal, list[str], float | None]] = [
+            (Plan(), Goal(1_200), ["c"] * 20, None),
+            (Plan("dpor"), Goal(MOST_RUNS), ["c", "d"] * 50, 90.0),
+            (Plan(level=1), Goal(MOST_RUNS), [], 90.0),
+        ]
+        for plan, goal, traces, seconds in told:
+            campaign = Campaign(racy, plan, goal)
+            size = campaign.next_block().runs  # type: ignore[union-attr]
+            campaign.add(Tally(0, size, 100, keys=["a", "b"] * 50, trace_keys=traces))
             with Progress(calm.name, before=40) as progress:
                 progress.show(140, campaign, seconds)
     assert terminal.getvalue().replace(" ", "").split() == [
-        "calm:140of1,200runs,50runs/s,2distinctends,lessthan7.1%unseen,21sleft",
-        "calm:140runs,50runs/s,2distinctends,88sleft",
+        "calm:140of1,200runs,50runs/s,1distincttracein20ofthem,lessthan7.1%unseen,21sleft",
+        "calm:140runs,50runs/s,2distincttraces,88sleft",
+        "calm:140runs,50runs/s,2distinctends,lessthan7.1%unseen,88sleft",
     ]
 
 

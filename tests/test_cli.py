@@ -260,6 +260,10 @@ def test_explore_offers_every_explorer(explorer: str, capsys: pytest.CaptureFixt
     assert f" ({named}" in capsys.readouterr().out
 
 
+def traces(distinct: int, of: int) -> dict[str, int]:
+    return {"distinct_traces": distinct, "traced_runs": of}
+
+
 def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explore", "lesson.py", "--runs", "40", "--level", "3", "--json"]) == 1
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -282,9 +286,10 @@ def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert finding["replay"].startswith("cs2.L3.racy.")
     common = {"explorer": "random walk, seed 0", "seed": 0, "level": 3, "exhausted": False, "interrupted": False}
     common |= {"unreached": [], "failed_calls": {}, "differs_from_step": None, "faults": "none", "unseen": None}
-    assert racy == {"scenario": "racy", "holds": False, "distinct_ends": 2, **common}
+    assert racy == {"scenario": "racy", "holds": False, "distinct_ends": 2, **traces(1, of=1), **common}
     assert calm.pop("findings") == []
-    assert calm == {"scenario": "calm", "holds": True, "finding": None, "runs": 40, "distinct_ends": 1, **common}
+    common |= {"finding": None, "runs": 40, "distinct_ends": 1, **traces(1, of=8)}
+    assert calm == {"scenario": "calm", "holds": True, **common}
     clock = told[-1]["clock"]
     assert sorted(clock) == ["runs_per_second", "scenario", "seconds", "workers"]
 

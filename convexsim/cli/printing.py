@@ -177,6 +177,8 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "faults": str(report.scenario.faults),
         "runs": report.runs,
         "distinct_ends": campaign.meter.distinct,
+        "distinct_traces": campaign.traces.distinct if campaign.traces.runs else None,
+        "traced_runs": campaign.traces.runs,
         "unseen": asdict(unseen) if unseen is not None and campaign.is_sample else None,
         "exhausted": report.exhausted,
         "interrupted": report.interrupted,

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
 from convexsim.explore.campaign import MOST_RUNS
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ class Progress:
         left = seconds - passed if seconds is not None else (goal.runs - runs) / rate if of and rate else None
         told = [f"{runs:,}{of} runs", f"{rate:,.0f} runs/s"]
         if campaign.meter.distinct:
-            told.append(f"{campaign.meter.distinct:,} distinct ends")
+            told.append(_distinct(campaign))
         if campaign.is_sample and unseen is not None:
             told.append(f"less than {100 * unseen.share:.2g} % unseen")
         if left is not None:
@@ -90,6 +91,15 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._width:
             print(f"\r{'':{self._width}}\r", end="", file=sys.stderr, flush=True)
+
+
+def _distinct(campaign: Campaign) -> str:
+    """Return how many distinct traces there were, and in how many runs if not in all; where none are told, ends."""
+    traces = campaign.traces
+    if not traces.runs:
+        return counted(campaign.meter.distinct, "distinct end")
+    among = f" in {traces.runs:,} of them" if traces.runs < campaign.meter.runs else ""
+    return f"{counted(traces.distinct, 'distinct trace')}{among}"
 
 
 class Interrupt:

@@ -26,6 +26,7 @@ from convexsim.explore.outcome import outcome_of
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.shape import shape_of
 from convexsim.explore.timed import Timed, latest
+from convexsim.explore.trace_key import Recording, makes_traces, trace_key
 from convexsim.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
     from convexsim.explore.explorer import Explorer
     from convexsim.simulation import Run, Scenario
 
-__all__ = ["BLOCK", "Block", "Plan", "Sighting", "Tally", "explore_block", "merged"]
+__all__ = ["BLOCK", "RECORDED", "Block", "Plan", "Sighting", "Tally", "explore_block", "merged"]
 
 BLOCK: Final = FIRST_LOOK
 """Runs of a block, so that the meter looks where blocks end."""
+RECORDED: Final = 5
+"""One run in so many is asked for its trace: that takes it half as long again. Some explorers ask all of theirs."""
 
 
 @frozen
@@ -156,6 +159,7 @@ class Tally:
         learnt: what it has learnt, see `Divisible`.
         notes: what else it had to say.
         keys: of each run the key of its end.
+        trace_keys: the key of its trace, of each run that was asked for it.
         calls: clients' calls.
         failed_calls: those that ended with an error, by its message.
         failed_functions: scheduled functions that threw, by their error.
@@ -175,6 +179,7 @@ class Tally:
     learnt: tuple[int, ...] = ()
     notes: list[str] = field(factory=list)
     keys: list[str] = field(factory=list)
+    trace_keys: list[str] = field(factory=list)
     calls: int = 0
     failed_calls: Mapping[str, int] = field(factory=dict)
     failed_functions: Mapping[str, int] = field(factory=dict)
@@ -219,15 +224,20 @@ def explore_block(
     watch = _Watch(on_run, report)
     failures = _Failures(block.number * BLOCK, watch)
     keys: list[str] = []
+    trace_keys: list[str] = []
+    traceable = makes_traces(scenario, plan.level)
+    proposing = Recording(explorer, RECORDED) if traceable else explorer
     first: Run | None = None
     with suppress(KeyboardInterrupt):
-        for run in runs_proposed(scenario, explorer, plan.level):
+        for run in runs_proposed(scenario, proposing, plan.level):
             if first is None:
                 first = run
                 if block.number:
                     continue  # the first block has counted the serial run
             report.add(run)
             keys.append(intern(key_of(run).hex()))
+            if traceable and run.footprints is not None:
+                trace_keys.append(intern(trace_key(run).hex()))
             if run.violations:
                 failures.add(run, keys[-1])
                 if not plan.keeps_going:
@@ -245,6 +255,7 @@ def explore_block(
         learnt=learnt_by(explorer),
         notes=list(getattr(explorer, "notes", ())),
         keys=keys,
+        trace_keys=trace_keys,
         calls=report.calls,
         failed_calls=report.failed_calls,
         failed_functions=report.failed_functions,

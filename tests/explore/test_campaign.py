@@ -11,7 +11,9 @@ import pytest
 
 from benchmarks.planted import three_constraints
 from convexsim import (
+    Faults,
     RandomWalk,
+    Recording,
     Run,
     Scenario,
     Simulation,
@@ -22,9 +24,10 @@ from convexsim import (
     check,
     eventually,
     scenario,
+    trace_key,
 )
 from convexsim.choices import ListedChoices
-from convexsim.explore.block import BLOCK, Block, Plan, Sighting, Tally, explore_block
+from convexsim.explore.block import BLOCK, RECORDED, Block, Plan, Sighting, Tally, explore_block
 from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
 from convexsim.explore.catalogue import EXPLORERS, Settings, explorer_named
 from convexsim.explore.meter import FIRST_LOOK
@@ -138,6 +141,35 @@ def test_samplers_are_cut_in_blocks(runs: int, sizes: list[int]) -> None:
 def test_what_searches_in_one_piece_is_one_block() -> None:
     campaign = Campaign(proper_bumps, Plan("dpor"), Goal(700))
     assert blocks_of(campaign) == [Block(0, 700)]
+
+
+# --------------------------------------------------------------------------------------------------------------- traces
+
+
+@pytest.mark.parametrize("runs", [BLOCK, 130])
+def test_one_run_in_five_is_asked_for_its_trace(runs: int) -> None:
+    campaign = one_by_one(proper_bumps, Plan("random", seed=1), Goal(runs))
+    keys: list[bytes] = []
+    check(proper_bumps, Recording(RandomWalk(runs, 1)), on_run=lambda _, run: keys.append(trace_key(run)))
+    asked = keys[0:BLOCK:RECORDED] + keys[BLOCK + RECORDED - 1 :: RECORDED]  # a later block begins with the serial run
+    assert (campaign.traces.runs, campaign.traces.distinct) == (len(asked), len({*asked}))
+    assert campaign.traces.distinct > 1
+
+
+@pytest.mark.parametrize("name", ["pos", "guided", "dpor"])
+def test_where_the_explorer_asks_itself_every_run_is_asked(name: str) -> None:
+    campaign = one_by_one(proper_bumps, Plan(name), Goal(130))
+    assert campaign.traces.runs == campaign.report.runs
+    if name == "dpor":
+        assert campaign.traces.distinct == campaign.report.runs > 5
+
+
+@pytest.mark.parametrize("name", ["random", "guided"])
+def test_runs_that_make_no_traces_are_not_asked(name: str) -> None:
+    restarting = proper_bumps.variant("restarting", faults=Faults(restarts=1))
+    for world, level in ((proper_bumps, 1), (restarting, 2)):
+        campaign = one_by_one(world, Plan(name, level=level), Goal(12))
+        assert campaign.report.runs > campaign.traces.runs == 0
 
 
 # ---------------------------------------------------------------------------------------------- when there were enough
