@@ -23,8 +23,12 @@ import pytest
 from convexsim.cli import exploring, main
 from convexsim.cli import terminal as terminal_module
 from convexsim.cli.terminal import Progress
+from convexsim.explore import block
 from convexsim.explore.block import Plan, Tally
 from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
+from convexsim.explore.check import memory_for
+from convexsim.functions.memory import Memory
+from convexsim.simulation import Scenario
 from convexsim.testing.scenario_file import open_scenarios
 from tests.pages import Page
 from tests.test_cli import LESSON, ROOT, START, Terminal, refused, script, wait_for
@@ -114,6 +118,20 @@ def test_what_searches_in_one_piece_has_a_worker_for_each_scenario(capsys: pytes
     assert main(["explore", "lesson.py:calm", "--explorer", "dpor", "--workers", "2"]) == 0
     said = "convexsim: dpor searches each scenario in one piece: for 1 scenario, 1 of the workers will do\n"
     assert capsys.readouterr().err == said
+
+
+def test_what_one_block_has_worked_out_the_next_one_recalls(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun_with: list[str] = []
+
+    def begin(scenario: Scenario) -> Memory:
+        begun_with.append(scenario.name)
+        return memory_for(scenario)
+
+    monkeypatch.setattr(block, "memory_for", begin)
+    explored(capsys, "lesson.py", "--runs", "220", "--keep-going", "--no-store")
+    assert begun_with == ["racy", "calm"]
 
 
 FATAL = """

@@ -27,12 +27,13 @@ from convexsim import (
     trace_key,
 )
 from convexsim.choices import ListedChoices
-from convexsim.explore.block import BLOCK, RECORDED, Block, Plan, Sighting, Tally, explore_block
+from convexsim.explore.block import BLOCK, RECORDED, Block, Memories, Plan, Sighting, Tally, explore_block
 from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
 from convexsim.explore.catalogue import EXPLORERS, Settings, explorer_named
 from convexsim.explore.meter import FIRST_LOOK
 from convexsim.explore.sampler import Sampler
 from convexsim.explore.shape import shape_of
+from convexsim.functions.memory import Memory
 from tests.explore.worlds import app, lost_update, no_update_is_lost, proper_bumps, racing_bumps, stormy
 
 
@@ -141,6 +142,33 @@ def test_samplers_are_cut_in_blocks(runs: int, sizes: list[int]) -> None:
 def test_what_searches_in_one_piece_is_one_block() -> None:
     campaign = Campaign(proper_bumps, Plan("dpor"), Goal(700))
     assert blocks_of(campaign) == [Block(0, 700)]
+
+
+# --------------------------------------------------------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize("name", ["random", "pos", "portfolio"])
+@pytest.mark.parametrize("world", [two_bugs, stormy, proper_bumps], ids=lambda world: world.name)
+def test_what_other_blocks_have_worked_out_changes_nothing(name: str, world: Scenario) -> None:
+    plan, goal, known = Plan(name, seed=2, keeps_going=True), Goal(220), Memories().of(world)
+    campaign = Campaign(world, plan, goal)
+    for block in blocks_of(campaign)[::-1]:
+        campaign.add(explore_block(world, plan, block, lambda _: None, known))
+    assert told(campaign) == told(one_by_one(world, plan, goal))
+
+
+def test_a_block_need_not_work_out_what_another_one_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    monkeypatch.setattr(Memory, "keep", lambda _, beginning, __: kept.append(beginning))
+    explore_block(proper_bumps, Plan(), Block(0, BLOCK), lambda _: None)
+    assert kept
+    monkeypatch.undo()
+    memories = Memories()
+    explore_block(proper_bumps, Plan(), Block(0, BLOCK), lambda _: None, memories.of(proper_bumps))
+    monkeypatch.setattr(Memory, "keep", lambda *_: pytest.fail("known"))
+    explore_block(proper_bumps, Plan(), Block(0, BLOCK), lambda _: None, memories.of(proper_bumps))
+    assert memories.of(two_bugs) is memories.of(two_bugs)
+    assert memories.of(two_bugs) is not memories.of(proper_bumps)
 
 
 # --------------------------------------------------------------------------------------------------------------- traces
