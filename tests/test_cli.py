@@ -286,6 +286,7 @@ def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert finding["replay"].startswith("cs2.L3.racy.")
     common = {"explorer": "random walk, seed 0", "seed": 0, "level": 3, "exhausted": False, "interrupted": False}
     common |= {"unreached": [], "failed_calls": {}, "differs_from_step": None, "faults": "none", "unseen": None}
+    common |= {"random_values": 0}
     assert racy == {"scenario": "racy", "holds": False, "distinct_ends": 2, **traces(1, of=1), **common}
     assert calm.pop("findings") == []
     common |= {"finding": None, "runs": 40, "distinct_ends": 1, **traces(1, of=8)}

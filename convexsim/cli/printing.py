@@ -175,6 +175,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "seed": campaign.plan.seed,
         "level": report.level,
         "faults": str(report.scenario.faults),
+        "random_values": report.random_values,
         "runs": report.runs,
         "distinct_ends": campaign.meter.distinct,
         "distinct_traces": campaign.traces.distinct if campaign.traces.runs else None,

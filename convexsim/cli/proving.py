@@ -66,6 +66,7 @@ def check_proof(arguments: argparse.Namespace) -> int:
             "refused": verdict.refused,
             "traces": verdict.traces,
             "places": verdict.places,
+            "random_values": verdict.random_values,
         }
         say(arguments, json_line("verdict", facts).rstrip() if arguments.json else str(verdict))
     return HELD if verdict.holds else BROKEN

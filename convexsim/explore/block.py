@@ -165,6 +165,7 @@ class Tally:
         failed_calls: those that ended with an error, by its message.
         failed_functions: scheduled functions that threw, by their error.
         reached: the `sometimes` invariants that held in some run.
+        random_values: see `Report`.
         sightings: the distinct failures.
         differs_from_step: where the serial run went another way at the end of the block.
         is_whole: whether nobody stopped it before its end.
@@ -185,6 +186,7 @@ class Tally:
     failed_calls: Mapping[str, int] = field(factory=dict)
     failed_functions: Mapping[str, int] = field(factory=dict)
     reached: list[str] = field(factory=list)
+    random_values: int = 0
     sightings: list[Sighting] = field(factory=list)
     differs_from_step: int | None = None
     is_whole: bool = True
@@ -256,6 +258,7 @@ def explore_block(
         failed_calls=report.failed_calls,
         failed_functions=report.failed_functions,
         reached=sorted(report.reached),
+        random_values=report.random_values,
         sightings=sightings,
         differs_from_step=where_it_differs(first) if repeats else None,
         is_whole=not watch.stopped,

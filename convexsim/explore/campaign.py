@@ -151,6 +151,7 @@ class Campaign:
         report.failed_calls.update(tally.failed_calls)
         report.failed_functions.update(tally.failed_functions)
         report.reached.update(tally.reached)
+        report.random_values = max(report.random_values, tally.random_values)
         # What each block says in its own words is true of that block alone.
         report.notes = tally.notes if tally.block == 0 or tally.notes == report.notes else []
         report.exhausted = report.exhausted or tally.exhausted

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field, frozen
 
 from convexsim.explore.switches import switches_of
+from convexsim.functions.draws import about_draws
 from convexsim.trace.text import story
 from convexsim.values import counted
 
@@ -89,6 +90,7 @@ class Report:
         failed_calls: those that ended with an error, by its message.
         failed_functions: scheduled functions that threw, by their error.
         notes: what the explorer itself has to say.
+        random_values: as how many numbers each `ctx.random()` might come out; 0 if nobody drew in any run.
         reached: names of the `sometimes` invariants that held in some run.
         differs_from_step: where the first run, repeated after all others, went another way; None if it did not.
 
@@ -107,10 +109,12 @@ class Report:
     notes: list[str] = field(factory=list)
     differs_from_step: int | None = None
     reached: set[str] = field(factory=set)
+    random_values: int = 0
 
     def add(self, run: Run) -> None:
         """Take one more run into account."""
         self.runs += 1
+        self.random_values = max(self.random_values, run.random_values)
         for invariant in self.scenario.invariants:
             if invariant.when == "sometimes" and run.ending == "quiet" and invariant.name not in run.unseen:
                 self.reached.add(invariant.name)
@@ -137,6 +141,8 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.scenario.name}: {self._verdict()}"]
+        if self.random_values and self.finding is None:
+            lines.append(f"  {about_draws(self.random_values)}")
         lines += [f"  {note}" for note in self.notes]
         lines += [f"  never happened: {name}" for name in self.unreached]
         if self.finding is not None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from convexsim.errors import UsageError
+from convexsim.functions.draws import about_draws
 from convexsim.values import counted
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Verdict:
         refused: why it proves nothing; None if it holds.
         traces: how many runs there are that differ in more than steps that commute.
         places: how many sets of steps can have been made, each of them gone on from in every way.
+        random_values: as how many numbers each `ctx.random()` might come out; 0 if nobody drew in any run.
 
     """
 
@@ -107,6 +109,7 @@ class Verdict:
     refused: str | None
     traces: int
     places: int
+    random_values: int = 0
 
     @property
     def holds(self) -> bool:
@@ -122,6 +125,7 @@ class Verdict:
             "every back-off" if given.backoffs else "retries begin at once",
             f"faults: {given.claims['faults']}",
             f"checked independently: {counted(self.places, 'place')}, and all that can come next at each",
+            *([about_draws(self.random_values)] if self.random_values else []),
         )
         return f"{self.scenario} holds in every order at level {given.level}: {'; '.join(facts)}"
 
