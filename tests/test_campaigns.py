@@ -31,7 +31,7 @@ from convexsim.functions.memory import Memory
 from convexsim.simulation import Scenario
 from convexsim.testing.scenario_file import open_scenarios
 from tests.pages import Page
-from tests.test_cli import LESSON, ROOT, START, Terminal, refused, script, wait_for
+from tests.test_cli import LESSON, ROOT, START, STOPPING, Terminal, refused, script, wait_for
 
 STORE = Path(".convexsim/findings.sqlite")
 RENAMED = LESSON.replace('("alice", "bob")', '("zoe", "yan", "xia")').replace("counted == 2", "counted == 3")
@@ -216,7 +216,7 @@ def test_ctrl_c_ends_with_what_was_found_and_leaves_nobody(workers: str) -> None
         wait_for(lambda: blocks() >= 1)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, err) == (130, STOPPING)
     assert re.match(r"calm: interrupted; no failure in [\d,]+ runs \(random walk, seed 0, level 2\)\n", out)
     assert is_gone(process.pid)
 

@@ -103,7 +103,7 @@ def _distinct(campaign: Campaign) -> str:
 
 
 class Interrupt:
-    """Ctrl-C during an exploration: the first one ends it between two runs, the second one the process.
+    """Ctrl-C during an exploration: the first one ends it between two runs and says so, the second one the process.
 
     A KeyboardInterrupt in the middle of a run would be lost: Pykka's loop catches it.
     """
@@ -112,9 +112,11 @@ class Interrupt:
         self.asked = False
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        """Note the first Ctrl-C."""
+        """Note the first Ctrl-C; a run may take long, so whoever waits for its end is told at once."""
         self.asked = True
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        end_of_progress = b"\n" if sys.stderr.isatty() else b""
+        os.write(2, end_of_progress + b"convexsim: stopping after this run (again to stop at once)\n")
 
 
 def end_at_once(number: int, _frame: FrameType | None) -> None:
