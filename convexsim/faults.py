@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from attrs import field, frozen
 
 from convexsim.errors import UsageError
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +106,7 @@ class Faults:
     def __str__(self) -> str:
         """How a report says it: ``at most 1 crash, 2 restarts``."""
         planned = [(self.budget(fault), fault, plural) for fault, plural in FAULTS.items() if self.budget(fault)]
-        named = [f"{count} {fault if count == 1 else plural.replace('_', ' ')}" for count, fault, plural in planned]
+        named = [counted(count, fault, plural.replace("_", " ")) for count, fault, plural in planned]
         return f"at most {', '.join(named)}" if named else "none"
 
 
@@ -155,10 +156,6 @@ class FaultChoices:
         self._choose = choose
         self._struck = struck
         self.left = {fault: plan.budget(fault) for fault in FAULTS if plan.budget(fault)} if plan else {}
-
-    def may(self, fault: Fault) -> bool:
-        """Whether a fault can still strike."""
-        return fault in self.left
 
     def times(self, fault: Fault) -> int:
         """Return how often a fault has struck."""

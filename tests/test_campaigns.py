@@ -6,13 +6,16 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,11 +23,15 @@ import pytest
 from convexsim.cli import exploring, main
 from convexsim.cli import terminal as terminal_module
 from convexsim.cli.terminal import Progress
+from convexsim.explore import block
 from convexsim.explore.block import Plan, Tally
 from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
+from convexsim.explore.check import memory_for
+from convexsim.functions.memory import Memory
+from convexsim.simulation import Scenario
 from convexsim.testing.scenario_file import open_scenarios
 from tests.pages import Page
-from tests.test_cli import LESSON, ROOT, START, Terminal, refused, script, wait_for
+from tests.test_cli import LESSON, ROOT, START, STOPPING, Terminal, refused, script, wait_for
 
 STORE = Path(".convexsim/findings.sqlite")
 RENAMED = LESSON.replace('("alice", "bob")', '("zoe", "yan", "xia")').replace("counted == 2", "counted == 3")
@@ -66,6 +73,17 @@ def is_gone(group: int) -> bool:
     return False
 
 
+@contextmanager
+def as_somebody_who_may_not_write() -> Iterator[None]:
+    """Give up for a while what root may do and nobody else."""
+    user = os.geteuid()
+    os.seteuid(user or 65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
 def rows(query: str, *values: object) -> list[Any]:
     with closing(sqlite3.connect(STORE)) as database, database:
         return database.execute(query, values).fetchall()
@@ -86,6 +104,7 @@ def test_how_many_workers_there_are_changes_nothing(capsys: pytest.CaptureFixtur
     assert alone[0] == 1
     assert [next(iter(line)) for line in alone[1]] == ["finding", "report", "report"]
     assert alone == two == three
+    assert [line["report"]["traced_runs"] for line in alone[1][1:]] == [44, 44]
 
 
 def test_what_searches_in_one_piece_has_a_worker_for_each_scenario(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,8 +116,22 @@ def test_what_searches_in_one_piece_has_a_worker_for_each_scenario(capsys: pytes
     assert (out, silence) == (same, "")
     assert said == "convexsim: dpor searches each scenario in one piece: for 2 scenarios, 2 of the workers will do\n"
     assert main(["explore", "lesson.py:calm", "--explorer", "dpor", "--workers", "2"]) == 0
-    said = "convexsim: dpor searches each scenario in one piece: for one scenario, 1 of the workers will do\n"
+    said = "convexsim: dpor searches each scenario in one piece: for 1 scenario, 1 of the workers will do\n"
     assert capsys.readouterr().err == said
+
+
+def test_what_one_block_has_worked_out_the_next_one_recalls(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun_with: list[str] = []
+
+    def begin(scenario: Scenario) -> Memory:
+        begun_with.append(scenario.name)
+        return memory_for(scenario)
+
+    monkeypatch.setattr(block, "memory_for", begin)
+    explored(capsys, "lesson.py", "--runs", "220", "--keep-going", "--no-store")
+    assert begun_with == ["racy", "calm"]
 
 
 FATAL = """
@@ -183,7 +216,7 @@ def test_ctrl_c_ends_with_what_was_found_and_leaves_nobody(workers: str) -> None
         wait_for(lambda: blocks() >= 1)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, err) == (130, STOPPING)
     assert re.match(r"calm: interrupted; no failure in [\d,]+ runs \(random walk, seed 0, level 2\)\n", out)
     assert is_gone(process.pid)
 
@@ -237,15 +270,21 @@ def test_the_line_on_a_terminal_says_what_is_known(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(terminal_module, "monotonic", count(0.0, 2.0).__next__)
     with open_scenarios(Path("lesson.py")) as (racy, calm):
-        told = [(racy, Plan(), Goal(1_200), None), (racy, Plan("dpor"), Goal(MOST_RUNS), 90.0)]
-        for scenario, plan, goal, seconds in told:
-            campaign = Campaign(scenario, plan, goal)
-            campaign.add(Tally(0, campaign.next_block().runs, 100, keys=["a", "b"] * 50))  # type: ignore[union-attr]
+        told: list[tuple[Plan, Goal, list[str], float | None]] = [
+            (Plan(), Goal(1_200), ["c"] * 20, None),
+            (Plan("dpor"), Goal(MOST_RUNS), ["c", "d"] * 50, 90.0),
+            (Plan(level=1), Goal(MOST_RUNS), [], 90.0),
+        ]
+        for plan, goal, traces, seconds in told:
+            campaign = Campaign(racy, plan, goal)
+            size = campaign.next_block().runs  # type: ignore[union-attr]
+            campaign.add(Tally(0, size, 100, keys=["a", "b"] * 50, trace_keys=traces))
             with Progress(calm.name, before=40) as progress:
                 progress.show(140, campaign, seconds)
     assert terminal.getvalue().replace(" ", "").split() == [
-        "calm:140of1,200runs,50runs/s,2distinctends,lessthan7.1%unseen,21sleft",
-        "calm:140runs,50runs/s,2distinctends,88sleft",
+        "calm:140of1,200runs,50runs/s,1distincttracein20ofthem,lessthan7.1%unseen,21sleft",
+        "calm:140runs,50runs/s,2distincttraces,88sleft",
+        "calm:140runs,50runs/s,2distinctends,lessthan7.1%unseen,88sleft",
     ]
 
 
@@ -292,6 +331,21 @@ def test_a_finding_says_who_saw_it_first(capsys: pytest.CaptureFixture[str]) -> 
     }
 
 
+def test_findings_can_be_read_by_whoever_may_not_write(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "lesson.py:racy", "--runs", "40", "--store", "kept"]) == 1
+    capsys.readouterr()
+    with TemporaryDirectory() as away:  # where others may look, too: the folder of a test is its user's alone
+        kept = Path(away) / "kept"
+        shutil.move("kept", kept)
+        for path, mode in ((Path(away), 0o755), (kept, 0o555), (kept / STORE.name, 0o444)):
+            path.chmod(mode)
+        with as_somebody_who_may_not_write():
+            code = main(["findings", "--store", str(kept)])
+        kept.chmod(0o755)
+        assert (code, [path.name for path in kept.iterdir()]) == (0, [STORE.name])
+    assert capsys.readouterr().out.splitlines()[1].startswith("two_bumps_make_two  racy  ")
+
+
 def test_nothing_found_is_no_error_and_makes_no_store(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["findings"]) == 0
     assert capsys.readouterr().out == "no findings yet in .convexsim\n"
@@ -332,7 +386,8 @@ def test_a_store_that_is_none_is_one_line(spoil: Any, said: str, capsys: pytest.
     spoil()
     advice = "Name another folder with --store DIR, or take that one away; explore also takes --no-store."
     for words in (["explore", "lesson.py"], ["findings"]):
-        assert refused(capsys, *words) == f"{STORE} {said} {advice}"
+        why = said.replace("made: File exists", "read: Not a directory") if words == ["findings"] else said
+        assert refused(capsys, *words) == f"{STORE} {why} {advice}"
     assert main(["explore", "lesson.py:calm", "--runs", "1", "--store", "another/one"]) == 0
     assert Path("another/one/findings.sqlite").exists()
 

@@ -260,6 +260,10 @@ def test_explore_offers_every_explorer(explorer: str, capsys: pytest.CaptureFixt
     assert f" ({named}" in capsys.readouterr().out
 
 
+def traces(distinct: int, of: int) -> dict[str, int]:
+    return {"distinct_traces": distinct, "traced_runs": of}
+
+
 def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explore", "lesson.py", "--runs", "40", "--level", "3", "--json"]) == 1
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -282,9 +286,11 @@ def test_explore_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert finding["replay"].startswith("cs2.L3.racy.")
     common = {"explorer": "random walk, seed 0", "seed": 0, "level": 3, "exhausted": False, "interrupted": False}
     common |= {"unreached": [], "failed_calls": {}, "differs_from_step": None, "faults": "none", "unseen": None}
-    assert racy == {"scenario": "racy", "holds": False, "distinct_ends": 2, **common}
+    common |= {"random_values": 0}
+    assert racy == {"scenario": "racy", "holds": False, "distinct_ends": 2, **traces(1, of=1), **common}
     assert calm.pop("findings") == []
-    assert calm == {"scenario": "calm", "holds": True, "finding": None, "runs": 40, "distinct_ends": 1, **common}
+    common |= {"finding": None, "runs": 40, "distinct_ends": 1, **traces(1, of=8)}
+    assert calm == {"scenario": "calm", "holds": True, **common}
     clock = told[-1]["clock"]
     assert sorted(clock) == ["runs_per_second", "scenario", "seconds", "workers"]
 
@@ -711,6 +717,9 @@ def second(world): pass
 """
 
 
+STOPPING = "convexsim: stopping after this run (again to stop at once)\n"
+
+
 def interrupted(words: list[str], times: int = 1) -> tuple[int, str, str]:
     """Run a command, press Ctrl-C once it is at work, and return its exit code and what it printed."""
     with process(*words) as running:
@@ -734,7 +743,7 @@ def test_ctrl_c_ends_an_exploration_between_two_runs() -> None:
     code, out, err = interrupted(["explore", "other.py", "--runs", "100000000"])
     assert code == 130
     assert re.fullmatch(r"first: interrupted; no failure in [\d,]+ runs? \(random walk, seed 0, level 2\)\n", out)
-    assert err == "convexsim: interrupted; not explored: second\n"
+    assert err == f"{STOPPING}convexsim: interrupted; not explored: second\n"
 
 
 def test_what_was_found_before_ctrl_c_counts() -> None:
@@ -743,7 +752,7 @@ def test_what_was_found_before_ctrl_c_counts() -> None:
     assert code == 1
     assert "first: BROKEN after 1 run" in out
     assert out.splitlines()[-1].startswith("second: interrupted; no failure in ")
-    assert err == ""
+    assert err == STOPPING
 
 
 STUCK = """
@@ -760,7 +769,8 @@ def it(world):
 
 def test_a_second_ctrl_c_ends_the_process_whatever_it_does() -> None:
     script(STUCK)
-    assert interrupted(["explore", "other.py"], times=2)[0] == -signal.SIGINT
+    code, _, err = interrupted(["explore", "other.py"], times=2)  # the first is answered though that run never ends
+    assert (code, err) == (-signal.SIGINT, STOPPING)
 
 
 def test_ctrl_c_ends_a_single_run_at_once() -> None:

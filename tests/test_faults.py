@@ -1219,7 +1219,7 @@ def test_a_budget_is_asked_for_only_while_it_lasts() -> None:
     assert [faults.strikes("crash", "alice.1") for _ in range(4)] == [1, 1, 0, 0]
     assert faults.strikes("restart", "alice.1") == 0
     assert faults.strikes("disconnect", "bob.1", "request lost", "answer lost") == 2
-    assert not faults.may("crash")
+    assert "crash" not in faults.left
     assert asked == [["no crash", "crash"]] * 2 + [["no disconnect", "request lost", "answer lost"]]
     assert struck == [
         Struck("crash", "crash", "alice.1"),

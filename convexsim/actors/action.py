@@ -152,6 +152,7 @@ class ActionFrame:
     def random(self) -> float:
         """Return the next number of this action's stream."""
         own, environment = self._stream.fraction(), self._stage.environment
+        environment.drew = True
         if environment.platform.random_values == 1:
             return own
         value = drawn(environment, self._activity, own)

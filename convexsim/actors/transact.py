@@ -129,11 +129,13 @@ def attempted(
         known = memory.recall(beginning)
         if known is not None:
             environment.stamps.update(known.stamps)
+            environment.drew = environment.drew or known.drew
             return known
     execution = Execution(environment, snapshot, (purpose.activity, number), begin_ms, purpose.parent)
     execution.now = now
     uses = environment.uses
     made = execution.ended(body(execution))
+    environment.drew = environment.drew or made.drew
     if memory is not None and environment.uses == uses and not any(type(effect) is Drew for effect in made.effects):
         memory.keep(beginning, made)
     return made

@@ -22,6 +22,7 @@ from convexsim.errors import UsageError
 from convexsim.explore.block import Plan
 from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
 from convexsim.testing.scenario_file import open_scenarios
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -200,7 +201,7 @@ def _goal(arguments: argparse.Namespace) -> Goal:
 def _hands(campaigns: list[Campaign], arguments: argparse.Namespace) -> Alone | Workers:
     count: int = min(arguments.workers, sum(campaign.blocks for campaign in campaigns))
     if not campaigns[0].is_divisible and count < arguments.workers:
-        pieces = "one scenario" if count == 1 else f"{count} scenarios"
+        pieces = counted(count, "scenario")
         said = f"{arguments.explorer} searches each scenario in one piece: for {pieces}, {count} of the workers will do"
         print(f"convexsim: {said}", file=sys.stderr)
     if count == 1:

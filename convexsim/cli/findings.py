@@ -11,7 +11,7 @@ from attrs import asdict
 
 from convexsim.cli.exploring import path_of
 from convexsim.cli.printing import HELD, json_line, replay_command, say
-from convexsim.cli.store import FILE, Store
+from convexsim.cli.store import FILE, Findings
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,7 @@ def tell_findings(arguments: argparse.Namespace) -> int:
     """List the distinct failures that were found, and return the exit code: also that of an empty list."""
     found: Sequence[Known] = ()
     if arguments.store.is_file() or (arguments.store / FILE).exists():  # a file is refused, as explore does
-        with Store(arguments.store) as store:
+        with Findings(arguments.store) as store:
             found = [known for known in store.findings() if _is_meant(known, arguments)]
     if arguments.json:
         for known in found:

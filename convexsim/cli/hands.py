@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self
 from attrs import asdict, frozen
 
 from convexsim.errors import UsageError
-from convexsim.explore.block import Tally, explore_block
+from convexsim.explore.block import Memories, Tally, explore_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +61,7 @@ class Alone:
 
     def __init__(self) -> None:
         self.at_work: list[Order] = []
+        self._memories = Memories()
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +82,8 @@ class Alone:
         """Carry out what was given."""
         while self.at_work:
             order = self.at_work[0]
-            campaign = order.campaign
-            yield order, explore_block(campaign.scenario, campaign.plan, order.block, partial(_look, watch, order))
+            scenario, plan, look = order.campaign.scenario, order.campaign.plan, partial(_look, watch, order)
+            yield order, explore_block(scenario, plan, order.block, look, self._memories.of(scenario))
             self.at_work.pop()
 
 

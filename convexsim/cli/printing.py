@@ -21,7 +21,7 @@ from convexsim.errors import UsageError
 from convexsim.trace.event import json_lines
 from convexsim.trace.names import one_line, shorten
 from convexsim.trace.text import WIDTH, story
-from convexsim.values import show
+from convexsim.values import counted, show
 
 if TYPE_CHECKING:
     import argparse
@@ -102,7 +102,7 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
         arguments.out.write(json_lines(run.trace) + json_line("run", facts))
         return BROKEN if run.violations else HELD
     verdict = "BROKEN" if run.violations else "nothing broke"
-    lines = [f"{run.scenario.name}: {verdict} (level {run.level}, {run.steps} steps, {show(run.now)} ms)"]
+    lines = [f"{run.scenario.name}: {verdict} (level {run.level}, {counted(run.steps, 'step')}, {show(run.now)} ms)"]
     lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in run.violations]
     lines += [f"  did not happen in this run: {name}" for name in run.unseen]
     lines += [f"  failed: {activity}: {error}" for activity, error in failed.items()]
@@ -151,7 +151,7 @@ def _seen(seen: Sighting, *without: str) -> dict[str, Any]:
 
 
 def _also(seen: Sighting, arguments: argparse.Namespace) -> str:
-    said = shorten(one_line(f"also broken, in {seen.times:,} runs: {seen.invariant}: {seen.message}"), WIDTH)
+    said = shorten(one_line(f"also broken, in {counted(seen.times, 'run')}: {seen.invariant}: {seen.message}"), WIDTH)
     return f"{said}\n{_how_to_replay(arguments, seen.replay)}"
 
 
@@ -175,8 +175,11 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "seed": campaign.plan.seed,
         "level": report.level,
         "faults": str(report.scenario.faults),
+        "random_values": report.random_values,
         "runs": report.runs,
         "distinct_ends": campaign.meter.distinct,
+        "distinct_traces": campaign.traces.distinct if campaign.traces.runs else None,
+        "traced_runs": campaign.traces.runs,
         "unseen": asdict(unseen) if unseen is not None and campaign.is_sample else None,
         "exhausted": report.exhausted,
         "interrupted": report.interrupted,

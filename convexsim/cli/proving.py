@@ -18,6 +18,7 @@ from convexsim.explore.certificate import certify
 from convexsim.explore.verify import verify
 from convexsim.simulation.certificate import Certificate, unwritable
 from convexsim.testing.scenario_file import open_scenarios
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -44,7 +45,7 @@ def prove(arguments: argparse.Namespace) -> int:
             found = certify(meant, level=arguments.level, max_runs=arguments.runs, on_run=look)
         if isinstance(found, Certificate):
             found.save(arguments.certificate)
-            listed = f"{meant.name}: {len(found.runs):,} runs listed; convexsim verify says what they prove"
+            listed = f"{meant.name}: {counted(len(found.runs), 'run')} listed; convexsim verify says what they prove"
             facts = {"scenario": meant.name, "runs": len(found.runs)}
             say(arguments, json_line("certificate", facts).rstrip() if arguments.json else listed)
             return HELD
@@ -65,6 +66,7 @@ def check_proof(arguments: argparse.Namespace) -> int:
             "refused": verdict.refused,
             "traces": verdict.traces,
             "places": verdict.places,
+            "random_values": verdict.random_values,
         }
         say(arguments, json_line("verdict", facts).rstrip() if arguments.json else str(verdict))
     return HELD if verdict.holds else BROKEN

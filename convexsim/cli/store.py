@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from convexsim.explore.block import Sighting
 
-__all__ = ["FILE", "Identity", "Known", "Store"]
+__all__ = ["FILE", "Findings", "Identity", "Known", "Store"]
 
 FILE: Final = "findings.sqlite"
 _VERSION: Final = 1
@@ -106,8 +106,43 @@ class Known:
     run: int
 
 
-class Store:
-    """The file, open.
+class _Opened:
+    """The file, open to somebody who is told in a line what is wrong with it."""
+
+    _database: sqlite3.Connection
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def _is_empty(self) -> bool:
+        """Whether nobody has written anything; if somebody has, it is a store of this version or refused."""
+        ((version,),) = self._database.execute("PRAGMA user_version")
+        ((tables,),) = self._database.execute("SELECT count(*) FROM sqlite_master")
+        if version != _VERSION and (version, tables) != (0, 0):
+            raise self._refused(f"is no store of this version of convexsim ({version}, not {_VERSION})")
+        return not tables
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in a line what SQLite has to object."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._refused(f"cannot be used: {error}") from None
+
+    def _refused(self, why: str) -> UsageError:
+        advice = "Name another folder with --store DIR, or take that one away; explore also takes --no-store."
+        return UsageError(f"{self._name} {why}.", next_step=advice)
+
+
+class Store(_Opened):
+    """The file, open for a campaign.
 
     Args:
         folder: where it is or is to be; None for a store that nobody keeps.
@@ -118,7 +153,7 @@ class Store:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._name = "the store" if folder is None else str(folder / FILE)
+        super().__init__("the store" if folder is None else str(folder / FILE))
         try:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -131,12 +166,6 @@ class Store:
             self._database.execute("PRAGMA synchronous = NORMAL")
             with self._transaction():
                 self._prepare()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
 
     def begin(self, identity: Identity, *, resume: bool) -> list[Tally]:
         """Note that a campaign begins, and return the blocks that are done: without `resume` they are forgotten."""
@@ -169,21 +198,6 @@ class Store:
                 row = (identity.key, tally.block, json.dumps(tally.to_json(), separators=(",", ":")))
                 self._database.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)", row)
 
-    def findings(self) -> list[Known]:
-        """Return the distinct failures, those that were found first at the top."""
-        query = """
-            SELECT file, scenario, level, faults, invariant, message, shape, replay,
-                (SELECT sum(times) FROM sightings WHERE finding = number),
-                json_extract(facts, '$.explorer'), json_extract(facts, '$.seed'), run
-            FROM findings JOIN sightings AS first ON first.rowid =
-                (SELECT min(rowid) FROM sightings WHERE finding = number)
-            JOIN campaigns ON key = first.campaign
-            ORDER BY number
-        """
-        with self._told():
-            rows = self._database.execute(query).fetchall()
-        return [Known(*row) for row in rows]
-
     def _keep_sighting(self, identity: Identity, block: int, seen: Sighting) -> None:
         bug = (identity.file, identity.scenario, identity.level, identity.faults, seen.invariant, seen.shape)
         query = """
@@ -200,14 +214,10 @@ class Store:
         self._database.execute(query, row)
 
     def _prepare(self) -> None:
-        ((version,),) = self._database.execute("PRAGMA user_version")
-        ((tables,),) = self._database.execute("SELECT count(*) FROM sqlite_master")
-        if (version, tables > 0) == (0, False):
+        if self._is_empty():
             for statement in _TABLES.split(";"):
                 self._database.execute(statement)
             self._database.execute(f"PRAGMA user_version = {_VERSION}")
-        elif version != _VERSION:
-            raise self._refused(f"is no store of this version of convexsim ({version}, not {_VERSION})")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -219,14 +229,47 @@ class Store:
             raise
         self._database.execute("COMMIT")
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say in a line what SQLite has to object."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._refused(f"cannot be used: {error}") from None
 
-    def _refused(self, why: str) -> UsageError:
-        advice = "Name another folder with --store DIR, or take that one away; explore also takes --no-store."
-        return UsageError(f"{self._name} {why}.", next_step=advice)
+class Findings(_Opened):
+    """The file, open to be read, also where nobody may write.
+
+    Args:
+        folder: where it is.
+
+    Raises:
+        UsageError: the file is no store of this version, or cannot be read.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder / FILE))
+        file = (folder / FILE).absolute()
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            raise self._refused(f"cannot be read: {error.strerror}") from None
+        with self._told():
+            self._database = sqlite3.connect(f"{file.as_uri()}?mode=ro", timeout=_PATIENCE_S, uri=True)
+            try:
+                self._is_empty()
+            except sqlite3.OperationalError:
+                # SQLite puts a log beside whatever is open. Where it may not, and there is none, nobody is writing.
+                self._database.close()
+                if file.with_name(f"{FILE}-wal").exists():
+                    raise
+                self._database = sqlite3.connect(f"{file.as_uri()}?immutable=1", uri=True)
+
+    def findings(self) -> list[Known]:
+        """Return the distinct failures, those that were found first at the top."""
+        query = """
+            SELECT file, scenario, level, faults, invariant, message, shape, replay,
+                (SELECT sum(times) FROM sightings WHERE finding = number),
+                json_extract(facts, '$.explorer'), json_extract(facts, '$.seed'), run
+            FROM findings JOIN sightings AS first ON first.rowid =
+                (SELECT min(rowid) FROM sightings WHERE finding = number)
+            JOIN campaigns ON key = first.campaign
+            ORDER BY number
+        """
+        with self._told():
+            rows = [] if self._is_empty() else self._database.execute(query).fetchall()
+        return [Known(*row) for row in rows]

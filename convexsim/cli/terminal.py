@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
 from convexsim.explore.campaign import MOST_RUNS
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ class Progress:
         left = seconds - passed if seconds is not None else (goal.runs - runs) / rate if of and rate else None
         told = [f"{runs:,}{of} runs", f"{rate:,.0f} runs/s"]
         if campaign.meter.distinct:
-            told.append(f"{campaign.meter.distinct:,} distinct ends")
+            told.append(_distinct(campaign))
         if campaign.is_sample and unseen is not None:
             told.append(f"less than {100 * unseen.share:.2g} % unseen")
         if left is not None:
@@ -92,8 +93,17 @@ class Progress:
             print(f"\r{'':{self._width}}\r", end="", file=sys.stderr, flush=True)
 
 
+def _distinct(campaign: Campaign) -> str:
+    """Return how many distinct traces there were, and in how many runs if not in all; where none are told, ends."""
+    traces = campaign.traces
+    if not traces.runs:
+        return counted(campaign.meter.distinct, "distinct end")
+    among = f" in {traces.runs:,} of them" if traces.runs < campaign.meter.runs else ""
+    return f"{counted(traces.distinct, 'distinct trace')}{among}"
+
+
 class Interrupt:
-    """Ctrl-C during an exploration: the first one ends it between two runs, the second one the process.
+    """Ctrl-C during an exploration: the first one ends it between two runs and says so, the second one the process.
 
     A KeyboardInterrupt in the middle of a run would be lost: Pykka's loop catches it.
     """
@@ -102,9 +112,11 @@ class Interrupt:
         self.asked = False
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        """Note the first Ctrl-C."""
+        """Note the first Ctrl-C; a run may take long, so whoever waits for its end is told at once."""
         self.asked = True
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        end_of_progress = b"\n" if sys.stderr.isatty() else b""
+        os.write(2, end_of_progress + b"convexsim: stopping after this run (again to stop at once)\n")
 
 
 def end_at_once(number: int, _frame: FrameType | None) -> None:

@@ -18,7 +18,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.cli.chosen import with_faults
-from convexsim.explore.block import Block, Plan, Tally, explore_block
+from convexsim.explore.block import Block, Memories, Plan, Tally, explore_block
 from convexsim.testing.scenario_file import explain, named, open_scenarios
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class _Worker:
         os.dup2(2, 1)  # and what it prints no answer
         sys.stdout = sys.stderr
         self._orders: Final[SimpleQueue[dict[str, Any]]] = SimpleQueue()
+        self._memories: Final = Memories()
         self._stopped = 0
         self._number = 0
 
@@ -79,7 +80,8 @@ class _Worker:
         self._number = order["number"]
         block = Block(**order["block"])
         try:
-            tally = explore_block(named(scenarios, order["scenario"]), Plan(**order["plan"]), block, self._look)
+            scenario = named(scenarios, order["scenario"])
+            tally = explore_block(scenario, Plan(**order["plan"]), block, self._look, self._memories.of(scenario))
         except BaseException as error:  # noqa: BLE001 - whatever a script raises
             tally = Tally(block.number, block.runs, error=explain(error))
         self._say({"tally": tally.to_json()})

@@ -18,6 +18,7 @@ from convexsim.choices import ListedChoices
 from convexsim.explore.replay import encode
 from convexsim.simulation import Simulation, run_again
 from convexsim.trace.event import json_lines
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from convexsim.explore.explorer import Explorer
@@ -75,7 +76,7 @@ class Audit:
         return self.difference is None
 
     def __str__(self) -> str:
-        said = f"{self.scenario}: {self.runs} {'run' if self.runs == 1 else 'runs'} repeated ({self.explorer})"
+        said = f"{self.scenario}: {counted(self.runs, 'run')} repeated ({self.explorer})"
         if self.difference is None:
             return f"{said}, all of them exactly"
         return f"{said}; the last one went another way from {self.difference}\n  replay: {self.replay}"

@@ -19,25 +19,29 @@ from attrs import asdict, evolve, field, frozen
 
 from convexsim.choices import ListedChoices
 from convexsim.explore.catalogue import Settings, explorer_named
-from convexsim.explore.check import finding_of, runs_proposed, where_it_differs
+from convexsim.explore.check import finding_of, memory_for, runs_proposed, where_it_differs
 from convexsim.explore.explorer import Divisible, learnt_by
 from convexsim.explore.meter import FIRST_LOOK
 from convexsim.explore.outcome import outcome_of
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.shape import shape_of
 from convexsim.explore.timed import Timed, latest
+from convexsim.explore.trace_key import Recording, makes_traces, trace_key
 from convexsim.simulation import Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from convexsim.explore.explorer import Explorer
+    from convexsim.functions.memory import Memory
     from convexsim.simulation import Run, Scenario
 
-__all__ = ["BLOCK", "Block", "Plan", "Sighting", "Tally", "explore_block", "merged"]
+__all__ = ["BLOCK", "RECORDED", "Block", "Memories", "Plan", "Sighting", "Tally", "explore_block", "merged"]
 
 BLOCK: Final = FIRST_LOOK
 """Runs of a block, so that the meter looks where blocks end."""
+RECORDED: Final = 5
+"""One run in so many is asked for its trace: that takes it half as long again. Some explorers ask all of theirs."""
 
 
 @frozen
@@ -156,10 +160,12 @@ class Tally:
         learnt: what it has learnt, see `Divisible`.
         notes: what else it had to say.
         keys: of each run the key of its end.
+        trace_keys: the key of its trace, of each run that was asked for it.
         calls: clients' calls.
         failed_calls: those that ended with an error, by its message.
         failed_functions: scheduled functions that threw, by their error.
         reached: the `sometimes` invariants that held in some run.
+        random_values: see `Report`.
         sightings: the distinct failures.
         differs_from_step: where the serial run went another way at the end of the block.
         is_whole: whether nobody stopped it before its end.
@@ -175,10 +181,12 @@ class Tally:
     learnt: tuple[int, ...] = ()
     notes: list[str] = field(factory=list)
     keys: list[str] = field(factory=list)
+    trace_keys: list[str] = field(factory=list)
     calls: int = 0
     failed_calls: Mapping[str, int] = field(factory=dict)
     failed_functions: Mapping[str, int] = field(factory=dict)
     reached: list[str] = field(factory=list)
+    random_values: int = 0
     sightings: list[Sighting] = field(factory=list)
     differs_from_step: int | None = None
     is_whole: bool = True
@@ -200,8 +208,7 @@ def explore_block(
     plan: Plan,
     block: Block,
     on_run: Callable[[int], None],
-    *,
-    key_of: Callable[[Run], bytes] = outcome_of,
+    memory: Memory | None = None,
 ) -> Tally:
     """Explore one block of a campaign.
 
@@ -211,25 +218,26 @@ def explore_block(
         block: which piece of that.
         on_run: called after every run, also those of a shrinking, with how many runs the block has had; a
             KeyboardInterrupt raised in it ends the block with what was found.
-        key_of: what two runs must share to count as one to the meter, and to be one failure before they are shrunk.
+        memory: what other blocks have worked out, which changes nothing but how long it takes; see `Memories`.
 
     """
     explorer = plan.explorer_for(block)
     report = Report(scenario, explorer.name, plan.level)
     watch = _Watch(on_run, report)
     failures = _Failures(block.number * BLOCK, watch)
-    keys: list[str] = []
+    keys = _Keys(makes_traces=makes_traces(scenario, plan.level))
+    proposing = Recording(explorer, RECORDED) if keys.makes_traces else explorer
     first: Run | None = None
     with suppress(KeyboardInterrupt):
-        for run in runs_proposed(scenario, explorer, plan.level):
+        for run in runs_proposed(scenario, proposing, plan.level, memory):
             if first is None:
                 first = run
                 if block.number:
                     continue  # the first block has counted the serial run
             report.add(run)
-            keys.append(intern(key_of(run).hex()))
+            keys.add(run)
             if run.violations:
-                failures.add(run, keys[-1])
+                failures.add(run, keys.ends[-1])
                 if not plan.keeps_going:
                     break
             watch.look(run)
@@ -244,15 +252,44 @@ def explore_block(
         exhausted=explorer.exhausted,
         learnt=learnt_by(explorer),
         notes=list(getattr(explorer, "notes", ())),
-        keys=keys,
+        keys=keys.ends,
+        trace_keys=keys.traces,
         calls=report.calls,
         failed_calls=report.failed_calls,
         failed_functions=report.failed_functions,
         reached=sorted(report.reached),
+        random_values=report.random_values,
         sightings=sightings,
         differs_from_step=where_it_differs(first) if repeats else None,
         is_whole=not watch.stopped,
     )
+
+
+class _Keys:
+    """The keys of runs: of each that of its end, and that of its trace where that was asked for."""
+
+    def __init__(self, *, makes_traces: bool) -> None:
+        self.makes_traces: Final = makes_traces
+        self.ends: list[str] = []
+        self.traces: list[str] = []
+
+    def add(self, run: Run) -> None:
+        self.ends.append(intern(outcome_of(run).hex()))
+        if self.makes_traces and run.footprints is not None:
+            self.traces.append(intern(trace_key(run).hex()))
+
+
+class Memories:
+    """What the blocks of the scenario that somebody is at have worked out, so that the next block need not."""
+
+    def __init__(self) -> None:
+        self._newest: tuple[Scenario, Memory] | None = None
+
+    def of(self, scenario: Scenario) -> Memory:
+        """Return what is known of a scenario; what was known of another one is forgotten."""
+        if self._newest is None or self._newest[0] is not scenario:
+            self._newest = scenario, memory_for(scenario)
+        return self._newest[1]
 
 
 class _Watch:

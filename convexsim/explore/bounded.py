@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convexsim.explore.exhaustive import Exhaustive, counted_forced
+from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.sampler import refuse
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from convexsim.choices import Choices
@@ -46,7 +47,7 @@ class Bounded:
     @property
     def name(self) -> str:
         """How a report calls it, with each bound that it has begun and whether that is exhausted."""
-        limit = "" if self._forced is None else f", at most {counted_forced(self._forced)}"
+        limit = "" if self._forced is None else f", at most {counted(self._forced, 'forced choice')}"
         begun = [f"{bound} forced: all {runs:,}" for bound, runs in enumerate(self._finished)]
         if self._runs:
             begun.append(f"{len(self._finished)} forced: {self._runs:,}, not all")

@@ -17,6 +17,7 @@ from convexsim.explore.block import BLOCK, Block, merged
 from convexsim.explore.explorer import Divisible
 from convexsim.explore.meter import Meter
 from convexsim.explore.report import Report
+from convexsim.explore.trace_key import trace_key
 
 if TYPE_CHECKING:
     from convexsim.explore.block import Plan, Sighting, Tally
@@ -55,6 +56,8 @@ class Campaign:
     Attributes:
         report: what came of the blocks that are taken into account.
         meter: how many distinct ends they had, and what that says of further runs.
+        traces: how many distinct traces, of the runs that were asked for theirs (`RECORDED`, or all that an explorer
+            asks itself); of none at level 1, and where the backend may restart.
         sightings: the distinct failures in them.
         is_over: whether there is nothing left to do.
 
@@ -77,6 +80,7 @@ class Campaign:
             raise UsageError(msg, next_step="Take --explorer random, sticky or pos.")
         self.report: Final = Report(scenario, self._explorer.name, plan.level)
         self.meter: Final = Meter(confidence=goal.confidence)
+        self.traces: Final = Meter(trace_key)
         self.sightings: list[Sighting] = []
         self.is_over = False
         self._given = 0
@@ -147,6 +151,7 @@ class Campaign:
         report.failed_calls.update(tally.failed_calls)
         report.failed_functions.update(tally.failed_functions)
         report.reached.update(tally.reached)
+        report.random_values = max(report.random_values, tally.random_values)
         # What each block says in its own words is true of that block alone.
         report.notes = tally.notes if tally.block == 0 or tally.notes == report.notes else []
         report.exhausted = report.exhausted or tally.exhausted
@@ -155,6 +160,8 @@ class Campaign:
         report.explorer = self._name_after(tally)
         for key in tally.keys:
             self.meter.add_key(intern(key))  # there are few distinct ones, and as many as runs in all
+        for key in tally.trace_keys:
+            self.traces.add_key(intern(key))
         self.sightings = merged([*self.sightings, *tally.sightings])
         self.is_over = self._has_enough(tally)
 

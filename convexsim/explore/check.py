@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from convexsim.explore.explorer import Explorer
     from convexsim.simulation import Run, Scenario
 
-__all__ = ["check", "finding_of", "runs_proposed", "where_it_differs"]
+__all__ = ["check", "finding_of", "memory_for", "runs_proposed", "where_it_differs"]
 
 
 def check(
@@ -72,13 +72,26 @@ def check(
     return report
 
 
-def runs_proposed(scenario: Scenario, explorer: Explorer, level: int) -> Iterator[Run]:
-    """Run what an explorer proposes, one after the other; the first run keeps its events."""
-    memory = Memory(checked_scenario(scenario).app.catalog().shared_state)
+def runs_proposed(scenario: Scenario, explorer: Explorer, level: int, memory: Memory | None = None) -> Iterator[Run]:
+    """Run what an explorer proposes, one after the other; the first run keeps its events.
+
+    Args:
+        scenario: the world and what must hold in it.
+        explorer: who proposes.
+        level: the granularity of choices.
+        memory: what earlier runs of this very scenario have worked out; nothing if not given.
+
+    """
+    memory = memory_for(scenario) if memory is None else memory
     last: Run | None = None
     while (choices := explorer.propose(last)) is not None:
         last = Simulation(scenario, choices, level=level, trace=last is None, memory=memory).run()
         yield last
+
+
+def memory_for(scenario: Scenario) -> Memory:
+    """Return a memory for the runs of a scenario that knows nothing yet."""
+    return Memory(checked_scenario(scenario).app.catalog().shared_state)
 
 
 def where_it_differs(first: Run) -> int | None:

@@ -20,6 +20,7 @@ from convexsim.actors.footprints import Footprints
 from convexsim.errors import UsageError
 from convexsim.explore.dependence import Dependence
 from convexsim.explore.unfolding import Unfolding, members
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,8 +81,8 @@ class Dpor:
     @property
     def notes(self) -> list[str]:
         """What a report says of the search: traces, what is left, and why nothing could be left out."""
-        again = f", {_counted(self.given_up, 'run')} before it was known what matters" if self.given_up else ""
-        said = [f"{_counted(self.traces, 'trace')}{again}"]
+        again = f", {counted(self.given_up, 'run')} before it was known what matters" if self.given_up else ""
+        said = [f"{counted(self.traces, 'trace')}{again}"]
         if self._left and not self.exhausted:
             said.append(f"not at its end: known places to go on from: {self._left:,}")
         if self._is_full:
@@ -158,10 +159,6 @@ class Dpor:
     def _led_to(self, cut: int, name: Name | None = None, draws: tuple[int, ...] = ()) -> _Steering:
         led = [self._unfolding.events[number] for number in members(cut)]
         return _Steering(led, name, draws, backoffs=self._backoffs)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def check_reducible(footprints: Footprints) -> None:

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 
 from convexsim.choices import Choices, ListedChoices
 from convexsim.errors import UsageError
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from convexsim.simulation import Run
 
-__all__ = ["Exhaustive", "counted_forced"]
-
-
-def counted_forced(count: int) -> str:
-    """Return how one says so many forced choices."""
-    return f"{count} forced {'choice' if count == 1 else 'choices'}"
+__all__ = ["Exhaustive"]
 
 
 class Exhaustive:
@@ -46,7 +42,7 @@ class Exhaustive:
     @property
     def name(self) -> str:
         """How a report calls it."""
-        bound = "" if self._forced is None else f", at most {counted_forced(self._forced)}"
+        bound = "" if self._forced is None else f", at most {counted(self._forced, 'forced choice')}"
         return f"exhaustive{bound}{'' if self._backoffs else ', retries at once'}"
 
     def propose(self, last: Run | None) -> Choices | None:

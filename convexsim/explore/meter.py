@@ -20,6 +20,7 @@ from attrs import define, field, frozen
 
 from convexsim.errors import UsageError
 from convexsim.explore.outcome import outcome_of
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -119,8 +120,7 @@ class Meter:
         self._next_look *= 2
 
     def __str__(self) -> str:
-        told = ((self.distinct, "distinct end"), (self.runs, "run"))
-        ends, runs = (f"{count:,} {what}{'' if count == 1 else 's'}" for count, what in told)
+        ends, runs = counted(self.distinct, "distinct end"), counted(self.runs, "run")
         said = f"{ends} in {runs}, about {self.total_at_least:,.0f} at least in all"
         return said if self.unseen is None else f"{said}; {self.unseen}"
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
-from convexsim.explore.exhaustive import counted_forced
 from convexsim.explore.switches import switches_of
+from convexsim.functions.draws import about_draws
 from convexsim.trace.text import story
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from convexsim.explore.switches import Switch
@@ -65,7 +66,7 @@ class Finding:
         """How far from the plain serial order one has to go for it."""
         if self.choices_after == 0:
             return "the plain serial order is enough"
-        left = counted_forced(self.choices_after)
+        left = counted(self.choices_after, "forced choice")
         shrunk = left if self.choices_before == self.choices_after else f"{self.choices_before} shrunk to {left}"
         return shrunk if self.is_minimal else f"{shrunk}, not shrunk to the end"
 
@@ -89,6 +90,7 @@ class Report:
         failed_calls: those that ended with an error, by its message.
         failed_functions: scheduled functions that threw, by their error.
         notes: what the explorer itself has to say.
+        random_values: as how many numbers each `ctx.random()` might come out; 0 if nobody drew in any run.
         reached: names of the `sometimes` invariants that held in some run.
         differs_from_step: where the first run, repeated after all others, went another way; None if it did not.
 
@@ -107,10 +109,12 @@ class Report:
     notes: list[str] = field(factory=list)
     differs_from_step: int | None = None
     reached: set[str] = field(factory=set)
+    random_values: int = 0
 
     def add(self, run: Run) -> None:
         """Take one more run into account."""
         self.runs += 1
+        self.random_values = max(self.random_values, run.random_values)
         for invariant in self.scenario.invariants:
             if invariant.when == "sometimes" and run.ending == "quiet" and invariant.name not in run.unseen:
                 self.reached.add(invariant.name)
@@ -137,6 +141,8 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.scenario.name}: {self._verdict()}"]
+        if self.random_values and self.finding is None:
+            lines.append(f"  {about_draws(self.random_values)}")
         lines += [f"  {note}" for note in self.notes]
         lines += [f"  never happened: {name}" for name in self.unreached]
         if self.finding is not None:
@@ -163,9 +169,9 @@ class Report:
             lines.append("  EVERY CALL FAILED, so hardly anything was tested:")
         for what, failed in (("call", self.failed_calls), ("scheduled function", self.failed_functions)):
             most = sorted(failed.items(), key=lambda item: (-item[1], item[0]))
-            lines += [f"  {_failed(number, what)}: {error}" for error, number in most[:_SHOWN_ERRORS]]
+            lines += [f"  {counted(number, f'failed {what}')}: {error}" for error, number in most[:_SHOWN_ERRORS]]
             if len(most) > _SHOWN_ERRORS:
-                lines.append(f"  and {len(most) - _SHOWN_ERRORS} other errors of {what}s")
+                lines.append(f"  and {counted(len(most) - _SHOWN_ERRORS, 'other error')} of {what}s")
         return lines
 
     def _verdict(self) -> str:
@@ -173,7 +179,7 @@ class Report:
         late_ms = self.scenario.platform.late_ms
         if late_ms:
             faults += f", steps up to {late_ms:g} ms late" if late_ms < inf else ", steps however late"
-        runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'} ({self.explorer}, level {self.level}{faults})"
+        runs = f"{counted(self.runs, 'run')} ({self.explorer}, level {self.level}{faults})"
         if self.finding is not None:
             return f"BROKEN after {runs}"
         if self.exhausted:
@@ -187,7 +193,3 @@ _OUTLIVES: Final = (
     "    So a run is not its choices alone, and in a new process a replay string may mean another run.",
     "    Look for what handlers, scripts or invariants change: a global, a list of a module, a mutable default.",
 )
-
-
-def _failed(number: int, what: str) -> str:
-    return f"{number:,} failed {what}{'' if number == 1 else 's'}"

@@ -18,7 +18,7 @@ from convexsim.explore.shrink import breaks_like, shrink
 from convexsim.simulation import Simulation
 from convexsim.trace.event import Passed
 from convexsim.trace.names import short_activity
-from convexsim.values import show
+from convexsim.values import counted, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ class Timed:
     def __str__(self) -> str:
         if self.replay:
             return f"no step has to be: with late_ms=0 it breaks too: {self.replay}"
-        runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'}"
+        runs = counted(self.runs, "run")
         if self.exhausted:
             return f"so it has to be: with late_ms=0 it holds in all of {runs}"
         return f"so it may have to be: with late_ms=0 it was not met in {runs}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from hashlib import blake2b
+from math import inf
 from typing import TYPE_CHECKING
 
 from convexsim.actors.footprints import Footprints
@@ -22,9 +23,9 @@ from convexsim.explore.explorer import as_explorer
 if TYPE_CHECKING:
     from convexsim.choices import Choices, Kind
     from convexsim.explore.explorer import Explorer
-    from convexsim.simulation import Run
+    from convexsim.simulation import Run, Scenario
 
-__all__ = ["Recorded", "Recording", "dependence_of", "trace_key"]
+__all__ = ["Recorded", "Recording", "dependence_of", "makes_traces", "trace_key"]
 
 
 class Recorded:
@@ -36,15 +37,19 @@ class Recorded:
 
 
 class Recording:
-    """An explorer each of whose runs records its footprints, so that `trace_key` can tell the runs apart.
+    """An explorer whose runs record their footprints, so that `trace_key` can tell the runs apart.
 
     Args:
         explorer: who proposes the runs; its name and its end are unchanged.
+        every: 1 for each run, n for one run in n, the first one and so on; those of an explorer that wants to know them
+            itself are there in any case.
 
     """
 
-    def __init__(self, explorer: Explorer) -> None:
+    def __init__(self, explorer: Explorer, every: int = 1) -> None:
         self._explorer = as_explorer(explorer)
+        self._every = _checked_share(every)
+        self._count = 0
 
     @property
     def name(self) -> str:
@@ -63,8 +68,20 @@ class Recording:
 
     def propose(self, last: Run | None) -> Choices | None:
         """Return what the explorer proposes."""
+        self._count = 0 if last is None else self._count + 1
         choices = self._explorer.propose(last)
-        return None if choices is None else Recorded(choices)
+        return choices if choices is None or self._count % self._every else Recorded(choices)
+
+
+def _checked_share(every: int) -> int:
+    if type(every) is not int or every < 1:
+        raise UsageError(f"One run in {every!r} cannot be recorded.", next_step="Give a whole number, 1 or more.")
+    return every
+
+
+def makes_traces(scenario: Scenario, level: int) -> bool:
+    """Return whether `trace_key` can tell the runs of a scenario apart."""
+    return level > 1 and not scenario.faults.restarts
 
 
 def trace_key(run: Run) -> bytes:
@@ -84,9 +101,13 @@ def trace_key(run: Run) -> bytes:
     depths: list[int] = []
     layers: list[list[tuple[float, str, int]]] = []
     dependence = dependence_of(footprints)
-    for step in footprints.steps:
+    now, first, lowest = -inf, 0, 0
+    for at, step in enumerate(footprints.steps):
+        if step.moment > now:  # so it comes after all that there was
+            now, first, lowest = step.moment, at, len(layers)
         places.append(place_of(footprints.steps, footprints.steps, places, dependence.between))
-        depth = max((depth + 1 for at, depth in enumerate(depths) if places[-1].before >> at & 1), default=0)
+        before = places[-1].before >> first
+        depth = max((depth + 1 for nth, depth in enumerate(depths[first:]) if before >> nth & 1), default=lowest)
         depths.append(depth)
         if depth == len(layers):
             layers.append([])

@@ -34,8 +34,8 @@ Facts = tuple[frozenset[Any], ...]  # what a step reads, writes, uses and change
 
 def verify(scenario: Scenario, certificate: Certificate) -> Verdict:
     """Check that the runs of a certificate stand for every order of a scenario."""
-    checker = _Checker(scenario, certificate)
-    return Verdict(scenario.name, certificate, next(checker.objections(), None), len(checker.ends), len(checker.places))
+    it = _Checker(scenario, certificate)
+    return Verdict(scenario.name, certificate, next(it.objections(), None), len(it.ends), len(it.places), it.drawn)
 
 
 class _Played:
@@ -63,7 +63,7 @@ class _Event(NamedTuple):
 class _Checker:
     def __init__(self, scenario: Scenario, certificate: Certificate) -> None:
         self.scenario, self.certificate, self.places, self.ends = scenario, certificate, {0}, set[int]()
-        self.events, self.depend = dict[Any, _Event](), cache(self.compare)
+        self.events, self.depend, self.drawn = dict[Any, _Event](), cache(self.compare), 0
         self.born = defaultdict[int, dict[Name, None]](dict)  # by who sent its message, or by all earlier moments
         self.watched, self.ordered, self.total = (dict[str, None]() for _ in range(3))
 
@@ -79,7 +79,7 @@ class _Checker:
             yield from [f"run {number} goes another way"] if not played.fits or played.listed[played.count :] else []
             yield from (f"run {number} breaks {each.invariant}" for each in run.violations)
             self.watched, self.ordered = self.watched | seen.watched, self.ordered | seen.ordered
-            self.total |= seen.total
+            self.total, self.drawn = self.total | seen.total, max(self.drawn, run.random_values)
         yield from (f"no run shows {name}" for name in unseen)
         self.ends = {self.events_of(played.footprints.steps, played.draws) for played in runs}
         yield from self.ways_on() if runs else ["it lists no run"]

@@ -179,6 +179,7 @@ class Environment:
         faults: what may go wrong.
         struck: what has gone wrong, in order.
         uses: how often functions have used the outside.
+        drew: whether a function has asked for a random number.
         history: what every attempt saw and wrote, in the order in which they were over; None if nobody will ask for it.
         memory: what other runs of the scenario have come to; None if there are none.
         choose: the door to `choices.py`, which the stage opens.
@@ -195,6 +196,7 @@ class Environment:
     faults: Faults = Factory(Faults)
     struck: list[Struck] = Factory(list)
     uses: int = 0
+    drew: bool = False
     history: list[Attempt] | None = None
     memory: Memory | None = None
     choose: Callable[[Kind, Sequence[Option]], int] = field(init=False)

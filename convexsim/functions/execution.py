@@ -44,6 +44,7 @@ class Execution:
     Attributes:
         now: `Date.now()` of the whole attempt: the moment of its begin by the clock of the node that runs it. What the
             database and the executors say goes by `begin_ms`.
+        drew: whether somebody has asked for a random number.
 
     """
 
@@ -52,6 +53,7 @@ class Execution:
         "activity",
         "attempt",
         "begin_ms",
+        "drew",
         "effects",
         "environment",
         "ids",
@@ -81,6 +83,7 @@ class Execution:
         self.misuses: list[Exception] = []
         """Errors about the simulator itself, for nobody to swallow: they end the run, not the function."""
         self.scheduled = 0
+        self.drew = False
         self._last_stamp = -inf
 
     @property
@@ -92,7 +95,7 @@ class Execution:
         """Close the transaction, and return what the attempt came to."""
         transaction, stamps = self.transaction, dict(self.environment.stamps)
         transaction.close()
-        return Attempted(outcome, transaction, transaction.finalize(), tuple(self.effects), stamps)
+        return Attempted(outcome, transaction, transaction.finalize(), tuple(self.effects), stamps, self.drew)
 
     def insert(self, table: Table, fields: dict[str, Any]) -> Document:
         """Write a new document of these frozen fields; its id and creation time are made here."""

@@ -46,6 +46,7 @@ class Attempted:
     Attributes:
         transaction: closed.
         stamps: the newest creation times from then on, by table key.
+        drew: whether it asked for random numbers.
 
     """
 
@@ -54,6 +55,7 @@ class Attempted:
     final: FinalTransaction
     effects: Sequence[Effect]
     stamps: Mapping[str, float]
+    drew: bool
 
 
 class _Facts(Generic[V]):

@@ -155,6 +155,7 @@ class Frame(Documents):
     def random(self) -> float:
         """Return the next number of this frame's own stream; a nested call's differs from its caller's."""
         own, environment = self._stream.fraction(), self._execution.environment
+        self._execution.drew = True
         if environment.platform.random_values == 1:
             return own
         value = drawn(environment, self._execution.activity, own)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from convexsim.errors import UsageError
+from convexsim.functions.draws import about_draws
+from convexsim.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,6 +100,7 @@ class Verdict:
         refused: why it proves nothing; None if it holds.
         traces: how many runs there are that differ in more than steps that commute.
         places: how many sets of steps can have been made, each of them gone on from in every way.
+        random_values: as how many numbers each `ctx.random()` might come out; 0 if nobody drew in any run.
 
     """
 
@@ -106,6 +109,7 @@ class Verdict:
     refused: str | None
     traces: int
     places: int
+    random_values: int = 0
 
     @property
     def holds(self) -> bool:
@@ -117,10 +121,11 @@ class Verdict:
             return f"{self.scenario}: the certificate proves nothing: {self.refused}"
         given = self.certificate
         facts = (
-            f"{self.traces:,} {'trace covers' if self.traces == 1 else 'traces cover'} them all",
+            f"{counted(self.traces, 'trace covers', 'traces cover')} them all",
             "every back-off" if given.backoffs else "retries begin at once",
             f"faults: {given.claims['faults']}",
-            f"checked independently: {self.places:,} places, and all that can come next at each",
+            f"checked independently: {counted(self.places, 'place')}, and all that can come next at each",
+            *([about_draws(self.random_values)] if self.random_values else []),
         )
         return f"{self.scenario} holds in every order at level {given.level}: {'; '.join(facts)}"
 
@@ -150,7 +155,11 @@ def unwritable(path: Path, error: OSError) -> UsageError:
 def _objections(header: Any, rows: list[Any]) -> Iterator[str]:
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
         yield f"its first line does not say {_FORMAT!r}"
-    elif header.get("level") not in (2, 3) or not isinstance(header.get("backoffs"), bool):
+    elif (
+        type(header.get("level")) is not int
+        or header["level"] not in (2, 3)
+        or not isinstance(header.get("backoffs"), bool)
+    ):
         yield "its first line must say a level of 2 or 3, and backoffs of true or false"
     elif len(rows) != header.get("runs"):
         yield f"it lists {len(rows)} runs, but should {header.get('runs')}"

@@ -41,6 +41,7 @@ class Run:
         level: the granularity of its choices, see `Simulation`.
         violations: the invariants that did not hold.
         unseen: names of the `sometimes` invariants that did not hold in this run.
+        random_values: as how many numbers each `ctx.random()` might come out; 0 if nobody drew.
         steps: messages handled; `now` the virtual time at the end, in ms.
         trace: its events; None if nobody asked for them.
         footprints: what each step has read and written; None if the choices did not ask for it.
@@ -54,6 +55,7 @@ class Run:
     ending: Ending = "quiet"
     violations: list[Violation] = field(factory=list)
     unseen: list[str] = field(factory=list)
+    random_values: int = 0
     steps: int = 0
     now: float = 0.0
     trace: Trace | None = None
@@ -103,6 +105,7 @@ class Monitor:
         """Ask what must hold at the end, if the run came to one, and note how it stands."""
         stage, run = self._stage, self._run
         run.steps, run.now, run.view = stage.steps, stage.now, self._look()
+        run.random_values = stage.environment.platform.random_values if stage.environment.drew else 0
         if run.ending == "quiet" and self.always_holds():  # on threads a use of the outside may have come last
             self._ask(self._at_end, run.view)
         elif run.ending == "max_steps":

@@ -7,7 +7,7 @@ from convexsim.values.ids import IdStream, decode_id, encode_id, table_number_of
 from convexsim.values.json_codec import dumps, from_json, to_json
 from convexsim.values.keys import after, decode_key, encode, encode_key, format_key, prefix_end
 from convexsim.values.schema import SchemaDefinition, TableDefinition, define_schema, define_table, lookup_field
-from convexsim.values.spelling import COMMIT_TS, UNDEFINED, CommitTsPlaceholder, Int64, Undefined, show
+from convexsim.values.spelling import COMMIT_TS, UNDEFINED, CommitTsPlaceholder, Int64, Undefined, counted, show
 from convexsim.values.validators import (
     AnyValidator,
     ObjectValidator,
@@ -50,6 +50,7 @@ __all__ = [
     "after",
     "as_object",
     "check_identifier",
+    "counted",
     "decode_id",
     "decode_key",
     "define_schema",

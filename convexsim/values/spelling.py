@@ -1,7 +1,7 @@
 """How values are spelled: the three types that Python lacks, and one line of text for people.
 
-Owns `UNDEFINED`, `Int64`, `COMMIT_TS` and `show`. Must not know the rules of values as a whole. Next: `value.py`, which
-has them.
+Owns `UNDEFINED`, `Int64`, `COMMIT_TS` and `show`, and how a number of things is said (`counted`). Must not know the
+rules of values as a whole. Next: `value.py`, which has them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "CommitTsPlaceholder",
     "Int64",
     "Undefined",
+    "counted",
     "is_unicode",
     "show",
 ]
@@ -119,6 +120,18 @@ def _spell(value: object) -> Iterator[str]:
     else:
         spell = _SPELLINGS.get(type(value))
         yield spell(value) if spell else f"<{type(value).__name__}>"
+
+
+def counted(number: int, what: str, plural: str = "") -> str:
+    """Return how one says so many of a thing, as in ``1 run`` and ``2,000 runs``.
+
+    Args:
+        number: how many.
+        what: one of them.
+        plural: several of them, where an s at the end is not all.
+
+    """
+    return f"{number:,} {what if number == 1 else plural or what + 's'}"
 
 
 def _spell_members(opening: str, members: Iterator[tuple[str | None, object]], closing: str) -> Iterator[str]:

@@ -11,7 +11,9 @@ import pytest
 
 from benchmarks.planted import three_constraints
 from convexsim import (
+    Faults,
     RandomWalk,
+    Recording,
     Run,
     Scenario,
     Simulation,
@@ -22,14 +24,16 @@ from convexsim import (
     check,
     eventually,
     scenario,
+    trace_key,
 )
 from convexsim.choices import ListedChoices
-from convexsim.explore.block import BLOCK, Block, Plan, Sighting, Tally, explore_block
+from convexsim.explore.block import BLOCK, RECORDED, Block, Memories, Plan, Sighting, Tally, explore_block
 from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
 from convexsim.explore.catalogue import EXPLORERS, Settings, explorer_named
 from convexsim.explore.meter import FIRST_LOOK
 from convexsim.explore.sampler import Sampler
 from convexsim.explore.shape import shape_of
+from convexsim.functions.memory import Memory
 from tests.explore.worlds import app, lost_update, no_update_is_lost, proper_bumps, racing_bumps, stormy
 
 
@@ -138,6 +142,62 @@ def test_samplers_are_cut_in_blocks(runs: int, sizes: list[int]) -> None:
 def test_what_searches_in_one_piece_is_one_block() -> None:
     campaign = Campaign(proper_bumps, Plan("dpor"), Goal(700))
     assert blocks_of(campaign) == [Block(0, 700)]
+
+
+# --------------------------------------------------------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize("name", ["random", "pos", "portfolio"])
+@pytest.mark.parametrize("world", [two_bugs, stormy, proper_bumps], ids=lambda world: world.name)
+def test_what_other_blocks_have_worked_out_changes_nothing(name: str, world: Scenario) -> None:
+    plan, goal, known = Plan(name, seed=2, keeps_going=True), Goal(220), Memories().of(world)
+    campaign = Campaign(world, plan, goal)
+    for block in blocks_of(campaign)[::-1]:
+        campaign.add(explore_block(world, plan, block, lambda _: None, known))
+    assert told(campaign) == told(one_by_one(world, plan, goal))
+
+
+def test_a_block_need_not_work_out_what_another_one_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    monkeypatch.setattr(Memory, "keep", lambda _, beginning, __: kept.append(beginning))
+    explore_block(proper_bumps, Plan(), Block(0, BLOCK), lambda _: None)
+    assert kept
+    monkeypatch.undo()
+    memories = Memories()
+    explore_block(proper_bumps, Plan(), Block(0, BLOCK), lambda _: None, memories.of(proper_bumps))
+    monkeypatch.setattr(Memory, "keep", lambda *_: pytest.fail("known"))
+    explore_block(proper_bumps, Plan(), Block(0, BLOCK), lambda _: None, memories.of(proper_bumps))
+    assert memories.of(two_bugs) is memories.of(two_bugs)
+    assert memories.of(two_bugs) is not memories.of(proper_bumps)
+
+
+# --------------------------------------------------------------------------------------------------------------- traces
+
+
+@pytest.mark.parametrize("runs", [BLOCK, 130])
+def test_one_run_in_five_is_asked_for_its_trace(runs: int) -> None:
+    campaign = one_by_one(proper_bumps, Plan("random", seed=1), Goal(runs))
+    keys: list[bytes] = []
+    check(proper_bumps, Recording(RandomWalk(runs, 1)), on_run=lambda _, run: keys.append(trace_key(run)))
+    asked = keys[0:BLOCK:RECORDED] + keys[BLOCK + RECORDED - 1 :: RECORDED]  # a later block begins with the serial run
+    assert (campaign.traces.runs, campaign.traces.distinct) == (len(asked), len({*asked}))
+    assert campaign.traces.distinct > 1
+
+
+@pytest.mark.parametrize("name", ["pos", "guided", "dpor"])
+def test_where_the_explorer_asks_itself_every_run_is_asked(name: str) -> None:
+    campaign = one_by_one(proper_bumps, Plan(name), Goal(130))
+    assert campaign.traces.runs == campaign.report.runs
+    if name == "dpor":
+        assert campaign.traces.distinct == campaign.report.runs > 5
+
+
+@pytest.mark.parametrize("name", ["random", "guided"])
+def test_runs_that_make_no_traces_are_not_asked(name: str) -> None:
+    restarting = proper_bumps.variant("restarting", faults=Faults(restarts=1))
+    for world, level in ((proper_bumps, 1), (restarting, 2)):
+        campaign = one_by_one(world, Plan(name, level=level), Goal(12))
+        assert campaign.report.runs > campaign.traces.runs == 0
 
 
 # ---------------------------------------------------------------------------------------------- when there were enough

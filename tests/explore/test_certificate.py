@@ -211,6 +211,7 @@ def test_a_certificate_is_a_file_and_the_same_one_each_time(tmp_path: Path) -> N
         ("no json", "it is not JSON, a line each"),
         ("[" * 100_000, "it is not JSON, a line each"),
         ('{"format":"convexsim certificate 1"}', "its first line must say a level of 2 or 3"),
+        (first.replace('"level":3', '"level":3.0'), "its first line must say a level of 2 or 3"),
         (first.replace('"backoffs":false', '"backoffs":0'), "and backoffs of true or false"),
         ("\n".join(lines[:-1]), f"it lists {len(lines) - 2} runs, but should {len(lines) - 1}"),
         ("\n".join([*lines[:-1], '["1"]']), f"run {len(lines) - 1} is not a list of choices"),

@@ -67,6 +67,16 @@ def test_the_counts_of_the_prototype_are_kept(world: Scenario, traces: int) -> N
     assert len({trace_key(run) for run in runs}) == traces
 
 
+def test_one_run_in_so_many_is_recorded() -> None:
+    recorded = Recording(RandomWalk(8), every=3)
+    for _ in range(2):  # an explorer begins anew without a last run
+        runs = explored(recorded, proper_bumps, 2)
+        assert [run.footprints is not None for run in runs] == [True, False, False] * 2 + [True, False]
+    for share in (0, -1, 1.5, True):
+        with pytest.raises(UsageError, match="One run in"):
+            Recording(RandomWalk(), share)  # type: ignore[arg-type]
+
+
 def test_begins_that_insert_into_one_table_are_told_apart() -> None:
     runs = explored(Recording(Exhaustive(backoffs=False)), additions(is_open=True), 2)
     assert (len(runs), len({trace_key(run) for run in runs})) == (90, 6)

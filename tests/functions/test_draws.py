@@ -10,12 +10,15 @@ import pytest
 from convexsim import (
     ActionCtx,
     Bounded,
+    Certificate,
     Dpor,
     Exhaustive,
     LockstepChoices,
     MutationCtx,
     Platform,
+    QueryCtx,
     RandomWalk,
+    Report,
     Scenario,
     Simulation,
     UsageError,
@@ -23,12 +26,18 @@ from convexsim import (
     World,
     action,
     api,
+    certify,
     check,
     define_app,
     eventually,
     mutation,
+    query,
     scenario,
+    verify,
 )
+from convexsim.explore.block import Block, Plan, explore_block
+from convexsim.explore.campaign import Campaign, Goal
+from convexsim.explore.check import memory_for
 from convexsim.explore.explorer import Explorer
 from convexsim.explore.replay import replay
 from convexsim.trace.event import Conflicted
@@ -43,6 +52,10 @@ class Lots:
         number = ctx.random()
         ctx.db.insert("draws", {"number": number})
         return number
+
+    @query
+    def count(ctx: QueryCtx) -> int:  # noqa: N805
+        return len(ctx.db.query("draws").collect())
 
     @mutation
     def draw_nested(ctx: MutationCtx) -> Any:  # noqa: N805
@@ -63,10 +76,10 @@ class Lots:
 APP = define_app({"m": Lots})
 
 
-def calling(path: Any, random_values: int) -> Scenario:
+def calling(path: Any, random_values: int, kind: str = "mutation") -> Scenario:
     @scenario(app=APP, platform=Platform(random_values=random_values))
     def drawing(world: World) -> None:
-        world.client("ann").mutation(path)
+        getattr(world.client("ann"), kind)(path)
 
     return drawing
 
@@ -141,6 +154,50 @@ def test_a_rare_branch_is_found_told_and_replayed(explorer: Any) -> None:
     (switch,) = report.finding.switches
     assert re.fullmatch(r"draw at step \d+: ann\.2 draws 0 in m:sweep, not 0\.\d+", str(switch))
     assert replay([swept(2)], report.finding.replay).run.violations
+
+
+FIXED = "ctx.random() gave an attempt the same numbers in every run; Platform(random_values=3) looks for what others do"
+SEVERAL = "each ctx.random() came out as one of 2 numbers, and as no other (Platform.random_values)"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [(api.m.draw, "mutation"), (api.m.draw_nested, "mutation"), (api.m.draw_in_action, "action")]
+)
+def test_an_exploration_that_drew_says_so(path: Any, kind: str) -> None:
+    for numbers, said in ((1, FIXED), (2, SEVERAL)):
+        world = calling(path, numbers, kind)
+        for report in (check(world, Exhaustive()), block_by_block(world)):
+            verdict, note, *_ = str(report).splitlines()
+            assert verdict.startswith("drawing: holds in all of ")
+            assert note == f"  {said}"
+        found = certify(world)
+        assert isinstance(found, Certificate)
+        assert str(verify(world, found)).endswith(f"; {said}")
+
+
+def test_who_draws_nothing_or_has_found_something_says_nothing() -> None:
+    @scenario(app=APP, platform=Platform(random_values=3))
+    def quiet(world: World) -> None:
+        world.client("ann").query(api.m.count)
+
+    found = certify(quiet)
+    assert isinstance(found, Certificate)
+    for told in (check(quiet, Exhaustive()), block_by_block(quiet), check(swept(2), Bounded()), verify(quiet, found)):
+        assert "random" not in str(told).partition("switch")[0]
+
+
+def test_also_an_exploration_that_recalls_what_was_drawn_says_so() -> None:
+    world = calling(api.m.draw, 1)
+    memory = memory_for(world)
+    tallies = [explore_block(world, Plan(), Block(number, 5), lambda _: None, memory) for number in (0, 1)]
+    assert [tally.random_values for tally in tallies] == [1, 1]
+
+
+def block_by_block(world: Scenario) -> Report:
+    """Return the report of a campaign."""
+    campaign = Campaign(world, Plan("exhaustive"), Goal(1_000))
+    campaign.add(explore_block(world, campaign.plan, Block(0, 1_000), lambda _: None))
+    return campaign.close()
 
 
 def test_a_retry_draws_anew() -> None:

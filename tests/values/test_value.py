@@ -21,6 +21,7 @@ from convexsim.values import (
     Int64,
     Undefined,
     check_identifier,
+    counted,
     equal,
     freeze,
     get_convex_size,
@@ -412,6 +413,19 @@ def test_showing_is_one_short_line(value: Any) -> None:
     text = show(value)
     assert len(text) <= 80
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "said"),
+    [
+        (0, ["run"], "0 runs"),
+        (1, ["run"], "1 run"),
+        (1_234, ["run"], "1,234 runs"),
+        (2, ["crash", "crashes"], "2 crashes"),
+    ],
+)
+def test_a_number_of_things_is_said_in_words(number: int, what: list[str], said: str) -> None:
+    assert counted(number, *what) == said
 
 
 def test_showing_plain_json_is_json() -> None:
