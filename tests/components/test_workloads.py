@@ -1,0 +1,120 @@
+"""Generated workloads: from the API alone, with what the fault models allow and nothing else, and each can be run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from components.batch_processor.invariants import PROPERTIES, RACES
+from components.batch_processor.matrix import matrix
+from components.batch_processor.workloads import generate, world_of
+from convexsim import RandomWalk, Simulation
+from convexsim.explore.check import runs_proposed
+from convexsim.testing.workload import Draw, Workload
+
+SUBJECT = matrix()
+HALVES = ("accumulator", "iterator")
+
+
+def drawn(version: str, half: Any, models: str, count: int) -> list[Workload]:
+    return [generate(version, half, models, Draw(f"{half}:{models}:{number}")) for number in range(count)]
+
+
+def functions(workloads: list[Workload]) -> set[str]:
+    return {entry.function for each in workloads for entries in each.clients.values() for entry in entries}
+
+
+def plans(workloads: list[Workload]) -> list[Any]:
+    return [end for each in workloads for plan in each.plans.values() for end in plan]
+
+
+def items_of(workload: Workload) -> list[str]:
+    calls = [entry.args for entries in workload.clients.values() for entry in entries]
+    adds = [add for args in calls for add in args.get("adds", [args])]
+    adds += [end["adds"] for end in plans([workload]) if "adds" in end]
+    return [item for add in adds for item in add.get("items", [])]
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("version", SUBJECT.versions)
+def test_every_workload_can_be_run_in_every_version(version: str, half: str) -> None:
+    for models in ("N", "U", "C", "O", "K", "M", "UCOKM"):
+        numbers = [number for number, one in SUBJECT.questions.items() if one.part == half and one.applies(version)]
+        for number in range(2):
+            workload = SUBJECT.generate(version, half, models, Draw(f"{version}{number}"))
+            assert Workload.of(json.loads(json.dumps(workload.as_data()))) == workload
+            world = SUBJECT.world_of(version, models, workload, numbers)
+            for run in runs_proposed(world, RandomWalk(2, number), 3):
+                assert run.ending in ("quiet", "broken")
+                refused = [call.error for call in run.calls if call.error and "Validat" in call.error]
+                assert refused == [], workload
+
+
+def test_clients_do_all_that_the_api_has() -> None:
+    adding = functions(drawn("hardened", "accumulator", "N", 80))
+    wanted = ["addItems", "addMany", "flush", "deleteBatch", "retryDeadLetter", "discardDeadLetter"]
+    assert adding == {f"driver:{name}" for name in wanted}
+    assert functions(drawn("1.0.9", "accumulator", "N", 80)) == {f"driver:{name}" for name in wanted[:4]}
+    steering = functions(drawn("0.1.0", "iterator", "N", 80))
+    does = ["seedRows", "startIterator", "pauseIterator", "resumeIterator", "cancelIterator", "deleteIteratorJob"]
+    assert steering == {f"driver:{name}" for name in does}
+
+
+def test_adds_are_of_all_sizes_under_several_ids_with_several_configs() -> None:
+    calls = [
+        entry.args
+        for each in drawn("1.0.9", "accumulator", "N", 120)
+        for entries in each.clients.values()
+        for entry in entries
+        if entry.function == "driver:addItems"
+    ]
+    sizes = Counter(len(args["items"]) for args in calls)
+    assert all(sizes[size] for size in range(6)), sizes
+    assert {"a", "b", "a::x", "a::0"} <= {args["batchId"] for args in calls}
+    own = [args["config"] for args in calls if "config" in args]
+    assert {config["flushIntervalMs"] for config in own} == {0, 1_000, 5_000}
+    assert {"immediateFlushThreshold", "maxBatchSize", "processBatch"} <= {name for config in own for name in config}
+
+
+def test_items_are_told_apart_by_their_value() -> None:
+    for workload in drawn("1.0.5", "accumulator", "U", 150):
+        items = items_of(workload)
+        assert len(items) == len({*items}), workload
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_only_what_the_models_say_goes_wrong(half: str) -> None:
+    for workload in drawn("1.0.5", half, "N", 60):
+        assert (workload.setting["faults"], workload.setting["self_cancel"]) == ({}, "noop")
+        assert not [end for end in plans([workload]) if "fail" in end]
+    assert [end for end in plans(drawn("1.0.5", half, "U", 60)) if "fail" in end]
+    faults = [frozenset(each.setting["faults"]) for each in drawn("1.0.5", half, "COK", 60)]
+    assert {name for each in faults for name in each} == {"crashes", "restarts", "conflicts", "skewed", "skews_ms"}
+    assert {each.setting["self_cancel"] for each in drawn("1.0.5", half, "M", 60)} == {"tree", "throw"}
+
+
+def test_deliveries_take_time_and_add_in_their_middle() -> None:
+    ends = [end for end in plans(drawn("1.0.5", "accumulator", "N", 150)) if end != "ok"]
+    assert {name for end in ends for name in end} == {"takes", "adds"}
+
+
+def test_an_add_without_a_config_says_that_of_the_app_when_it_is_run() -> None:
+    workload = next(
+        each
+        for each in drawn("1.0.5", "accumulator", "N", 50)
+        if any("config" not in entry.args and "items" in entry.args for entry in each.clients["c0"])
+    )
+    run = Simulation(world_of("1.0.5", workload, [])).run()
+    adds = [call.args for call in run.calls if "items" in call.args]
+    assert adds
+    assert all("config" in args for args in adds)
+
+
+def test_every_property_and_race_is_tabulated() -> None:
+    assert [*SUBJECT.questions] == [*PROPERTIES, *RACES]
+    assert len(PROPERTIES) == 31
+    assert len(RACES) == 7
+    assert SUBJECT.versions == ("0.1.0", "0.2.0", "1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.9", "hardened")
