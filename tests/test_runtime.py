@@ -16,10 +16,12 @@ from convexsim import (
     MutationCtx,
     Platform,
     QueryCtx,
+    RandomWalk,
     Run,
     Scenario,
     Session,
     Simulation,
+    UsageError,
     View,
     World,
     action,
@@ -505,6 +507,19 @@ def test_a_run_that_does_not_end_is_stopped_and_that_is_a_violation() -> None:
     assert ended.ending == "max_steps"
     assert [broken.invariant for broken in ended.violations] == ["ends"]
     assert ended.steps == 500
+
+
+def test_a_scenario_says_after_how_many_messages_it_is_stopped() -> None:
+    @scenario(app=APP)
+    def endless(world: World) -> None:
+        world.client("a").mutation(api.m.forever)
+
+    report = check(endless.variant("short", max_steps=300), RandomWalk(runs=3))
+    assert report.finding is not None
+    assert (report.finding.run.steps, report.finding.violations[0].invariant) == (300, "ends")
+    for wrong in (0, 1.5, True, "many"):
+        with pytest.raises(UsageError, match="A run cannot end after"):
+            endless.variant("short", max_steps=wrong)  # type: ignore[arg-type]
 
 
 def test_a_broken_invariant_stops_the_run_at_that_commit() -> None:

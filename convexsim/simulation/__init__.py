@@ -4,8 +4,8 @@ Read `world.py`, `scenario.py`, `run.py` and `simulation.py`, in this order. Kno
 """
 
 from convexsim.simulation.run import Run
-from convexsim.simulation.scenario import Scenario, checked_scenario, scenario
-from convexsim.simulation.simulation import MAX_STEPS, Simulation, run_again
+from convexsim.simulation.scenario import MAX_STEPS, Scenario, checked_scenario, scenario
+from convexsim.simulation.simulation import Simulation, run_again
 from convexsim.simulation.world import ClientScript, World
 
 __all__ = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from math import inf
-from typing import TYPE_CHECKING, Any, Never, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
 
 import attrs
 from attrs import field, frozen
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from convexsim.invariants import Invariant, View
     from convexsim.simulation.world import World
 
-__all__ = ["Scenario", "checked_scenario", "scenario"]
+__all__ = ["MAX_STEPS", "Scenario", "checked_scenario", "scenario"]
 
 T = TypeVar("T")
+
+MAX_STEPS: Final = 100_000
+"""Messages that a run may handle before it is stopped, unless its scenario says otherwise."""
 
 
 @frozen(eq=False)
@@ -44,6 +47,7 @@ class Scenario:
         about: the first paragraph of the body's docstring.
         until_ms: how long the world lasts, in ms of virtual time from its beginning; None until nothing is left to do.
         faults: what may go wrong, and how often at most.
+        max_steps: messages that a run may handle; reaching that is an outcome, and a violation.
 
     """
 
@@ -55,12 +59,18 @@ class Scenario:
     about: str
     until_ms: float | None = None
     faults: Faults = field(factory=Faults)
+    max_steps: int = MAX_STEPS
 
-    def variant(self, name: str, *, faults: Faults | None = None, **platform: Any) -> Scenario:
-        """Return the same scenario under another name, with other faults or on a platform with other parameters."""
+    def variant(
+        self, name: str, *, faults: Faults | None = None, max_steps: int | None = None, **platform: Any
+    ) -> Scenario:
+        """Return the same scenario under another name, with other faults, limits or parameters of the platform."""
         changed = attrs.evolve(self.platform, **platform)
         planned = self.faults if faults is None else _checked_faults(faults)
-        return attrs.evolve(self, name=checked_name(name), platform=changed, faults=planned)
+        most = self.max_steps if max_steps is None else max_steps
+        if type(most) is not int or most < 1:
+            raise UsageError(f"A run cannot end after {most!r} messages.", next_step="Give a whole number, 1 or more.")
+        return attrs.evolve(self, name=checked_name(name), platform=changed, faults=planned, max_steps=most)
 
 
 def checked_scenario(thing: object) -> Scenario:

@@ -6,7 +6,7 @@ Knows no search: `explore/` decides which choices to try.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import define, field
 
@@ -29,10 +29,7 @@ if TYPE_CHECKING:
     from convexsim.functions.memory import Memory
     from convexsim.simulation.run import Ending
 
-__all__ = ["MAX_STEPS", "Simulation", "run_again"]
-
-MAX_STEPS: Final = 100_000
-"""Messages that a run may handle before it is stopped; reaching it is an outcome, and a violation."""
+__all__ = ["Simulation", "run_again"]
 
 
 @define(eq=False)
@@ -44,7 +41,7 @@ class Simulation:
             what each step has read and written.
         level: the granularity of choices: 1 every message, 2 begins and commits, 3 a mutation is one step.
         trace: whether to keep the events.
-        max_steps: where to stop.
+        max_steps: where to stop; the scenario's own limit if not given.
         memory: what other runs of the scenario have worked out, for explorers; None for a run by itself.
         mode: ``stepped``, one message at a time, or ``threads``: the same actors on real threads, as a stress test
             (`Threads` says more exactly how). No choices decide their order, so nothing replays it; events stand in the
@@ -56,18 +53,21 @@ class Simulation:
     choices: Choices | None = None
     level: int = field(default=2, kw_only=True)
     trace: bool = field(default=True, kw_only=True)
-    max_steps: int = field(default=MAX_STEPS, kw_only=True)
+    max_steps: int = field(kw_only=True)
     mode: Literal["stepped", "threads"] | Threads = field(default="stepped", kw_only=True)
     memory: Memory | None = field(default=None, kw_only=True)
     _record: ChoiceRecord = field(init=False)
     _trace: Trace | None = field(init=False)
     _ran: bool = field(init=False, default=False)
 
+    @max_steps.default
+    def _find_max_steps(self) -> int:
+        return checked_scenario(self.scenario).max_steps
+
     def __attrs_post_init__(self) -> None:
         if not __debug__:
             msg = "Python runs without assertions (-O or PYTHONOPTIMIZE), so no invariant that asserts could fail."
             raise UsageError(msg, next_step="Run it without that option.")
-        checked_scenario(self.scenario)
         if self.level not in (1, 2, 3):
             msg = f"The level {self.level!r} is not 1, 2 or 3."
             raise UsageError(msg, next_step="1 chooses every message, 2 begins and commits, 3 whole mutations.")

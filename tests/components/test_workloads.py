@@ -48,7 +48,7 @@ def test_every_workload_can_be_run_in_every_version(version: str, half: str) -> 
             assert Workload.of(json.loads(json.dumps(workload.as_data()))) == workload
             world = SUBJECT.world_of(version, models, workload, numbers)
             for run in runs_proposed(world, RandomWalk(2, number), 3):
-                assert run.ending in ("quiet", "broken")
+                assert run.ending in ("quiet", "broken", *(["max_steps"] if "K" in models else []))
                 refused = [call.error for call in run.calls if call.error and "Validat" in call.error]
                 assert refused == [], workload
 
