@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench others explorers estimate exact lint format clean
+.PHONY: help setup demo test bench others explorers estimate matrix exact lint format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -46,6 +46,10 @@ explorers: $(STAMP) ## measure how soon each explorer finds planted bugs (some m
 
 estimate: $(STAMP) ## measure how far off the meter's estimate of all traces is (some minutes)
 	@$(BIN)/python -m benchmarks.estimate
+
+matrix: $(STAMP) ## explore which properties hold in which version, and write docs/matrix.md (up to half an hour)
+	@$(BIN)/convexsim matrix components.batch_processor --workers 2 --json docs/matrix.json --markdown docs/matrix.md \
+		--save tests/saved_choices/matrix.jsonl || test $$? -eq 1
 
 exact: $(STAMP) ## compare DPOR with brute force on 10,000 worlds (the tests do a sample)
 	@$(BIN)/python -m tests.explore.exact 10000

@@ -27,7 +27,7 @@ from convexsim import (
     v,
 )
 
-__all__ = ["CALLBACKS", "DELIVERIES", "HOST_SCHEMA", "PLAN", "PLANS", "message_planned"]
+__all__ = ["CALLBACKS", "DELIVERIES", "DELIVERING", "HOST_SCHEMA", "PLAN", "PLANS", "message_planned"]
 
 PLAN: Final = "processBatch"
 """The outside object that says how the calls of processBatch end, in order: ``"ok"``, or an object of what they do.
@@ -43,9 +43,8 @@ DELIVERIES: Final = "deliveries"
 """The outside object to which callbacks append one entry a call, before the call ends.
 
 ``{"call": <callback>, "t": <ms>, ..., "plan": <entry of its plan>}``, in between what the callback was given. So an
-entry of processBatch is an attempted delivery, and it is acked exactly if its plan is not to fail: the world outside
-has accepted the items, whether or not anybody lives to hear of it. A call that dies before it makes its entry has
-delivered nothing.
+entry of processBatch is an attempted delivery, and it is acked if its plan is not to fail and the call lives to return,
+whether or not anybody lives to hear of it. A call that dies before it makes its entry has delivered nothing.
 """
 
 HOST_SCHEMA: Final = define_schema(
@@ -140,6 +139,9 @@ def _note(ctx: QueryCtx, name: str, facts: Mapping[str, Any]) -> None:
     if message is not None:
         raise RuntimeError(message)
 
+
+DELIVERING: Final = (PLAN, "processOther", "alwaysFail")
+"""The callbacks that get items."""
 
 CALLBACKS: Final[Mapping[str, FunctionDefinition]] = {
     "processBatch": process_batch,

@@ -7,12 +7,12 @@ reading of it is decided. Next: `timing.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from components.batch_processor.properties.chronicle import ADDS, FLUSH, Chronicle, Span, adds_of, answers, chronicle
-from components.batch_processor.properties.ledger import Delivery, deliveries, is_at_rest
+from components.batch_processor.properties.ledger import Attempt, Delivery, attempts, deliveries, is_at_rest
 from components.batch_processor.properties.records import COMPONENT, Batch, Function, Stored, base_of, key_of
 from components.batch_processor.properties.terms import Terms
 from convexsim import UsageError, View
@@ -35,6 +35,8 @@ __all__ = [
     "unique_name",
 ]
 
+T = TypeVar("T", Delivery, Attempt)
+
 FAILURES_OF_THE_PLATFORM: Final = (
     "ArgumentValidationError",
     "ConnectionLost",
@@ -52,12 +54,17 @@ def deliveries_of_batches(view: View, told: Chronicle) -> list[Delivery]:
         UsageError: an item that was added is also a row that jobs go through.
 
     """
+    return of_batches(view, told, deliveries(view))
+
+
+def of_batches(view: View, told: Chronicle, made: Sequence[T]) -> list[T]:
+    """Return those of some deliveries, or attempts, that are not pages of a job; see `deliveries_of_batches`."""
     rows = {key_of(row["k"]) for row in view.documents("rows")}
     both = [item for item in told.added if item in rows]
     if both:
         msg = f"The item {both[0]} was added, and is a row that jobs deliver too."
         raise UsageError(msg, next_step="Add items that are no numbers where there are jobs.")
-    return [one for one in deliveries(view) if any(item in told.added or item not in rows for item in one.items)]
+    return [one for one in made if any(item in told.added or item not in rows for item in one.items)]
 
 
 def acked_items(view: View) -> frozenset[str]:
@@ -201,14 +208,14 @@ def accept(view: View, terms: Terms) -> None:
 
 
 def history(view: View, terms: Terms) -> None:
-    """At rest each finished delivery has its row of history, and rows of success tell exactly the acked items.
+    """At rest each delivery that came back has its row of history, and rows of success tell exactly the acked items.
 
     While something is still under way there may be fewer rows, never more. No row of success tells of 0 items.
     """
     told = chronicle(terms.layout, view)
     made: Counter[str] = Counter()
     acked: Counter[str] = Counter()
-    for one in deliveries_of_batches(view, told):
+    for one in of_batches(view, told, attempts(view)):
         base = _base(told, one)
         made[base] += 1
         acked[base] += len(one.items) if one.is_acked else 0
@@ -226,7 +233,7 @@ def history(view: View, terms: Terms) -> None:
         assert written[base] <= made[base] and told_of[base] <= acked[base], facts  # noqa: PT018 - one sentence
 
 
-def _base(told: Chronicle, one: Delivery) -> str:
+def _base(told: Chronicle, one: Delivery | Attempt) -> str:
     """Return the id under which the component has delivered; in 0.x names have no sequence."""
     known = [told.added[item].batch_id for item in one.items if item in told.added]
     if not known:

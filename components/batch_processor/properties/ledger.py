@@ -5,17 +5,18 @@ Owns the reading of the ledger, `DELIVERIES`; judges nothing. Next: `chronicle.p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from math import inf
 from typing import Any
 
 from attrs import frozen
 
-from components.batch_processor.host_callbacks import DELIVERIES
+from components.batch_processor.host_callbacks import DELIVERIES, DELIVERING
 from components.batch_processor.properties.records import COMPONENT, UNFINISHED, keys_of
 from convexsim import UsageError, View
 
-__all__ = ["Delivery", "Entry", "crons", "deliveries", "is_at_rest", "ledger"]
+__all__ = ["Attempt", "Delivery", "Entry", "attempts", "crons", "deliveries", "is_at_rest", "ledger"]
 
 
 @frozen
@@ -61,10 +62,11 @@ class Delivery:
     """One call of a callback with items.
 
     Attributes:
-        at_ms: as in `Entry`.
+        at_ms: when it began, as in `Entry`.
         callback: the host's function.
         items: by their keys.
-        is_acked: whether the callback accepts them.
+        is_acked: whether the callback has returned without an error; of several with the same items the first that were
+            to end well are taken to be those that have.
 
     """
 
@@ -80,8 +82,47 @@ def deliveries(view: View) -> tuple[Delivery, ...]:
 
 
 def _deliver(view: View) -> tuple[Delivery, ...]:
-    given = [entry for entry in ledger(view) if "items" in entry.facts]
-    return tuple(Delivery(one.at_ms, one.call, keys_of(one.facts["items"]), one.is_ok) for one in given)
+    acks = Counter((one.callback, one.items) for one in attempts(view) if one.is_acked)
+    found = []
+    for entry in ledger(view):
+        if "items" in entry.facts:
+            what = entry.call, keys_of(entry.facts["items"])
+            is_acked = entry.is_ok and acks[what] > 0
+            acks[what] -= is_acked
+            found.append(Delivery(entry.at_ms, *what, is_acked))
+    return tuple(found)
+
+
+@frozen
+class Attempt:
+    """One call of a callback with items that has come back, also if it has died; see `Delivery`."""
+
+    callback: str
+    items: tuple[str, ...]
+    is_acked: bool
+
+
+def attempts(view: View) -> tuple[Attempt, ...]:
+    """Return every call of a callback with items that has come back so far."""
+    return tuple(attempt for _, found in view.folded(_attempt).values() for attempt in found)
+
+
+_Attempts = Mapping[str, tuple[int, tuple[Attempt, ...]]]
+"""By callback: how many of its calls have come back, and those of them with items."""
+
+
+def _attempt(before: _Attempts | None, view: View) -> _Attempts:
+    made: dict[str, tuple[int, tuple[Attempt, ...]]] = {}
+    for callback in DELIVERING:
+        seen, known = (0, ()) if before is None else before[callback]
+        new = view.answers(f"driver:{callback}", skip=seen)
+        more = [Attempt(callback, keys_of(one.args["items"]), _is_returned(one)) for one in new]
+        made[callback] = (seen + len(new), (*known, *more))
+    return made
+
+
+def _is_returned(answered: Any) -> bool:
+    return getattr(answered.outcome, "failure", None) is None
 
 
 def is_at_rest(view: View) -> bool:
