@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from convexsim.functions.outcome import Outcome
     from convexsim.functions.syscalls import ExternalVerb
 
-__all__ = ["SELF_CANCEL", "Answered", "Environment", "External", "Platform", "SelfCancel"]
+__all__ = ["SELF_CANCEL", "Answered", "Environment", "External", "Platform", "Retried", "SelfCancel"]
 
 SelfCancel = Literal["tree", "throw", "noop"]
 _LAST_MS: Final = 2.0**53
@@ -166,6 +166,22 @@ class Answered:
     outcome: Outcome
 
 
+@frozen(order=True)
+class Retried:
+    """A function that has begun again, because it lost or the platform failed.
+
+    Attributes:
+        function: its label, ``component/module:function``.
+        activity: the path of the invocation.
+        attempts: how often it has begun.
+
+    """
+
+    function: str
+    activity: str
+    attempts: int
+
+
 @define(eq=False)
 class Environment:
     """The surroundings of every function of one world.
@@ -178,6 +194,7 @@ class Environment:
         end_ms: the moment at which the world ends, if it has not come to rest before.
         faults: what may go wrong.
         struck: what has gone wrong, in order.
+        retried: every attempt after the first of a query, mutation or cron, in order.
         uses: how often functions have used the outside.
         history: what every attempt saw and wrote, in the order in which they were over; None if nobody will ask for it.
         memory: what other runs of the scenario have come to; None if there are none.
@@ -194,6 +211,7 @@ class Environment:
     end_ms: float = inf
     faults: Faults = Factory(Faults)
     struck: list[Struck] = Factory(list)
+    retried: list[Retried] = Factory(list)
     uses: int = 0
     history: list[Attempt] | None = None
     memory: Memory | None = None
