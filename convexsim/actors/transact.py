@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from convexsim.actors.committer import over
 from convexsim.actors.messages import Commit, RequestSnapshot
+from convexsim.actors.record import over
 from convexsim.actors.retry import (
     JITTER_STEPS,
     SYSTEM_ERROR,

@@ -187,6 +187,9 @@ class Environment:
     """The surroundings of every function of one world.
 
     Attributes:
+        catalog: what is deployed now.
+        has_deploys: whether anything else is to be deployed.
+        former: what was deployed before, each with the commit that replaced it.
         externals: the outside objects by name, as the scenario declared them.
         network: what actions reach with `ctx.fetch`.
         stamps: by table key, the newest creation time given out for it, to losing transactions too.
@@ -215,7 +218,25 @@ class Environment:
     uses: int = 0
     history: list[Attempt] | None = None
     memory: Memory | None = None
+    has_deploys: bool = False
+    former: list[tuple[int, Catalog]] = Factory(list)
     choose: Callable[[Kind, Sequence[Option]], int] = field(init=False)
+
+    def catalog_at(self, ts: int) -> Catalog:
+        """Return what was deployed when that commit was the newest."""
+        if not self.former:
+            return self.catalog
+        return next((catalog for until, catalog in self.former if ts < until), self.catalog)
+
+    @property
+    def has_had_crons(self) -> bool:
+        """Whether anything that is or was deployed has crons."""
+        return self.catalog.has_crons or any(catalog.has_crons for _, catalog in self.former)
+
+    def deploy(self, catalog: Catalog, ts: int) -> None:
+        """Let something else be deployed from that commit on; from now on nothing is known from other runs."""
+        self.former.append((ts, self.catalog))
+        self.catalog, self.memory = catalog, None
 
     def external(self, name: str) -> External:
         """Return the outside object of that name.

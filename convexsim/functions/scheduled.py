@@ -287,7 +287,7 @@ def _check_moment(at_ms: float, now: float) -> None:
 
 
 def _row(execution: Execution, component: str, scheduled_id: str) -> Document | None:
-    scheduled_functions = execution.environment.catalog.components[component].scheduled_functions
+    scheduled_functions = execution.catalog.components[component].scheduled_functions
     return execution.transaction.get(scheduled_functions, scheduled_id)
 
 

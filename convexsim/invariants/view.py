@@ -53,6 +53,7 @@ class View(Refusing):
     ) -> None:
         snapshot, newest = database.snapshot, database.log.newest
         self._environment = environment
+        self._catalog = environment.catalog_at(snapshot.ts)
         self._transaction = Transaction(snapshot)
         self._calls = calls
         self._answered, self._struck = len(environment.answers), len(environment.struck)
@@ -110,14 +111,14 @@ class View(Refusing):
 
     def tables(self) -> list[tuple[str, str]]:
         """Return which tables there are: the path of the component and the name, sorted; no system tables."""
-        mounted = self._environment.catalog.components
+        mounted = self._catalog.components
         named = {path: {**one.tables, **self._transaction.components[path].named} for path, one in mounted.items()}
         return sorted((path, name) for path, tables in named.items() for name in tables if not name.startswith("_"))
 
     @property
     def has_crons(self) -> bool:
         """Whether something runs again and again."""
-        return self._environment.catalog.has_crons
+        return self._catalog.has_crons
 
     @property
     def ends_at(self) -> float:
@@ -135,7 +136,7 @@ class View(Refusing):
 
     def fates(self) -> list[Fate]:
         """Return what has become of every scheduled function of every component, by component, oldest first."""
-        tables = [mounted.scheduled_functions for mounted in self._environment.catalog.components.values()]
+        tables = [mounted.scheduled_functions for mounted in self._catalog.components.values()]
         return [fate_of(row) for table in tables for row in self._rows(table)]
 
     def external(self, name: str) -> list[Any]:
@@ -241,7 +242,7 @@ class View(Refusing):
 
     def _table(self, name: str, component: str) -> Table | None:
         """Return a table; None for one that may come into being and has not."""
-        components = self._environment.catalog.components
+        components = self._catalog.components
         if component not in components:
             msg = f"There is no component {component!r} in this world."
             raise UsageError(msg, next_step=did_you_mean(component, filter(None, components)))
