@@ -14,6 +14,7 @@ from convexsim import (
     Exhaustive,
     Faults,
     FunctionDefinition,
+    PastInvariant,
     Platform,
     RandomWalk,
     Report,
@@ -34,6 +35,7 @@ from convexsim import (
     define_component,
     define_schema,
     define_table,
+    eventually,
     mutation,
     query,
     replay,
@@ -43,10 +45,12 @@ from convexsim import (
     v,
     verify,
 )
+from convexsim.choices import RandomChoices
+from convexsim.trace import event
 from convexsim.trace.event import json_lines
 from tests.explore.small_worlds import declare
 from tests.explore.test_dpor import compare
-from tests.support import run
+from tests.support import events_of, run
 
 Functions = dict[str, FunctionDefinition]
 
@@ -70,10 +74,14 @@ def functions(letter: str, **more: FunctionDefinition) -> Functions:
         return [letter, before, await ctx.run_mutation(api.m.add)]
 
     @query
+    def who(_ctx: Any) -> str:
+        return letter
+
+    @query
     def letters(ctx: Any, rows: str = "rows") -> list[str]:
         return [row["by"] for row in ctx.db.query(rows).collect()]
 
-    return {"add": add, "plan": plan, "act": act, "letters": letters, **more}
+    return {"add": add, "plan": plan, "act": act, "who": who, "letters": letters, **more}
 
 
 ROW: Final = {"by": v.string(), "n": v.number()}
@@ -161,6 +169,56 @@ def test_an_action_goes_on_in_the_old_code_and_calls_the_new() -> None:
         world.client("dev").deploy(NEW)
 
     assert results(run(OLD, body), "ann") == [["old", "old", "new"]]
+
+
+def test_an_action_in_old_code_finds_what_only_the_new_app_has() -> None:
+    @action
+    async def later(ctx: Any) -> Any:
+        await ctx.sleep(100)
+        return await ctx.run_query("m:find")
+
+    def body(world: World) -> None:
+        world.client("ann").action("m:later")
+        world.client("dev").wait(50)
+        world.client("dev").deploy(with_tables(rows=define_table(ROW).index("by_by", ["by"])))
+
+    assert results(run(define_app({"m": functions("old", later=later)}, SCHEMA), body), "ann") == [[]]
+
+
+def test_in_every_order_a_scheduled_action_runs_what_is_deployed_when_it_begins() -> None:
+    letters: set[str] = set()
+
+    @scenario(app=OLD)
+    def meeting(world: World) -> None:
+        world.client("ann").mutation("m:plan", {"name": "act"})
+        world.client("dev").wait(100)
+        world.client("dev").deploy(NEW)
+
+    for seed in range(60):
+        ended = Simulation(meeting, RandomChoices(seed)).run()
+        (begun,) = (each.step for each in events_of(ended, event.Called) if each.function == "m:act")
+        (replaced,) = (each.step for each in events_of(ended, event.Committed) if each.what == "deploy")
+        (answered,) = ended.view.answers("m:act")
+        letter = answered.outcome.unwrap()[0]
+        letters.add(letter)
+        assert letter == ("old" if begun < replaced else "new")
+    assert letters == {"old", "new"}
+
+
+def test_what_has_begun_runs_in_the_code_of_its_snapshot_even_if_its_handler_comes_later() -> None:
+    """At level 1 a deploy may come between a begin and its handler."""
+    seen: set[tuple[int, str]] = set()
+
+    @scenario(app=OLD)
+    def asking(world: World) -> None:
+        world.client("ann").query("m:who")
+        world.client("dev").deploy(NEW)
+
+    for seed in range(200):
+        ended = Simulation(asking, RandomChoices(seed), level=1).run()
+        (began,) = events_of(ended, event.Began)
+        seen.add((began.begin_ts, results(ended, "ann")[0]))
+    assert seen == {(0, "old"), (1, "new")}
 
 
 BEGUN: Final = "ann.1 begin, dev.1 deploy, ann.1 commit, ann.1 begin, ann.1 commit"
@@ -282,6 +340,14 @@ def test_nothing_is_asked_of_an_empty_table_nor_where_the_schema_is_not_enforced
     assert [result.calls[-1].error for result in (empty, deployed(lax))] == [None, None]
 
 
+def test_what_was_never_checked_is_checked_when_the_schema_is_enforced() -> None:
+    tables = {"rows": define_table({"by": v.number()})}
+    lax, strict = (
+        define_app({"m": functions("x")}, define_schema(tables, schema_validation=on)) for on in (False, True)
+    )
+    assert 'in table "rows"' in str(deployed(strict, first=lax).calls[1].error)
+
+
 def test_a_refused_deploy_changes_nothing_for_who_has_begun() -> None:
     def body(world: World) -> None:
         world.client("setup").mutation("m:add")
@@ -331,8 +397,23 @@ def test_a_table_that_no_schema_names_any_more_stays_and_is_checked_when_one_doe
 
 
 def test_a_view_of_the_past_knows_the_tables_of_its_moment() -> None:
-    result = deployed(with_tables(rows=define_table(ROW), more=define_table(ROW)))
-    assert result.view.tables() == [("", "more"), ("", "rows")]
+    tables: list[list[tuple[str, str]]] = []
+    past = PastInvariant("past", "always", "", lambda view: tables.append(view.tables()))
+
+    @scenario(app=OLD, invariants=[past, eventually(lambda view: tables.append(moment_before_last(view).tables()))])
+    def growing(world: World) -> None:
+        world.client("dev").mutation("m:add")
+        world.client("dev").deploy(with_tables(rows=define_table(ROW), more=define_table(ROW)))
+
+    Simulation(growing).run()
+    before, after = [("", "rows")], [("", "more"), ("", "rows")]
+    assert tables == [before, before, after, before]
+
+
+def moment_before_last(view: View) -> View:
+    assert view.before is not None
+    assert view.before.before is not None
+    return view.before.before
 
 
 # ------------------------------------------------------------------------------------------------------ components
@@ -435,6 +516,49 @@ def test_crons_are_brought_into_line(first: Component, then: Component, ticks: l
     result = Simulation(ticking).run()
     assert [at / 1_000 for at in result.view.external("ticks")] == ticks
     assert result.view.has_crons == (then is not NO_CRONS)
+    if then is not NO_CRONS:
+        rows = result.view.documents("_cron_jobs")
+        assert [row["name"] for row in rows] == [*then.crons]
+        assert {logged["status"]["kind"] for row in rows for logged in row["log"]} <= {"success", "canceled"}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "ticks"),
+    [(with_crons(a=10), with_crons(a=10), [0, 10, 16, 26]), (with_crons(long=14), with_crons(a=20), [0, 14, 21])],
+    ids=["a cron that comes back is a new one", "places are those of all that was ever deployed"],
+)
+def test_crons_may_go_and_others_come(first: Component, last: Component, ticks: list[int]) -> None:
+    @scenario(app=first, until_ms=31_000, platform=Platform(parallelism=1))
+    def coming(world: World) -> None:
+        world.external("ticks")
+        world.client("dev").wait(15_000)
+        world.client("dev").deploy(NO_CRONS)
+        world.client("dev").wait(1_000)
+        world.client("dev").deploy(last)
+
+    result = Simulation(coming).run()
+    assert [at / 1_000 for at in result.view.external("ticks")] == ticks
+    assert len(result.view.documents("_cron_jobs")) == 1
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("name", ["a", "long"])
+def test_a_cron_that_goes_as_it_is_due_runs_once_or_not_at_all(name: str, level: int) -> None:
+    ticks: set[int] = set()
+
+    @scenario(app=with_crons(**{name: 10}), until_ms=31_000)
+    def meeting(world: World) -> None:
+        world.external("ticks")
+        world.client("dev").wait(10_000)
+        world.client("dev").deploy(NO_CRONS)
+
+    check(
+        meeting,
+        RandomWalk(runs=150),
+        level=level,
+        on_run=lambda _, ended: ticks.add(sum(at >= 10_000 for at in ended.view.external("ticks"))),
+    )
+    assert ticks == {0, 1}
 
 
 def test_a_world_to_which_crons_are_deployed_has_to_end() -> None:
@@ -511,7 +635,7 @@ def test_a_failure_is_shrunk_replayed_and_told() -> None:
     assert [violation.invariant for violation in again.run.violations] == ["never_new"]
     told = story(Simulation(racing()).run().trace or pytest.fail("no trace"))
     assert "dev.1  deploys another app" in told
-    assert "replaces 4 functions (_tables/1)" in told
+    assert "replaces 5 functions (_tables/1)" in told
 
 
 def test_what_is_new_or_gone_is_told() -> None:
@@ -519,7 +643,7 @@ def test_what_is_new_or_gone_is_told() -> None:
         {"m": {**{name: each for name, each in functions("new").items() if name != "act"}, "find": find}}, SCHEMA
     )
     told = story(deployed(more).trace or pytest.fail("no trace"))
-    assert "replaces 3 functions; adds m:find; removes m:act (_tables/1)" in told
+    assert "replaces 4 functions; adds m:find; removes m:act (_tables/1)" in told
 
 
 def test_a_conflict_with_a_deploy_names_it() -> None:

@@ -112,7 +112,8 @@ def _tables(mounted: Mounted, standing: Mapping[str, Table], snapshot: Snapshot)
 
 
 def _is_same(one: Table, other: Table) -> bool:
-    return one.definition == other.definition and one.enforced == other.enforced and [*one.indexes] == [*other.indexes]
+    """Whether nothing is to be done about a table; in which order its indexes were named is nobody's business."""
+    return one.definition == other.definition and one.enforced == other.enforced
 
 
 def _built(table: Table, snapshot: Snapshot, names: Mapping[int, str]) -> list[Write]:

@@ -234,7 +234,7 @@ class Environment:
         return self.catalog.has_crons or any(catalog.has_crons for _, catalog in self.former)
 
     def deploy(self, catalog: Catalog, ts: int) -> None:
-        """Let something else be deployed from that commit on; from now on nothing is known from other runs."""
+        """Let something else be deployed from that commit on; no other run ever stands on a snapshot after it."""
         self.former.append((ts, self.catalog))
         self.catalog, self.memory = catalog, None
 

@@ -53,7 +53,7 @@ class View(Refusing):
     ) -> None:
         snapshot, newest = database.snapshot, database.log.newest
         self._environment = environment
-        self._catalog = environment.catalog_at(snapshot.ts)
+        self._catalog = environment.catalog
         self._transaction = Transaction(snapshot)
         self._calls = calls
         self._answered, self._struck = len(environment.answers), len(environment.struck)
