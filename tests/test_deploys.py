@@ -631,6 +631,7 @@ def test_a_failure_is_shrunk_replayed_and_told() -> None:
     found = check(racing(never_new), RandomWalk(runs=200))
     assert isinstance(found, Report)
     assert found.finding is not None
+    assert [each.what for each in found.finding.switches] == ["dev.1 deploys another app before ann.1 begins m:add"]
     again = replay([racing(never_new)], found.finding.replay)
     assert [violation.invariant for violation in again.run.violations] == ["never_new"]
     told = story(Simulation(racing()).run().trace or pytest.fail("no trace"))
