@@ -90,7 +90,16 @@ def plan_below(ctx: Any) -> None:
     ctx.run_mutation(components.part.shop.plan, {"name": "fail", "after": 5})
 
 
-SHOP: Final = (order, pay, note, tick, fail, plan, stop_itself, sleep, plan_below)
+@mutation
+def hurry(ctx: Any) -> None:
+    if ctx.db.query("orders").first() is None:
+        ctx.db.insert("notes", {})
+    else:
+        ctx.scheduler.run_after(5, internal.shop.fail)
+        ctx.scheduler.run_after(5, internal.shop.tick, {"left": 1_000})
+
+
+SHOP: Final = (hurry, order, pay, note, tick, fail, plan, stop_itself, sleep, plan_below)
 MODULE: Final = {each.handler.__name__: each for each in SHOP}
 APP: Final = define_app({"shop": MODULE})
 APP.use(define_component("part", {"shop": MODULE}))
@@ -347,6 +356,28 @@ def test_a_reduced_search_finds_who_begins_too_often_exactly_if_there_is_one(bud
     reduced = check(bumps(retry_budget(budget), clients=2), Dpor(backoffs=False))
     assert (everything.finding is None) == (reduced.finding is None) == (budget == 2)
     assert "no order left out" not in str(reduced)
+
+
+def a_note_is_there(view: View) -> bool:
+    return bool(view.documents("notes"))
+
+
+@pytest.mark.parametrize("clients", [["ann"], ["ann", "bob"]], ids=["kept", "broken in one order of two"])
+@pytest.mark.parametrize("level", [2, 3])
+@pytest.mark.parametrize(
+    "keeps",
+    [comes_to_rest, nothing_left_behind, leads_to(an_order_waits, a_note_is_there, within_ms=100)],
+    ids=lambda invariant: invariant.name,
+)
+def test_a_reduced_search_finds_the_order_that_breaks_it(keeps: Invariant, level: int, clients: list[str]) -> None:
+    @scenario(app=APP, invariants=[keeps], until_ms=5_000)
+    def hurrying(world: World) -> None:
+        world.client("ann").mutation(api.shop.hurry)
+        if len(clients) > 1:
+            world.client("bob").mutation(api.shop.order, {})
+
+    for explorer in (Exhaustive(), Dpor()):
+        assert (check(hurrying, explorer, level=level).finding is None) == (len(clients) == 1)
 
 
 def test_a_moment_tells_only_what_had_begun_again_by_then() -> None:

@@ -71,7 +71,7 @@ class Deployment(Call):
 
     """
 
-    catalog: Catalog = field(kw_only=True)
+    catalog: Catalog = field(kw_only=True, repr=False)
 
 
 @define(eq=False, frozen=True)
