@@ -2,9 +2,8 @@
 
 Owns what enters and leaves the queue of crons that wait (`due_queue.py`); it is there only in a world that has some.
 What a deploy makes of them stands in `deploy.py`. It shares nothing with the scheduler, not even the places. Rows and
-their states belong to transactions (`functions/cron_rows.py`); since only a cron's own run changes its row, the runner
-tells when the next is due.
-Next: the runner, where the walk begins again.
+their states belong to transactions (`functions/cron_rows.py`); since only a cron's own run or a deploy changes its row,
+runner and committer tell when the next is due. Next: the runner, where the walk begins again.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class Runner(RuntimeActor):
         return outcome
 
     async def _push(self, message: Push) -> Outcome:
-        """Have an app deployed: what the push finds out before its one transaction is the same at any moment."""
+        """Have an app deployed: the committer does it, in one step."""
         note(self.stage, event.Called, message.activity, message.label, "deploy", {})
         deploy = Deploy(message.activity, message.catalog)
         outcome: Outcome = await self.stage.committer.ask(deploy, block=False)
