@@ -52,7 +52,20 @@ from convexsim.functions.define import (
 from convexsim.functions.environment import External, Platform
 from convexsim.functions.network import Request, Response
 from convexsim.functions.reference import Reference, api, components, internal
-from convexsim.invariants import Invariant, PastInvariant, View, Violation, always, eventually, serializable, sometimes
+from convexsim.invariants import (
+    Invariant,
+    PastInvariant,
+    View,
+    Violation,
+    always,
+    comes_to_rest,
+    eventually,
+    leads_to,
+    nothing_left_behind,
+    retry_budget,
+    serializable,
+    sometimes,
+)
 from convexsim.simulation import Run, Scenario, Simulation, World, scenario
 from convexsim.simulation.certificate import Certificate, Verdict
 from convexsim.testing.script import ScriptApp
@@ -133,6 +146,7 @@ __all__ = [
     "audit",
     "certify",
     "check",
+    "comes_to_rest",
     "components",
     "cron_schedule",
     "define_app",
@@ -146,9 +160,12 @@ __all__ = [
     "internal_action",
     "internal_mutation",
     "internal_query",
+    "leads_to",
     "mutation",
+    "nothing_left_behind",
     "query",
     "replay",
+    "retry_budget",
     "scenario",
     "serializable",
     "sometimes",

@@ -238,11 +238,11 @@ class Plan:
 
 
 def steps_of(events: list[event.Event]) -> list[str]:
-    """Return the begins, commits and uses of outside objects of a run, as ``<activity> <phase>``."""
+    """Return the begins, commits, deploys and uses of outside objects of a run, as ``<activity> <phase>``."""
     return [
         f"{step.activity} {step.phase}"
         for step in events
-        if isinstance(step, event.Stepped) and step.phase in ("begin", "commit", "external")
+        if isinstance(step, event.Stepped) and step.phase in ("begin", "commit", "deploy", "external")
     ]
 
 

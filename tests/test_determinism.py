@@ -138,21 +138,21 @@ def put(ctx: MutationCtx, value: float) -> str:
 
 
 shelf = define_component("shelf", {"m": {"put": put}}, define_schema({"things": define_table({"value": v.number()})}))
-app = define_app(
-    {
-        "m": {
-            "bump": bump,
-            "note": note,
-            "bump_later": bump_later,
-            "bump_inside": bump_inside,
-            "cancel_all": cancel_all,
-            "juggle": juggle,
-            "act": act,
-        }
-    },
-    schema,
-)
+module = {
+    "bump": bump,
+    "note": note,
+    "bump_later": bump_later,
+    "bump_inside": bump_inside,
+    "cancel_all": cancel_all,
+    "juggle": juggle,
+    "act": act,
+}
+app = define_app({"m": module}, schema)
 app.use(shelf)
+
+indexed = define_schema({**schema.tables, "counters": schema.tables["counters"].index("by_value", ["value"])})
+without_act = define_app({"m": {name: each for name, each in module.items() if name != "act"}}, indexed)
+without_act.use(shelf)
 
 
 @scenario(app=app)
@@ -217,7 +217,16 @@ def faulty(world: World) -> None:
         client.mutation(api.m.bump, {"name": "shared"})
 
 
-SCENARIOS = (retries, scheduling, acting, scripted, faulty)
+@scenario(app=app, faults=EVERYTHING, invariants=[serializable])
+def deploying(world: World) -> None:
+    """The same, while an app without one of its functions, and with one index more, comes and goes."""
+    faulty.body(world)
+    world.client("dev").deploy(without_act)
+    world.client("dev").wait(2)
+    world.client("dev").deploy(app)
+
+
+SCENARIOS = (retries, scheduling, acting, scripted, faulty, deploying)
 SEEDS = (0, 1, 2)
 
 
@@ -277,6 +286,10 @@ def test_the_worlds_are_worth_comparing() -> None:
     assert all(call.error for run in runs["scripted"] for call in run.calls if call.args == {"nam": "hits"})
     struck = {fault.fault for run in runs["faulty"] for fault in run.view.faults}
     assert struck == {"crash", "restart", "system error", "conflict", "disconnect", "skew"}
+    told_devs = {str(call.error)[:15] for run in runs["deploying"] for call in run.view.calls("dev")}
+    assert told_devs == {"None", "Connection lost"}
+    tables = {event.conflict.index for run in runs["deploying"] for event in events(run, Conflicted)}
+    assert "/_tables.by_id" in tables
     assert all(run.ending == "quiet" and not run.violations for each in runs.values() for run in each)
 
 

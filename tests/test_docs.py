@@ -195,6 +195,7 @@ UNTOLD: Final = {
     "Run.scenario": "as Simulation was told",
     "Session.make": "for the client's actor, which makes the calls that a scenario prepared",
     "View.reads": "for the simulation: what an invariant has looked at",
+    "World.catalogs": "for the simulation: whether anything is to be deployed",
     "World.calls": "for the simulation: run.calls has them with their results",
     "World.clients": "for the simulation: world.client(name) finds one again",
     "World.externals": "for the simulation: view.external(name) tells what was appended",

@@ -7,7 +7,7 @@ waits for (convex-semantics 2). Different clients race. How a call travels stand
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from attrs import define, field
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from convexsim.actors.connection import Connection
     from convexsim.actors.kernel import Future
     from convexsim.actors.stage import Stage
-    from convexsim.functions.catalog import Target
+    from convexsim.functions.catalog import Catalog, Target
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
 
-__all__ = ["Call", "Client", "Entry", "Script", "Session", "Wait"]
+__all__ = ["Call", "Client", "Deployment", "Entry", "Script", "Session", "Wait"]
 
 
 @define(eq=False)
@@ -43,7 +43,7 @@ class Call:
     """
 
     activity: str
-    kind: FunctionKind
+    kind: FunctionKind | Literal["deploy"]
     name: Reference | str
     args: Any
     outcome: Outcome | None = field(default=None)
@@ -60,6 +60,18 @@ class Call:
     def error(self) -> str | None:
         """The message of what was thrown; None if it returned or has not come back."""
         return self.outcome.failure.message if isinstance(self.outcome, Threw) else None
+
+
+@define(eq=False)
+class Deployment(Call):
+    """A call that is no function's: another app is deployed. It returns nothing; if it is refused, it says why.
+
+    Attributes:
+        catalog: of the app.
+
+    """
+
+    catalog: Catalog = field(kw_only=True, repr=False)
 
 
 @define(eq=False, frozen=True)
@@ -160,6 +172,9 @@ class Session(Refusing):
 
     async def make(self, call: Call) -> Outcome:
         """Make a call that was prepared, and note how it ended."""
+        if isinstance(call, Deployment):
+            call.outcome = await self._connection.deploy(call.activity, call.catalog)
+            return call.outcome
         built = outcome_of(lambda: (self._resolve(call), freeze(call.args, "args")))
         if isinstance(built, Threw):
             call.outcome = built
@@ -192,5 +207,6 @@ class Session(Refusing):
         return await self.make(call)
 
     def _resolve(self, call: Call) -> Target:
+        assert call.kind != "deploy", "a deploy calls no function"
         target = self._stage.environment.catalog.resolve_public(call.name)
         return target.as_kind(call.kind, "Call it with {kind}().")

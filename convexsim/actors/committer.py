@@ -12,8 +12,10 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from convexsim.actors.messages import Commit, Published, RequestSnapshot, SnapshotReady
-from convexsim.actors.stage import RuntimeActor, may_strike, strikes
+from convexsim.actors.deploy import deploy
+from convexsim.actors.messages import Commit, Deploy, Published, RequestSnapshot, SnapshotReady
+from convexsim.actors.record import remember, tell_commit
+from convexsim.actors.stage import RuntimeActor, may_strike, note, strikes
 from convexsim.database.commit import Committed, Conflict, foreign_conflict
 from convexsim.database.write_rate import WriteRate
 from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
@@ -22,15 +24,14 @@ from convexsim.trace import event
 
 if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
-    from convexsim.database.history import Attempt
     from convexsim.database.index import Document
     from convexsim.database.writes import Write
 
-__all__ = ["Committer", "over", "remember", "written"]
+__all__ = ["Committer"]
 
 
 class Committer(RuntimeActor):
-    """Answers `RequestSnapshot` and `Commit`; tells the scheduler what was `Published`."""
+    """Answers `RequestSnapshot`, `Commit` and `Deploy`; tells the scheduler what was `Published`."""
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
@@ -40,6 +41,8 @@ class Committer(RuntimeActor):
         """Handle a message."""
         if type(message) is RequestSnapshot:
             return self._begin(message)
+        if type(message) is Deploy:
+            return deploy(self.stage, message.activity, message.catalog)
         assert type(message) is Commit, f"the committer cannot handle {message!r}"
         return self._commit(message)
 
@@ -68,14 +71,11 @@ class Committer(RuntimeActor):
         remember(stage, message.seen, verdict)
         if stage.footprints is not None:
             stage.footprints.judged(final, verdict)
-        if stage.trace is not None:
-            where = (stage.steps, stage.now, message.activity, message.what)
-            if isinstance(verdict, Conflict):
-                stage.trace.add(event.Conflicted(*where, message.attempt, verdict))
-            else:
-                rows = tuple(written(write) for write in verdict.writes)
-                stage.trace.add(event.Committed(*where, verdict.commit_ts, rows))
-        if isinstance(verdict, Committed) and strikes(stage, "restart", message.activity):
+        if isinstance(verdict, Conflict):
+            note(stage, event.Conflicted, message.activity, message.what, message.attempt, verdict)
+            return verdict
+        tell_commit(stage, message.activity, message.what, verdict)
+        if strikes(stage, "restart", message.activity):
             stage.restart()
         return verdict
 
@@ -97,19 +97,6 @@ class Committer(RuntimeActor):
             self.stage.scheduler.tell(Published(message.activity, commit_ts, pending, canceled))
 
 
-def remember(stage: Stage, seen: Attempt | None, verdict: Committed | Conflict) -> None:
-    """Add an attempt that was judged to the history, if there is one; its runner may not live to hear of it."""
-    if seen is not None and isinstance(verdict, Committed):
-        seen = seen.committed(verdict.commit_ts, verdict.writes)
-    over(stage, seen)
-
-
-def over(stage: Stage, seen: Attempt | None) -> None:
-    """Add an attempt to the history, if there is one."""
-    if stage.environment.history is not None and seen is not None:
-        stage.environment.history.append(seen)
-
-
 def _waits(write: Write) -> bool:
     """Whether the function of a row is to be picked up from now on: pending, or lost in progress and rescheduled."""
     before, after = _kind(write.old), _kind(write.new)
@@ -118,10 +105,3 @@ def _waits(write: Write) -> bool:
 
 def _kind(row: Document | None) -> str:
     return "gone" if row is None else str(row.value["state"]["kind"])
-
-
-def written(write: Write) -> event.Written:
-    """Return a write as a trace tells of it."""
-    before = None if write.old is None else write.old.value
-    after = None if write.new is None else write.new.value
-    return event.Written(write.table.key, write.id, before, after)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from convexsim.actors.messages import Invoke
+from convexsim.actors.messages import Invoke, Push
 from convexsim.actors.retry import CONNECTION_LOST, JITTER_STEPS, SYSTEM_ERROR, Backoff
 from convexsim.actors.stage import note, strikes
 from convexsim.choices import run_anew
@@ -20,7 +20,7 @@ from convexsim.trace import event
 
 if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
-    from convexsim.functions.catalog import Target
+    from convexsim.functions.catalog import Catalog, Target
     from convexsim.functions.outcome import Outcome
 
 __all__ = ["CLIENT_KINDS", "ClientKind", "Connection", "HttpConnection", "WebsocketConnection", "connect"]
@@ -52,7 +52,11 @@ class Connection:
         """Call a function and return what came back."""
         return await self._send(Invoke(activity, target, args, "client"))
 
-    async def _send(self, message: Invoke) -> Outcome:
+    async def deploy(self, activity: str, catalog: Catalog) -> Outcome:
+        """Have another app deployed, and return whether that was refused."""
+        return await self._send(Push(activity, catalog))
+
+    async def _send(self, message: Invoke | Push) -> Outcome:
         """Send a call once; its request or its answer may get lost on the way, or the backend may die."""
         stage, activity = self._stage, message.activity
         way = strikes(stage, "disconnect", activity, "request lost", "answer lost")
@@ -64,7 +68,7 @@ class Connection:
                 outcome = await answer
                 stage.in_flight.pop(activity, None)
         if outcome is CONNECTION_LOST:
-            note(stage, event.Ended, activity, message.target.label, outcome)
+            note(stage, event.Ended, activity, message.label, outcome)
         return outcome
 
 

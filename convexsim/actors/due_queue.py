@@ -71,9 +71,11 @@ class DueQueue(Generic[W]):
         """Let an entry wait for its time."""
         insort(self._entries, entry, key=_order)
 
-    def drop(self, ids: frozenset[str]) -> None:
-        """Take entries out that must not start any more, by the ids of their rows."""
+    def drop(self, ids: frozenset[str]) -> frozenset[str]:
+        """Take entries out that must not start any more, by the ids of their rows; return which of them waited."""
+        waited = frozenset(entry.id for entry in self._entries if entry.id in ids)
         self._entries = [entry for entry in self._entries if entry.id not in ids]
+        return waited
 
     def ended(self) -> None:
         """Give back the place of an entry that has come to its end."""

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from convexsim.functions.memory import Attempted
     from convexsim.functions.syscalls import ExternalVerb
 
-__all__ = ["COMMIT_TS", "MOMENT", "TIMER", "Footprint", "Footprints"]
+__all__ = ["APP", "COMMIT_TS", "MOMENT", "TIMER", "Footprint", "Footprints"]
 
+APP: Final = "the app that is deployed"
+"""What every step uses in a world with deploys, and a deploy changes."""
 COMMIT_TS: Final = "commit timestamp"
 """What transactions touch that ask for their commit timestamp."""
 MOMENT: Final = "moment"
@@ -133,6 +135,8 @@ class Footprints:
             creator = bisect_left(self._sent, item.number) - 1
             self._sent.append(self._dispatcher.sent)
             self.steps.append(Footprint(item.activity, item.phase, self._dispatcher.clock.now, creator))
+            if self._environment.has_deploys:
+                self.touch(APP, changes=False)
         if isinstance(item.actor, Client):
             self.touch(item.actor.actor_urn)
             self.show("calls")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from convexsim.database.history import Attempt
     from convexsim.database.snapshot import Snapshot
     from convexsim.database.transaction import FinalTransaction
-    from convexsim.functions.catalog import Mounted, Target
+    from convexsim.functions.catalog import Catalog, Mounted, Target
     from convexsim.functions.cron_rows import Cron
     from convexsim.functions.network import Request
     from convexsim.functions.scheduled import ScheduledFunction
@@ -28,10 +28,12 @@ __all__ = [
     "CancelFunction",
     "Commit",
     "CronDone",
+    "Deploy",
     "Due",
     "Invoke",
     "MakeCall",
     "Published",
+    "Push",
     "RequestSnapshot",
     "RunCron",
     "RunScheduled",
@@ -86,6 +88,22 @@ class Invoke:
     granularity: ClassVar[int] = 1
     phase: ClassVar[str] = "run"
 
+    @property
+    def label(self) -> str:
+        """How a trace names what is called."""
+        return self.target.label
+
+
+@frozen(eq=False)
+class Push:
+    """To a runner, from a client: have another app deployed. Answered with an `Outcome`."""
+
+    activity: str
+    catalog: Catalog
+    label: ClassVar[str] = "the app"
+    granularity: ClassVar[int] = 1
+    phase: ClassVar[str] = "run"
+
 
 @frozen
 class RequestSnapshot:
@@ -137,6 +155,16 @@ class Commit:
     def write_source(self) -> str:
         """What others are told about who wrote."""
         return f"{self.what} ({self.activity})"
+
+
+@frozen(eq=False)
+class Deploy:
+    """To the committer: put another app in the place of the one that runs. Answered with an `Outcome`."""
+
+    activity: str
+    catalog: Catalog
+    granularity: ClassVar[int] = 3
+    phase: ClassVar[str] = "deploy"
 
 
 @frozen(eq=False)
@@ -203,10 +231,17 @@ class Collected:
 
 @frozen(eq=False)
 class StartCrons:
-    """To the cron executor, once: these crons were deployed."""
+    """To the cron executor: these crons wait from now on.
+
+    Attributes:
+        over: the ids of the rows of those that do not wait any more as they did: gone, or of another timing. What runs
+            meanwhile says itself when it is to run next.
+
+    """
 
     activity: str
     crons: tuple[Cron, ...]
+    over: frozenset[str] = frozenset()
     granularity: ClassVar[int] = 1
     phase: ClassVar[str] = "start"
 
@@ -223,10 +258,10 @@ class RunCron:
 
 @frozen(eq=False)
 class CronDone:
-    """To the cron executor: a run has come to its end, and when the following one is due."""
+    """To the cron executor: a run has come to its end, and when the following one is due; None if the cron is gone."""
 
     activity: str
-    following: Cron
+    following: Cron | None
     granularity: ClassVar[int] = 1
     phase: ClassVar[str] = "done"
 

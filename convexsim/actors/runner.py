@@ -17,7 +17,9 @@ from convexsim.actors.messages import (
     Collect,
     Collected,
     CronDone,
+    Deploy,
     Invoke,
+    Push,
     RunCron,
     RunScheduled,
     ScheduledDone,
@@ -28,7 +30,7 @@ from convexsim.actors.stage import RuntimeActor, note, skew_ms, strikes
 from convexsim.actors.transact import Purpose, jittered, transact
 from convexsim.errors import PlatformError
 from convexsim.functions.action_context import ActionCtx
-from convexsim.functions.cron_rows import finish_cron, start_cron
+from convexsim.functions.cron_rows import finish_cron, is_deployed, start_cron
 from convexsim.functions.environment import Answered
 from convexsim.functions.executor import drive_action
 from convexsim.functions.outcome import Outcome, Returned, Threw, outcome_of, outcome_of_awaitable
@@ -62,12 +64,14 @@ _LOST = Returned(value="lost")
 
 
 class Runner(RuntimeActor):
-    """Runs functions: answers `Invoke`, `ScheduleFunction`, `CancelFunction`; sees `RunScheduled`, `RunCron` out."""
+    """Answers `Invoke`, `Push`, `ScheduleFunction` and `CancelFunction`; sees `RunScheduled` and `RunCron` out."""
 
     def on_receive(self, message: Any) -> Awaitable[Any]:
         """Handle a message; the returned coroutine is the execution."""
         if type(message) is Invoke:
             return self._run(message)
+        if type(message) is Push:
+            return self._push(message)
         if type(message) is RunScheduled:
             return self._run_scheduled(message.scheduled)
         if type(message) is RunCron:
@@ -101,7 +105,15 @@ class Runner(RuntimeActor):
         self._end(call.activity, target, call.args, outcome)
         return outcome
 
-    async def _act(self, activity: str, target: Target, args: Any, parent: ScheduledFunction | None) -> Outcome:
+    async def _push(self, message: Push) -> Outcome:
+        """Have an app deployed: the committer does it, in one step."""
+        note(self.stage, event.Called, message.activity, message.label, "deploy", {})
+        deploy = Deploy(message.activity, message.catalog)
+        outcome: Outcome = await self.stage.committer.ask(deploy, block=False)
+        note(self.stage, event.Ended, message.activity, message.label, outcome)
+        return outcome
+
+    async def _act(self, activity: str, called: Target, args: Any, parent: ScheduledFunction | None) -> Outcome:
         """Run an action's handler to its end; every await in it is a message, so others run in between.
 
         It answers `SYSTEM_ERROR` if the action has died before. If its time is over it ends where it waits: in the
@@ -109,10 +121,16 @@ class Runner(RuntimeActor):
         """
         stage = self.stage
         limits = stage.environment.platform.limits
-        tables = stage.database.snapshot.components[target.mounted.path]  # as of now: an action has no snapshot
-        checked = outcome_of(lambda: checked_args(target, args, limits, tables))
-        if isinstance(checked, Threw):
-            return checked
+        tables = stage.database.snapshot.components[called.mounted.path]  # as of now: an action has no snapshot
+
+        def entered() -> tuple[Target, dict[str, Any]]:
+            target = stage.environment.catalog.current(called)
+            return target, checked_args(target, args, limits, tables)
+
+        begun = outcome_of(entered)
+        if isinstance(begun, Threw):
+            return begun
+        target, checked = begun.value
         if strikes(stage, "crash", activity):
             return SYSTEM_ERROR
         frame = ActionFrame(stage, target.mounted, activity, parent, ahead_ms=skew_ms(stage, activity))
@@ -121,8 +139,8 @@ class Runner(RuntimeActor):
         async def handler() -> Any:
             if definition.foreign is not None:
                 executor = definition.foreign.new_executor()
-                return await drive_action(executor, frame, checked.value, f"{activity}#action")
-            return await definition.call(ActionCtx(frame), thaw(checked.value))
+                return await drive_action(executor, frame, checked, f"{activity}#action")
+            return await definition.call(ActionCtx(frame), thaw(checked))
 
         outcome = await outcome_of_awaitable(lambda: Mortal(handler(), frame) if frame.is_mortal else handler())
         if frame.crashed:
@@ -261,15 +279,19 @@ class Runner(RuntimeActor):
 
     async def _run_cron(self, cron: Cron) -> None:
         target = cron.target(self.stage.environment.catalog)
-        run = self._run_cron_mutation if target.definition.kind == "mutation" else self._run_cron_action
-        following = await run(cron, target)
+        following: Cron | None = None
+        if target is not None:
+            run = self._run_cron_mutation if target.definition.kind == "mutation" else self._run_cron_action
+            following = await run(cron, target)
         self.stage.crons.tell(CronDone(cron.activity, following))
 
-    async def _run_cron_mutation(self, cron: Cron, target: Target) -> Cron:
+    async def _run_cron_mutation(self, cron: Cron, target: Target) -> Cron | None:
         """Run and set the next run in one transaction; a throw is logged by a second one, and the schedule goes on."""
         activity, args = cron.activity, target.mounted.crons[cron.identifier].args
 
         def body(execution: Execution) -> Outcome:
+            if not is_deployed(execution, cron):
+                return _NOT_PENDING
             outcome = perform(execution, target, args)
             if isinstance(outcome, Threw):
                 return outcome
@@ -281,37 +303,43 @@ class Runner(RuntimeActor):
         if isinstance(outcome, Threw):
             self._end(activity, target, args, outcome)
             return await self._end_cron(cron, target, outcome)
-        following: Cron
+        if outcome is _NOT_PENDING:
+            return None
+        following: Cron | None
         value, following = outcome.value
         self._end(activity, target, args, Returned(value))
         return following
 
-    async def _run_cron_action(self, cron: Cron, target: Target) -> Cron:
+    async def _run_cron_action(self, cron: Cron, target: Target) -> Cron | None:
         """Commit the start, run at most once, commit the end; a run that is found in progress was lost."""
         activity, args = cron.activity, target.mounted.crons[cron.identifier].args
 
         def start(execution: Execution) -> Outcome:
+            if not is_deployed(execution, cron):
+                return _NOT_PENDING
             return Returned(None) if start_cron(execution, cron) else _LOST
 
         outcome: Outcome = TRANSIENT_ERROR
         purpose = Purpose(activity, f"start {target.label}", given=cron)
         started = await transact(self.stage, purpose, start, RETRY["cron"])
+        if started is _NOT_PENDING:
+            return None
         if started is not _LOST:
             note(self.stage, event.Called, activity, target.label, "action", args)
             outcome = _known(await self._act(activity, target, args, None))
         self._end(activity, target, args, outcome)
         return await self._end_cron(cron, target, outcome)
 
-    async def _end_cron(self, cron: Cron, target: Target, outcome: Outcome) -> Cron:
+    async def _end_cron(self, cron: Cron, target: Target, outcome: Outcome) -> Cron | None:
         error = outcome.failure.message if isinstance(outcome, Threw) else None
 
         def end(execution: Execution) -> Outcome:
-            return Returned(finish_cron(execution, cron, error))
+            return Returned(finish_cron(execution, cron, error) if is_deployed(execution, cron) else None)
 
         purpose = Purpose(cron.activity, f"end {target.label}", given=(cron, error))
         ended = await transact(self.stage, purpose, end, RETRY["cron"])
         assert isinstance(ended, Returned), "recording the end of a cron's run cannot fail"
-        following: Cron = ended.value
+        following: Cron | None = ended.value
         return following
 
     def _end(self, activity: str, target: Target, args: Any, outcome: Outcome) -> None:

@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from convexsim.actors.committer import Committer
-from convexsim.actors.crons import resume_crons, start_crons
+from convexsim.actors.crons import resume_crons
+from convexsim.actors.deploy import start_crons
 from convexsim.actors.dispatcher import CLOCK, Dispatcher
 from convexsim.actors.footprints import TIMER
 from convexsim.actors.future import SteppedFuture, Task

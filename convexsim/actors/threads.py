@@ -26,7 +26,7 @@ from pykka import ActorRegistry, ThreadingActor, ThreadingFuture
 
 from convexsim.actors.clock import VirtualClock
 from convexsim.actors.committer import Committer
-from convexsim.actors.crons import start_crons
+from convexsim.actors.deploy import start_crons
 from convexsim.actors.guarded import CountedInbox, GuardedExternal, GuardedTrace, WatchedDatabase
 from convexsim.actors.outside import Outside
 from convexsim.actors.runner import Runner

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from convexsim.actors.committer import over
 from convexsim.actors.messages import Commit, RequestSnapshot
+from convexsim.actors.record import over
 from convexsim.actors.retry import (
     JITTER_STEPS,
     SYSTEM_ERROR,
@@ -25,6 +25,7 @@ from convexsim.actors.retry import (
 )
 from convexsim.actors.stage import note, skew_ms, strikes
 from convexsim.database.commit import Committed
+from convexsim.functions.environment import Retried
 from convexsim.functions.execution import Execution
 from convexsim.functions.outcome import GaveUp, Outcome, Threw, resolved
 from convexsim.functions.syscalls import Drew, Logged
@@ -118,6 +119,10 @@ def attempted(
 ) -> Attempted:
     """Run a body to its end, or recall what that comes to."""
     environment = stage.environment
+    if number > 1 and purpose.runs_handler:
+        environment.retried.append(Retried(purpose.what, purpose.activity, number))
+        if stage.footprints is not None:
+            stage.footprints.show("retried")
     begin_ms = now = floor(stage.now)
     if purpose.runs_handler and (ahead_ms := skew_ms(stage, purpose.activity)):
         now = max(0, floor(stage.now + ahead_ms))

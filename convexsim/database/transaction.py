@@ -142,6 +142,11 @@ class Transaction:
         component = table.component
         self.components = {**self.components, component: self.components[component].plus(table)}
 
+    def rebuild(self, components: Mapping[str, Tables], changed: Mapping[str, TableMaps]) -> None:
+        """Let there be these tables from here on, some of them with other indexes: what a deploy makes of them."""
+        self.components = components
+        self._changed.update(changed)
+
     def insert(self, document: Document) -> None:
         """Add a new document; registers a point read of its own id (convex-semantics 1.3)."""
         table = document.table

@@ -37,6 +37,7 @@ _VERBS: Final = {
     "run": "runs",
     "begin": "begins",
     "commit": "commits",
+    "deploy": "deploys another app",
     "external": "goes outside",
     "resume": "goes on",
 }

@@ -1,7 +1,8 @@
 """What a world consists of: the catalog of all components in their places, with their functions, tables and crons.
 
 Owns how a name finds its function, and which names may be used from where (convex-semantics 5.1). Knows no context. The
-catalog is built once (`component.py`) and never changes; a world is a database over its tables.
+catalog is built once (`component.py`) and never changes; a world is a database over its tables. A deploy puts another
+one in its place (`deploy.py`).
 """
 
 from __future__ import annotations
@@ -147,6 +148,7 @@ class Catalog:
             PlatformError: there is no such function, or it is out of reach (convex-semantics 5.1).
 
         """
+        caller = self.components[caller.path]  # who runs on was perhaps deployed before
         if isinstance(name, Reference):
             child, path = parts_of(name)
             if child is None:
@@ -174,6 +176,19 @@ class Catalog:
         except PlatformError as missing:
             msg = f"A function that does not exist cannot be scheduled. {missing}"
             raise PlatformError(msg, code="InvalidScheduledFunction") from None
+
+    def current(self, target: Target) -> Target:
+        """Return a function that was found some time ago, as it is deployed here.
+
+        Raises:
+            PlatformError: it is gone, or of another kind by now.
+
+        """
+        mounted = self.components[target.mounted.path]
+        if mounted is target.mounted:
+            return target
+        kind = target.definition.kind
+        return self._own(mounted, target.path).as_kind(kind, f"A deploy has made it one; it was called as a {kind}.")
 
     def resolve_public(self, name: Reference | str) -> Target:
         """Find what a client means: only public functions of the root exist for it (convex-semantics 5.1, 6.1)."""

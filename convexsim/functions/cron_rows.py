@@ -13,19 +13,18 @@ from attrs import evolve, frozen
 
 from convexsim.choices import run_anew
 from convexsim.database.limits import UNLIMITED
-from convexsim.database.transaction import Transaction
 from convexsim.functions.catalog import CRONS, Target
 from convexsim.functions.crons import Interval, next_run
 from convexsim.values.keys import prefix_end
 
 if TYPE_CHECKING:
     from convexsim.database.index import Document
-    from convexsim.database.snapshot import Snapshot
-    from convexsim.functions.catalog import Catalog
-    from convexsim.functions.environment import Environment
+    from convexsim.database.transaction import Transaction
+    from convexsim.functions.catalog import Catalog, Mounted
+    from convexsim.functions.cron_schedule import CronDefinition
     from convexsim.functions.execution import Execution
 
-__all__ = ["Cron", "deploy_crons", "deployed_crons", "finish_cron", "start_cron"]
+__all__ = ["Cron", "CronChange", "deploy_crons", "deployed_crons", "finish_cron", "is_deployed", "start_cron"]
 
 _LOG_ROWS: Final = 5
 """How many of its last runs a cron remembers (convex-semantics 4)."""
@@ -63,36 +62,76 @@ class Cron:
         """Its place among due crons."""
         return (self.due_ms, self.component, self.identifier)
 
-    def target(self, catalog: Catalog) -> Target:
-        """Return what it runs."""
+    def target(self, catalog: Catalog) -> Target | None:
+        """Return what it runs; None if it is gone."""
         mounted = catalog.components[self.component]
+        if self.identifier not in mounted.crons:
+            return None
         path = mounted.crons[self.identifier].function
         return Target(mounted, path, mounted.functions[path])
 
 
-def deploy_crons(execution: Execution) -> list[Cron]:
-    """Insert a row for each cron of each component, and return them with their first runs."""
-    deployed: list[Cron] = []
-    for mounted in execution.environment.catalog.components.values():
-        for definition in mounted.crons.values():
-            due_ms = next_run(definition.timing, None, execution.now)
-            value = {"log": [], "name": definition.identifier, "nextMs": due_ms, "prevMs": None, "run": 1}
-            row = execution.insert(mounted.tables[CRONS], {**value, "state": {"kind": "pending"}})
-            deployed.append(Cron(mounted.path, definition.identifier, row.id, due_ms, 1))
-    return deployed
+@frozen
+class CronChange:
+    """What a deploy has made of the crons.
+
+    Attributes:
+        waiting: those that are new or have another timing, with their next runs.
+        over: the ids of the rows of those that have another timing or are gone.
+
+    """
+
+    waiting: tuple[Cron, ...]
+    over: frozenset[str]
 
 
-def deployed_crons(environment: Environment, snapshot: Snapshot) -> list[Cron]:
+def deploy_crons(execution: Execution, catalog: Catalog) -> CronChange:
+    """Bring the rows into line with the crons of what is deployed: insert, set their next runs anew, or delete them."""
+    waiting: list[Cron] = []
+    over: list[str] = []
+    former = {
+        (cron.component, cron.identifier): cron for cron in deployed_crons(execution.catalog, execution.transaction)
+    }
+    for mounted in catalog.components.values():
+        for identifier, definition in mounted.crons.items():
+            known = former.pop((mounted.path, identifier), None)
+            if known is None:
+                waiting.append(_insert(execution, mounted, definition))
+            elif execution.catalog.components[mounted.path].crons[identifier].timing != definition.timing:
+                row = _row(execution, known)
+                due_ms = next_run(definition.timing, row.value["prevMs"], execution.begin_ms)
+                execution.replace(row, {**row.value, "nextMs": due_ms})
+                waiting.append(evolve(known, due_ms=due_ms))
+                over.append(known.id)
+    for gone in former.values():
+        execution.transaction.delete(_row(execution, gone))
+        over.append(gone.id)
+    return CronChange(tuple(waiting), frozenset(over))
+
+
+def _insert(execution: Execution, mounted: Mounted, definition: CronDefinition) -> Cron:
+    due_ms = next_run(definition.timing, None, execution.begin_ms)
+    value = {"log": [], "name": definition.identifier, "nextMs": due_ms, "prevMs": None, "run": 1}
+    row = execution.insert(mounted.tables[CRONS], {**value, "state": {"kind": "pending"}})
+    return Cron(mounted.path, definition.identifier, row.id, due_ms, 1)
+
+
+def deployed_crons(catalog: Catalog, transaction: Transaction) -> list[Cron]:
     """Return every cron with its next run, or with the one that is in progress, as the rows tell."""
     deployed: list[Cron] = []
-    transaction = Transaction(snapshot)
-    for mounted in environment.catalog.components.values():
+    for mounted in catalog.components.values():
         if mounted.crons:
             table = mounted.tables[CRONS]
             for row in transaction.scan(table, table.indexes["by_creation_time"], b"", prefix_end(b"")):
                 value = row.value
                 deployed.append(Cron(mounted.path, value["name"], row.id, value["nextMs"], value["run"]))
     return deployed
+
+
+def is_deployed(execution: Execution, cron: Cron) -> bool:
+    """Whether a cron is still there; a deploy deletes the rows of those that are not."""
+    table = execution.catalog.components[cron.component].tables.get(CRONS)
+    return table is not None and execution.transaction.get(table, cron.id) is not None
 
 
 def start_cron(execution: Execution, cron: Cron) -> bool:
@@ -111,7 +150,7 @@ def finish_cron(execution: Execution, cron: Cron, error: str | None = None) -> C
     """
     execution.transaction.usage.limits = UNLIMITED
     row = _row(execution, cron)
-    timing = execution.environment.catalog.components[cron.component].crons[cron.identifier].timing
+    timing = execution.catalog.components[cron.component].crons[cron.identifier].timing
     due_ms = next_run(timing, cron.due_ms, execution.begin_ms)
     status = {"kind": "success"} if error is None else {"error": error, "kind": "err"}
     log = [*row.value["log"], {"status": status, "dueMs": cron.due_ms}]
@@ -125,7 +164,7 @@ def finish_cron(execution: Execution, cron: Cron, error: str | None = None) -> C
 
 
 def _row(execution: Execution, cron: Cron) -> Document:
-    table = execution.environment.catalog.components[cron.component].tables[CRONS]
+    table = execution.catalog.components[cron.component].tables[CRONS]
     row = execution.transaction.get(table, cron.id)
-    assert row is not None, "nothing deletes a cron's row"
+    assert row is not None, "only a deploy deletes a cron's row"
     return row

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from convexsim.functions.outcome import Outcome
     from convexsim.functions.syscalls import ExternalVerb
 
-__all__ = ["SELF_CANCEL", "Answered", "Environment", "External", "Platform", "SelfCancel"]
+__all__ = ["SELF_CANCEL", "Answered", "Environment", "External", "Platform", "Retried", "SelfCancel"]
 
 SelfCancel = Literal["tree", "throw", "noop"]
 _LAST_MS: Final = 2.0**53
@@ -166,11 +166,30 @@ class Answered:
     outcome: Outcome
 
 
+@frozen(order=True)
+class Retried:
+    """A function that has begun again, because it lost or the platform failed.
+
+    Attributes:
+        function: its label, ``component/module:function``.
+        activity: the path of the invocation.
+        attempts: how often it has begun.
+
+    """
+
+    function: str
+    activity: str
+    attempts: int
+
+
 @define(eq=False)
 class Environment:
     """The surroundings of every function of one world.
 
     Attributes:
+        catalog: what is deployed now.
+        has_deploys: whether anything else is to be deployed.
+        former: what was deployed before, each with the commit that replaced it.
         externals: the outside objects by name, as the scenario declared them.
         network: what actions reach with `ctx.fetch`.
         stamps: by table key, the newest creation time given out for it, to losing transactions too.
@@ -178,6 +197,7 @@ class Environment:
         end_ms: the moment at which the world ends, if it has not come to rest before.
         faults: what may go wrong.
         struck: what has gone wrong, in order.
+        retried: every attempt after the first of a query, mutation or cron, in order.
         uses: how often functions have used the outside.
         drew: whether a function has asked for a random number.
         history: what every attempt saw and wrote, in the order in which they were over; None if nobody will ask for it.
@@ -195,11 +215,30 @@ class Environment:
     end_ms: float = inf
     faults: Faults = Factory(Faults)
     struck: list[Struck] = Factory(list)
+    retried: list[Retried] = Factory(list)
     uses: int = 0
     drew: bool = False
     history: list[Attempt] | None = None
     memory: Memory | None = None
+    has_deploys: bool = False
+    former: list[tuple[int, Catalog]] = Factory(list)
     choose: Callable[[Kind, Sequence[Option]], int] = field(init=False)
+
+    def catalog_at(self, ts: int) -> Catalog:
+        """Return what was deployed when that commit was the newest."""
+        if not self.former:
+            return self.catalog
+        return next((catalog for until, catalog in self.former if ts < until), self.catalog)
+
+    @property
+    def has_had_crons(self) -> bool:
+        """Whether anything that is or was deployed has crons."""
+        return self.catalog.has_crons or any(catalog.has_crons for _, catalog in self.former)
+
+    def deploy(self, catalog: Catalog, ts: int) -> None:
+        """Let something else be deployed from that commit on; no other run ever stands on a snapshot after it."""
+        self.former.append((ts, self.catalog))
+        self.catalog, self.memory = catalog, None
 
     def external(self, name: str) -> External:
         """Return the outside object of that name.

@@ -42,6 +42,7 @@ class Execution:
         parent: the scheduled function it runs under, however deep.
 
     Attributes:
+        catalog: what was deployed when it began.
         now: `Date.now()` of the whole attempt: the moment of its begin by the clock of the node that runs it. What the
             database and the executors say goes by `begin_ms`.
         drew: whether somebody has asked for a random number.
@@ -53,6 +54,7 @@ class Execution:
         "activity",
         "attempt",
         "begin_ms",
+        "catalog",
         "drew",
         "effects",
         "environment",
@@ -73,6 +75,7 @@ class Execution:
         parent: ScheduledFunction | None,
     ) -> None:
         self.environment = environment
+        self.catalog = environment.catalog_at(snapshot.ts)
         new_transaction = Transaction if environment.history is None else ObservedTransaction
         self.transaction = new_transaction(snapshot, environment.platform.limits)
         self.activity, self.attempt = invocation

@@ -52,7 +52,8 @@ def perform(execution: Execution, target: Target, args: Any) -> Outcome:
     return outcome
 
 
-def _whole_call(execution: Execution, target: Target, args: Any) -> Any:
+def _whole_call(execution: Execution, called: Target, args: Any) -> Any:
+    target = execution.catalog.current(called)
     limits = execution.environment.platform.limits
     frame = Frame(execution, target, execution.ids, 0, execution.seed)
     checked = checked_args(target, args, limits, frame.tables)
@@ -179,7 +180,7 @@ class Frame(Documents):
 
     def make_handle(self, name: Reference | str) -> str:
         """Return a function's handle."""
-        return self._execution.environment.catalog.resolve(self._mounted, name).handle
+        return self._execution.catalog.resolve(self._mounted, name).handle
 
     def variables(self) -> Mapping[str, str | None]:
         """Return the component's environment variables; they never change, so nothing is read."""
@@ -188,7 +189,7 @@ class Frame(Documents):
     def schedule(self, at_ms: float, name: Reference | str, args: Any) -> str:
         """Insert the row of a scheduled function; its target must exist, its arguments are checked when it runs."""
         self.only_in_mutations("schedule a function")
-        target = self._execution.environment.catalog.resolve_scheduled(self._mounted, name)
+        target = self._execution.catalog.resolve_scheduled(self._mounted, name)
         return schedule_function(self._execution, self._mounted, at_ms, target, freeze(args, "args"))
 
     def cancel(self, scheduled_id: str) -> None:
@@ -212,7 +213,7 @@ class Frame(Documents):
         """
         if kind == "mutation" or stale:
             self.only_in_mutations("run a mutation, or a query on a stale snapshot")
-        target = self._execution.environment.catalog.resolve(self._mounted, name)
+        target = self._execution.catalog.resolve(self._mounted, name)
         target.as_kind(kind, "Call it with run_{kind}.")
         if stale and kind != "query":
             msg = f"{target.label} is a {kind}; only a query can use a stale snapshot."

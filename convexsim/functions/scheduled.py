@@ -17,6 +17,7 @@ from convexsim.database.limits import UNLIMITED
 from convexsim.database.transaction import Transaction
 from convexsim.errors import PlatformError
 from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
+from convexsim.functions.reference import parse_handle
 from convexsim.functions.syscalls import Canceled, Scheduled
 from convexsim.values import show, size_of
 from convexsim.values.ids import IdStream, table_number_of
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from convexsim.functions.execution import Execution
 
 __all__ = [
+    "Fate",
     "ScheduledFunction",
     "cancel_function",
+    "fate_of",
     "finish_function",
     "reschedule_function",
     "schedule_function",
@@ -42,7 +45,7 @@ __all__ = [
     "unfinished",
 ]
 
-_HIDDEN_FIELDS: Final = frozenset({"activity", "handle", "nextTs", "systemErrors"})
+_HIDDEN_FIELDS: Final = frozenset({"activity", "bornCanceled", "handle", "nextTs", "systemErrors"})
 _UNFINISHED: Final = ("pending", "inProgress")
 _FARTHEST_MS: Final = 5 * 366 * 86_400_000
 """How far a target time may lie from now, in either direction (convex-semantics 3.1)."""
@@ -77,6 +80,35 @@ class ScheduledFunction:
     def order(self) -> tuple[float, str, float, str]:
         """Its place among due functions (convex-semantics 3.3)."""
         return (self.due_ms, self.component, self.created, self.id)
+
+
+@frozen
+class Fate:
+    """What has become of a scheduled function.
+
+    Attributes:
+        function: its label, ``component/module:function``.
+        activity: the path of its invocation.
+        state: as in its row, but for ``born canceled``: that of one whose parent was canceled when it was scheduled, so
+            that nobody has asked for its end.
+        due_ms: when it may, or might, start.
+        error: what it threw, if it failed.
+
+    """
+
+    function: str
+    activity: str
+    state: str
+    due_ms: float
+    error: str | None
+
+
+def fate_of(row: Document) -> Fate:
+    """Return what a row tells of its function."""
+    value = row.value
+    label = "/".join(filter(None, parse_handle(value["handle"])))
+    state = "born canceled" if "bornCanceled" in value else _state(row)
+    return Fate(label, value["activity"], state, value["nextTs"], value["state"].get("error"))
 
 
 def scheduled_of(row: Document) -> ScheduledFunction:
@@ -148,7 +180,7 @@ def schedule_function(execution: Execution, mounted: Mounted, at_ms: float, targ
         "nextTs": max(at_ms, execution.now),
     }
     if born_canceled:
-        value["completedTime"] = execution.begin_ms
+        value |= {"bornCanceled": True, "completedTime": execution.begin_ms}
     row = execution.insert(mounted.scheduled_functions, value)
     execution.effects.append(
         Scheduled(
@@ -255,7 +287,7 @@ def _check_moment(at_ms: float, now: float) -> None:
 
 
 def _row(execution: Execution, component: str, scheduled_id: str) -> Document | None:
-    scheduled_functions = execution.environment.catalog.components[component].scheduled_functions
+    scheduled_functions = execution.catalog.components[component].scheduled_functions
     return execution.transaction.get(scheduled_functions, scheduled_id)
 
 

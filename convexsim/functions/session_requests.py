@@ -38,7 +38,7 @@ class SessionRequest:
 
 def perform_once(execution: Execution, request: SessionRequest, target: Target, args: Any) -> Outcome:
     """Run a mutation, or return what it returned when it ran before; one that threw left no trace and runs again."""
-    table = execution.environment.catalog.components[""].tables[SESSION_REQUESTS]
+    table = execution.catalog.components[""].tables[SESSION_REQUESTS]
     name = {"requestId": request.request, "sessionId": request.session}
     key = encode_key([name["sessionId"], name["requestId"]])
     for row in execution.transaction.scan(table, table.indexes["by_session"], key, prefix_end(key)):

@@ -1,6 +1,6 @@
 """Runs: what came of one list of choices, and who notes what did not hold in it.
 
-Owns the moments at which invariants are asked; what they are stands in `invariants.py`, who steps in `simulation.py`.
+Owns the moments at which invariants are asked; what they are stands in `invariants/`, who steps in `simulation.py`.
 """
 
 from __future__ import annotations

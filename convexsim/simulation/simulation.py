@@ -111,13 +111,14 @@ class Simulation:
 
     def _environment(self, world: World) -> Environment:
         given, catalog = self.scenario, self.scenario.app.catalog()
-        if given.until_ms is None and catalog.has_crons:
-            msg = f"The app of {given.name} has crons, so it never comes to rest."
+        if given.until_ms is None and any(each.has_crons for each in world.catalogs):
+            msg = f"An app of {given.name} has crons, so it never comes to rest."
             raise UsageError(msg, next_step="Say how long its world lasts: @scenario(..., until_ms=3_600_000).")
         end_ms = inf if given.until_ms is None else given.platform.start_ms + given.until_ms
         faults, history = given.faults, history_for(given.invariants)
         environment = Environment(catalog, given.platform, world.externals, world.network, end_ms=end_ms, faults=faults)
         environment.history, environment.memory = history, self.memory
+        environment.has_deploys = len(world.catalogs) > 1
         return environment
 
     def _step(self, stage: SteppedStage, world: World, monitor: Monitor) -> Ending:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["watch"]
 
-_SETTLED: Final = ("calls", "contents of ", "now", "ts")
+_SETTLED: Final = ("calls", "contents of ", "now", "retried", "ts")
 """What is the same when nothing is left to do, in whatever order it came about."""
 _OUTSIDE: Final = ("external ", "contents of ", "network")
 """What changes only in steps, and only at moments at which `always` invariants are asked, as documents do."""

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-from convexsim.actors.client import Call, Wait
+from convexsim.actors.client import Call, Deployment, Wait
 from convexsim.actors.connection import CLIENT_KINDS
 from convexsim.errors import PlatformError, UsageError
+from convexsim.functions.component import Component
 from convexsim.functions.environment import External
 from convexsim.functions.network import Network
 from convexsim.functions.reference import Reference
@@ -41,12 +42,12 @@ class ClientScript(Refusing):
 
     """
 
-    def __init__(self, name: str, kind: ClientKind, calls: list[Call], catalog: Catalog | None) -> None:
+    def __init__(self, name: str, kind: ClientKind, calls: list[Call], catalogs: list[Catalog]) -> None:
         self.name = name
         self.kind: ClientKind = kind
         self.entries: list[Entry] = []
         self._calls = calls
-        self._catalog = catalog
+        self._catalogs = catalogs
         self._count = 0
 
     def query(self, name: Reference | str, args: dict[str, Any] | None = None) -> Call:
@@ -65,6 +66,25 @@ class ClientScript(Refusing):
         """Add a pause, in ms of virtual time."""
         self.entries.append(Wait(_checked_wait(delay_ms)))
 
+    def deploy(self, app: Component) -> Call:
+        """Add a deploy: the app takes the place of the one that runs, in one step that races with all others.
+
+        It is refused, and nothing has changed, if a stored document does not fit the new schema: `call.error` says
+        which, and where. What clients call may be a function of any app that the scenario has named before.
+
+        Raises:
+            UsageError: that is no app.
+
+        """
+        given: object = app
+        if not isinstance(given, Component):
+            msg = f"The client {self.name!r} cannot deploy {show(app)}, which is no app."
+            raise UsageError(msg, next_step="Pass what define_app(...) returns.")
+        self._catalogs.append(app.catalog())
+        self._count += 1
+        call = Deployment(f"{self.name}.{self._count}", "deploy", "the app", {}, catalog=app.catalog())
+        return self._added(call)
+
     def run(self, script: Script) -> None:
         """Add a coroutine function of a `Session`, for calls that depend on earlier answers."""
         self.entries.append(script)
@@ -74,22 +94,28 @@ class ClientScript(Refusing):
         if not isinstance(named, Reference | str):
             msg = f"The client {self.name!r} cannot call {show(named)}: a function is called by its name."
             raise UsageError(msg, next_step='Write api.<module>.<function>, or "module:function".')
-        if self._catalog is not None:
-            self._check_is_there(self._catalog, kind, name)
+        if self._catalogs:
+            self._check_is_there(kind, name)
         self._count += 1
         given = {} if args is None else copy.deepcopy(args)  # the caller may go on to use its dict for something else
-        call = Call(f"{self.name}.{self._count}", kind, name, given)
+        return self._added(Call(f"{self.name}.{self._count}", kind, name, given))
+
+    def _added(self, call: Call) -> Call:
         self._calls.append(call)
         self.entries.append(call)
         return call
 
-    def _check_is_there(self, catalog: Catalog, kind: FunctionKind, name: Reference | str) -> None:
+    def _check_is_there(self, kind: FunctionKind, name: Reference | str) -> None:
         """Refuse what could never be called, where it is written; a script may still ask what a client is told."""
-        try:
-            catalog.resolve_public(name).as_kind(kind, "Call it with {kind}().")
-        except PlatformError as refused:
-            msg = f"The client {self.name!r} cannot call that. {refused.message}"
-            raise UsageError(msg, next_step=refused.next_step) from None
+        refused: list[PlatformError] = []
+        for catalog in self._catalogs:
+            try:
+                catalog.resolve_public(name).as_kind(kind, "Call it with {kind}().")
+            except PlatformError as failure:
+                refused.append(failure)
+        if len(refused) == len(self._catalogs):
+            msg = f"The client {self.name!r} cannot call that. {refused[0].message}"
+            raise UsageError(msg, next_step=refused[0].next_step)
 
 
 class World(Refusing):
@@ -101,7 +127,7 @@ class World(Refusing):
     """
 
     def __init__(self, catalog: Catalog | None = None) -> None:
-        self._catalog = catalog
+        self.catalogs = [] if catalog is None else [catalog]
         self.calls: list[Call] = []
         self.clients: dict[str, ClientScript] = {}
         self.externals: dict[str, External] = {}
@@ -114,7 +140,7 @@ class World(Refusing):
             raise UsageError(msg, next_step="There are: 'http' and 'websocket'.")
         client = self.clients.get(name)
         if client is None:
-            client = self.clients[checked_name(name)] = ClientScript(name, kind or "http", self.calls, self._catalog)
+            client = self.clients[checked_name(name)] = ClientScript(name, kind or "http", self.calls, self.catalogs)
         elif kind not in (None, client.kind):
             msg = f"The client {name!r} is a {client.kind} client already, not {kind!r}."
             raise UsageError(msg, next_step="A client has one kind; give the other one another name.")

@@ -124,6 +124,8 @@ class _Teller:
 
     def _called(self, called: event.Called) -> list[str]:
         self._called_by[called.activity] = called
+        if called.kind == "deploy":
+            return ["deploys another app"]
         is_scheduled = "+" in called.activity and root_of(called.activity) == called.activity
         is_cron = is_scheduled and called.activity.startswith("cron:") and called.activity.count("+") == 1
         verb = "runs cron" if is_cron else "runs scheduled" if is_scheduled else "calls"
@@ -168,7 +170,8 @@ class _Teller:
         if written.table.endswith(f"/{SCHEDULED_FUNCTIONS}"):
             return [_scheduled_function_written(name, written)]
         if written.table == TABLES.key and written.after is not None:
-            return [_table_made(name, written.after)]
+            made = _deployed if "deployed" in written.after else _table_made
+            return [made(name, written.after)]
         before, after = _shown(written.before), _shown(written.after)
         if before is None:
             return [self._with_value(f"inserts {name} ", after, len(_GAP))]
@@ -279,6 +282,14 @@ def _table_made(name: str, row: dict[str, Any]) -> str:
     """Say that a table came into being; by the name of its row, conflicts with whatever else was running tell of it."""
     label = f"{row['component']}/{row['name']}".lstrip("/")
     return f"makes the table {label} ({name})"
+
+
+def _deployed(name: str, row: dict[str, Any]) -> str:
+    """Say which functions a deploy has made or removed, and how many others are new code."""
+    told = row["deployed"]
+    parts = [f"{what} {', '.join(told[key])}" for key, what in (("new", "adds"), ("gone", "removes")) if told[key]]
+    changed = f"replaces {told['changed']} function{'' if told['changed'] == 1 else 's'}"
+    return f"{'; '.join([changed, *parts])} ({name})"
 
 
 def _scheduled_function_written(name: str, written: Written) -> str:

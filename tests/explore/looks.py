@@ -33,6 +33,8 @@ FACTS: Final = (
     *LEDGERS,
     *(f"contents of {name}" for name in LEDGERS),
     "failed_functions",
+    "fates",
+    "retried",
     "faults",
     "writer",
     "ts",

@@ -1,102 +1,39 @@
-"""Invariants: what must hold, when it is asked, and against what.
+"""Views: a world as an invariant sees it, at one moment.
 
-Owns the three kinds (`always` at every commit and use of the outside, `eventually` when nothing is left, `sometimes` in
-at least one run), the view of a world that they look through, its past for those that ask for it (`PastInvariant`), and
-the ready one, `serializable`. Knows no exploration: `simulation/run.py` asks at the right moments.
-
-An invariant is a function of a `View`. It holds unless it returns False or raises AssertionError; its docstring is the
-sentence that a report prints.
+Owns what can be asked of a moment, its past for those that look back, and the record of what was looked at. Knows no
+invariant: next, `invariant.py`.
 """
 
 from __future__ import annotations
 
-import inspect
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from convexsim.choices import root_of
 from convexsim.database.transaction import Transaction
 from convexsim.errors import UsageError, did_you_mean
 from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
-from convexsim.functions.outcome import Threw, bare_assert
-from convexsim.functions.refusals import RefusedError, Refusing
-from convexsim.functions.scheduled import shown
-from convexsim.trace.serial_order import find_cycle, tell_cycle
+from convexsim.functions.outcome import Threw
+from convexsim.functions.refusals import Refusing
+from convexsim.functions.scheduled import Fate, fate_of, shown
 from convexsim.values import freeze, thaw
-from convexsim.values.keys import encode
+from convexsim.values.keys import encode, prefix_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from convexsim.actors.client import Call
     from convexsim.database.commit import Database
     from convexsim.database.history import Attempt
-    from convexsim.database.index import Table
+    from convexsim.database.index import Document, Table
     from convexsim.faults import Struck
-    from convexsim.functions.environment import Answered, Environment
+    from convexsim.functions.environment import Answered, Environment, Retried
     from convexsim.functions.network import Request
 
-__all__ = [
-    "HistoryInvariant",
-    "Invariant",
-    "PastInvariant",
-    "View",
-    "Violation",
-    "always",
-    "as_invariant",
-    "eventually",
-    "history_for",
-    "judge",
-    "looks_back",
-    "serializable",
-    "sometimes",
-]
+__all__ = ["View"]
 
 T = TypeVar("T")
-
-When = Literal["always", "eventually", "sometimes"]
-
-
-@frozen(eq=False)
-class Invariant:
-    """A named sentence that can be asked of a world.
-
-    Attributes:
-        when: ``always``: at the start, after every commit and after every use of the outside; ``eventually``: once,
-            when nothing is left to do; ``sometimes``: as ``eventually``, and one run in which it holds is enough.
-
-    """
-
-    name: str
-    when: When
-    sentence: str
-    predicate: Callable[[View], bool | None]
-
-
-@frozen(eq=False)
-class HistoryInvariant(Invariant):
-    """An invariant that looks at `View.history`: a run that is asked for one records it, no other does."""
-
-
-@frozen(eq=False)
-class PastInvariant(Invariant):
-    """An invariant that looks at `View.before`: a run that is asked for one keeps every moment, no other does."""
-
-
-@frozen
-class Violation:
-    """An invariant that did not hold, or a run that did not end as it must.
-
-    Attributes:
-        message: what the invariant said, or its sentence.
-        step: the step after which it was found broken.
-
-    """
-
-    invariant: str
-    message: str
-    step: int
 
 
 class View(Refusing):
@@ -116,9 +53,11 @@ class View(Refusing):
     ) -> None:
         snapshot, newest = database.snapshot, database.log.newest
         self._environment = environment
+        self._catalog = environment.catalog
         self._transaction = Transaction(snapshot)
         self._calls = calls
         self._answered, self._struck = len(environment.answers), len(environment.struck)
+        self._retried = len(environment.retried)
         self._requested = len(environment.network.requests)
         self._appended = {name: external.count for name, external in environment.externals.items()}
         self._now = now
@@ -168,15 +107,23 @@ class View(Refusing):
         found = self._table(table, component)
         if found is None:
             return []
-        index = found.indexes["by_creation_time"]
-        rows = self._transaction.scan(found, index, b"", b"\xff")
-        return [thaw(shown(row)) for row in rows]
+        return [thaw(shown(row)) for row in self._rows(found)]
 
     def tables(self) -> list[tuple[str, str]]:
         """Return which tables there are: the path of the component and the name, sorted; no system tables."""
-        mounted = self._environment.catalog.components
+        mounted = self._catalog.components
         named = {path: {**one.tables, **self._transaction.components[path].named} for path, one in mounted.items()}
         return sorted((path, name) for path, tables in named.items() for name in tables if not name.startswith("_"))
+
+    @property
+    def has_crons(self) -> bool:
+        """Whether something runs again and again."""
+        return self._catalog.has_crons
+
+    @property
+    def ends_at(self) -> float:
+        """When its time is over, in ms of virtual time; inf if it lasts until nothing is left to do."""
+        return self._environment.end_ms
 
     @property
     def externals(self) -> list[str]:
@@ -186,6 +133,11 @@ class View(Refusing):
     def scheduled_functions(self, component: str = "") -> list[dict[str, Any]]:
         """Return the rows of the functions that a component has scheduled."""
         return self.documents(SCHEDULED_FUNCTIONS, component)
+
+    def fates(self) -> list[Fate]:
+        """Return what has become of every scheduled function of every component, by component, oldest first."""
+        tables = [mounted.scheduled_functions for mounted in self._catalog.components.values()]
+        return [fate_of(row) for table in tables for row in self._rows(table)]
 
     def external(self, name: str) -> list[Any]:
         """Return what was appended to an outside object."""
@@ -270,6 +222,12 @@ class View(Refusing):
             if isinstance(answered.outcome, Threw) and root_of(answered.activity) == answered.activity
         ]
 
+    def retried(self) -> list[Retried]:
+        """Return the queries, mutations and crons' runs that have begun more than once, with how often, by name."""
+        self.looked["retried"] = None
+        last = {(each.function, each.activity): each for each in self._environment.retried[: self._retried]}
+        return sorted(last.values())
+
     @property
     def faults(self) -> list[Struck]:
         """What has gone wrong so far, in order, of what the scenario allows to go wrong."""
@@ -279,9 +237,12 @@ class View(Refusing):
     def _answers(self) -> Sequence[Answered]:
         return self._environment.answers[: self._answered]
 
+    def _rows(self, table: Table) -> Iterator[Document]:
+        return self._transaction.scan(table, table.indexes["by_creation_time"], b"", prefix_end(b""))
+
     def _table(self, name: str, component: str) -> Table | None:
         """Return a table; None for one that may come into being and has not."""
-        components = self._environment.catalog.components
+        components = self._catalog.components
         if component not in components:
             msg = f"There is no component {component!r} in this world."
             raise UsageError(msg, next_step=did_you_mean(component, filter(None, components)))
@@ -293,95 +254,3 @@ class View(Refusing):
             msg = f"The component {component or 'app'!r} has no table {name!r}."
             raise UsageError(msg, next_step=did_you_mean(name, tables))
         return tables[name]
-
-
-def always(predicate: Callable[[View], bool | None]) -> Invariant:
-    """Make a function an invariant that must hold at every commit, and whenever the outside was used."""
-    return _invariant(predicate, "always")
-
-
-def eventually(predicate: Callable[[View], bool | None]) -> Invariant:
-    """Make a function an invariant that must hold when nothing is left to do."""
-    return _invariant(predicate, "eventually")
-
-
-def sometimes(predicate: Callable[[View], bool | None]) -> Invariant:
-    """Make a function an invariant that must hold at the end of at least one run: proof that a test gets there."""
-    return _invariant(predicate, "sometimes")
-
-
-def _serializable(view: View) -> None:
-    cycle = find_cycle(view.history)
-    assert cycle is None, tell_cycle(view.history, cycle)
-
-
-serializable: Final = HistoryInvariant(
-    "serializable", "eventually", "Some serial order explains what every transaction saw.", _serializable
-)
-"""What every query, mutation and retry saw and wrote is explained by running them one after another.
-
-In that order every attempt sees what it saw (also what it did not find in a range), documents are written as they were
-committed, and each caller's calls follow one another. Judged once, when nothing is left to do, from what was handed out
-and written; read sets and verdicts play no part (`trace/serial_order.py` says exactly what is decided).
-"""
-
-
-def as_invariant(thing: object) -> Invariant:
-    """Return an invariant; a bare function is one that must hold at the end."""
-    if isinstance(thing, Invariant):
-        return thing
-    if callable(thing):
-        return eventually(thing)
-    msg = f"{thing!r} is no invariant."
-    raise UsageError(msg, next_step="Pass a function of a View, decorated with @always, @eventually or @sometimes.")
-
-
-def history_for(invariants: Sequence[Invariant]) -> list[Attempt] | None:
-    """Return where a history is to be taken down, if one of the invariants looks at it."""
-    return [] if any(isinstance(invariant, HistoryInvariant) for invariant in invariants) else None
-
-
-def looks_back(invariants: Sequence[Invariant]) -> bool:
-    """Return whether one of the invariants looks at the past, so that it is to be kept."""
-    return any(isinstance(invariant, PastInvariant) for invariant in invariants)
-
-
-def judge(invariant: Invariant, view: View, step: int) -> Violation | None:
-    """Ask one invariant; None if it holds.
-
-    Raises:
-        UsageError: the invariant itself failed with something else than an assertion.
-
-    """
-    try:
-        holds: object = invariant.predicate(view)
-    except AssertionError as failure:
-        return Violation(invariant.name, str(failure).partition("\n")[0] or _unsaid(invariant, failure), step)
-    except (UsageError, RefusedError):
-        raise
-    except Exception as error:
-        msg = f"The invariant {invariant.name} itself failed: {type(error).__name__}: {error}."
-        raise UsageError(msg, next_step="An invariant returns a bool or asserts.") from error
-    if holds is None or isinstance(holds, bool):
-        return Violation(invariant.name, invariant.sentence, step) if holds is False else None
-    msg = f"The invariant {invariant.name} returned {holds!r}."
-    raise UsageError(msg, next_step="An invariant returns True, False or nothing; bool(...) makes one of anything.")
-
-
-def _unsaid(invariant: Invariant, failure: AssertionError) -> str:
-    """Return the sentence of an invariant, and which assert did not hold."""
-    source = bare_assert(failure)
-    return f"{invariant.sentence.rstrip('.')}: {source}" if source else invariant.sentence
-
-
-def _invariant(predicate: Callable[[View], bool | None], when: When) -> Invariant:
-    name = getattr(predicate, "__name__", type(predicate).__name__)
-    given: object = predicate
-    if not callable(given):
-        msg = f"{given!r} is no invariant."
-        raise UsageError(msg, next_step=f"Decorate a function of a View with @{when}.")
-    if inspect.iscoroutinefunction(predicate) or inspect.isgeneratorfunction(predicate):
-        msg = f"The invariant {name} is no plain function."
-        raise UsageError(msg, next_step="Write a plain `def` of a View: it looks at one moment and waits for nothing.")
-    sentence = (inspect.getdoc(predicate) or name.replace("_", " ")).partition("\n")[0]
-    return Invariant(name, when, sentence, predicate)
