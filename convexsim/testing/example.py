@@ -20,10 +20,10 @@ __all__ = [
     "checked_example",
     "current_example",
     "draws_later",
+    "fit_settings",
     "in_example",
     "is_attempt",
     "reproducing",
-    "without_deadline",
 ]
 
 
@@ -57,12 +57,21 @@ def draws_later(values: Iterable[object]) -> bool:
     return module is not None and any(isinstance(value, module.DataObject) for value in values)
 
 
-def without_deadline(function: Any) -> None:
-    """Lift Hypothesis's default deadline, 200 ms, from a test: one example is an exploration; keep another one."""
+def fit_settings(function: Any) -> None:
+    """Fit the settings that are Hypothesis's own defaults to examples that are explorations; keep all others.
+
+    The deadline, 200 ms, is lifted: it is about one run of a test. The phase that explains is left out: it explores
+    many more examples, each line traced, to name lines that only failing ones have run, and those are convexsim's.
+    """
     settings = _loaded("hypothesis").settings
-    given = getattr(function, "_hypothesis_internal_use_settings", None)
-    if given is not None and given.deadline == settings.default.deadline:
-        function._hypothesis_internal_use_settings = settings(given, deadline=None)  # noqa: SLF001 - as its own plugin does
+    given = getattr(function, _SETTINGS, None)
+    if given is None:
+        return
+    deadline = None if given.deadline == settings.default.deadline else given.deadline
+    phases = given.phases
+    if phases == settings.default.phases:
+        phases = [phase for phase in phases if phase.name != "explain"]
+    setattr(function, _SETTINGS, settings(given, deadline=deadline, phases=phases))
 
 
 def checked_example(example: str) -> str:
@@ -105,6 +114,7 @@ def reproducing(function: Any, example: str) -> Iterator[None]:
         setattr(function, _REPRODUCES, before)
 
 
+_SETTINGS: Final = "_hypothesis_internal_use_settings"  # which Hypothesis's own plugin fits, too
 _REPRODUCES: Final = "_hypothesis_internal_use_reproduce_failure"
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from convexsim.errors import UsageError
 from convexsim.explore.spelling import parse
-from convexsim.testing.example import checked_example, reproducing, without_deadline
+from convexsim.testing.example import checked_example, fit_settings, reproducing
 from convexsim.testing.holds import never_happened
 from convexsim.testing.known import KnownStrings
 from convexsim.testing.property_error import PropertyError
@@ -86,7 +86,7 @@ class ExploredTests:
         session.replay = replay or None
         with session_is(session):
             if draws(item):
-                without_deadline(item.function)
+                fit_settings(item.function)
             if example:
                 with reproducing(item.function, example):
                     yield
