@@ -25,6 +25,7 @@ from convexsim.testing.holds import never_happened
 from convexsim.testing.known import KnownStrings
 from convexsim.testing.property_error import PropertyError
 from convexsim.testing.record import write_record
+from convexsim.testing.scenario_file import explain
 from convexsim.testing.session import Session, session_is
 
 if TYPE_CHECKING:
@@ -90,6 +91,11 @@ class ExploredTests:
             if example:
                 with reproducing(item.function, example):
                     yield
+                if not session.scenarios:
+                    msg = f"The example of the string is none of {item.name} any more: what it draws has changed."
+                    raise UsageError(
+                        msg, next_step="Run the test without --sim-replay; what it finds has a new string."
+                    )
                 return None
             if not replay and draws(item):
                 _try_known(item, known.read(), session)
@@ -109,20 +115,19 @@ class ExploredTests:
         session = item.stash.get(_SESSION, None)
         if session is None or call.when != "call":
             return (yield)
-        raised = call.excinfo.value if call.excinfo is not None else None
-        errors = [*_errors_in(raised)]
-        for error in errors:
+        for error in _errors_of(call):
             error.is_told = True
         report = yield
+        errors = [*_errors_of(call)]  # pytest gets to know only now how a unittest ended, and has told it all
         report.__dict__["convexsim"] = [session.scenarios, session.made, len(errors)]
-        if call.excinfo is not None and isinstance(raised, PropertyError | UsageError) and report.failed:
-            _show(call.excinfo, report)
         report.sections += [("convexsim", told) for error in errors if (told := self._told(error, item))]
         known = item.stash[_KNOWN]
         for error in errors:
             known.keep(error.replay)
-        if raised is None and self._replay is None:
+        if call.excinfo is None and self._replay is None:
             known.forget()
+        if call.excinfo is not None and report.failed and not self._config.option.fulltrace:
+            _show(call.excinfo, report)
         return report
 
     def _typed(self, item: pytest.Item) -> str:
@@ -132,7 +137,7 @@ class ExploredTests:
         return Path(os.path.relpath(self._config.rootpath / path, here)).as_posix() + separator + rest
 
     def _told(self, error: PropertyError, item: pytest.Item) -> str:
-        told = [error.story] if error.story else []
+        told = [error.story] if error.story and error.is_told else []
         if self._report is not None:
             folder = self._report / _name(item.nodeid) / _name(error.broken)
             write_record(error, folder)
@@ -179,22 +184,27 @@ def _try_known(item: pytest.Function, strings: Iterable[str], session: Session) 
 
 
 def _show(excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> None:
-    """Show a failure without its frames, which are all convexsim's, and with what Hypothesis notes about it."""
+    """Show what convexsim itself raises without its frames, and with what Hypothesis notes about it."""
+    raised = excinfo.value
+    if not isinstance(raised, PropertyError | UsageError):
+        return
     shown = excinfo.getrepr(style="value", chain=False)
     entry = shown.reprtraceback.reprentries[0]
-    entry.lines = [*entry.lines, *getattr(excinfo.value, "__notes__", ())]
-    if shown.reprcrash is not None and isinstance(excinfo.value, PropertyError):
-        shown.reprcrash.message = excinfo.value.headline
+    lines = str(raised).splitlines() if isinstance(raised, PropertyError) else [explain(raised)]
+    entry.lines = [*lines, *getattr(raised, "__notes__", ())]
+    if shown.reprcrash is not None and isinstance(raised, PropertyError):
+        shown.reprcrash.message = raised.headline
     report.longrepr = shown
 
 
-def _errors_in(raised: BaseException | None) -> Iterator[PropertyError]:
+def _errors_of(call: pytest.CallInfo[None]) -> Iterator[PropertyError]:
     """Yield what has broken; Hypothesis raises distinct bugs as a group."""
-    if isinstance(raised, PropertyError):
-        yield raised
-    elif isinstance(raised, BaseExceptionGroup):
-        for each in raised.exceptions:
-            yield from _errors_in(each)
+    raised = [] if call.excinfo is None else [call.excinfo.value]
+    for error in raised:
+        if isinstance(error, PropertyError):
+            yield error
+        elif isinstance(error, BaseExceptionGroup):
+            raised += error.exceptions
 
 
 def _number(config: pytest.Config, option: str, least: float = -inf) -> int | None:

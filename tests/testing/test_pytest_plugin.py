@@ -139,11 +139,36 @@ def test_a_command_names_one_case_of_a_parametrized_test_whatever_its_name(shop:
     assert command.startswith("'test_shop.py::test_case[one$]' --sim-replay ")
 
 
-def test_what_is_used_wrongly_is_told_in_a_line(shop: pytest.Pytester) -> None:
-    write(shop, "    @explore(runs=3)\n    def test_nothing():\n        pass\n")
+def test_what_is_used_wrongly_is_told_in_a_line_with_its_place(shop: pytest.Pytester) -> None:
+    nothing = "    @explore(runs=3)\n    def test_nothing():\n        pass\n"
+    write(shop, nothing, TWO_ADDS.replace("adds(world, 1, 1)", "world.client('a').mutation('shop:nothing')"))
     result = shop.runpytest_inprocess()
-    result.stdout.fnmatch_lines(["_* test_nothing _*", "The test test_nothing returned null, which is no scenario. *"])
+    result.stdout.fnmatch_lines(
+        [
+            "_* test_nothing _*",
+            "The test test_nothing returned null, which is no scenario. *",
+            "_* test_two_adds _*",
+            "test_shop.py:*: The client 'a' cannot call that. *",
+        ]
+    )
     assert "holds.py" not in result.stdout.str()
+
+
+def test_what_a_test_raises_itself_keeps_its_frames(shop: pytest.Pytester) -> None:
+    write(shop, TWO_ADDS.replace("adds(world, 1, 1)", "raise KeyError(world.client('a').name)"))
+    shop.runpytest_inprocess().stdout.fnmatch_lines(
+        [">       raise KeyError(world.client('a').name)", "E       KeyError: 'a'"]
+    )
+
+
+def test_a_unittest_tells_it_all_in_its_message(shop: pytest.Pytester) -> None:
+    method = TWO_ADDS.replace("    ", "        ").replace("(world)", "(self, world)")
+    write(shop, f"    import unittest\n\n    class TestShop(unittest.TestCase):{method}")
+    result = shop.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    assert result.stdout.str().count("BROKEN no_lost_update") == 1
+    result.stdout.fnmatch_lines(["*convexsim: 1 scenario, * 1 finding"])
+    assert len(known(shop)) == 1
 
 
 def test_what_happens_in_no_example_fails_the_test(shop: pytest.Pytester) -> None:
@@ -239,14 +264,14 @@ def test_a_drawn_example_comes_back_by_the_command_alone_and_before_all_others(s
 def test_the_defaults_of_hypothesis_are_fitted_and_what_a_test_says_is_kept(shop: pytest.Pytester) -> None:
     usual = ANY_ADDS.replace(" adds(", " bumps(").replace(", phases=[Phase.generate, Phase.shrink]", "")
     chosen = usual.replace("test_any", "test_chosen").replace(
-        "database", "deadline=9_000, phases=[Phase.explain], database"
+        "database", "deadline=9_000, phases=[Phase.generate, Phase.explain], database"
     )
     fitted = """
     def test_settings():
         given = [test._hypothesis_internal_use_settings for test in (test_any_adds, test_chosen_adds)]
         assert [each.deadline and each.deadline.seconds for each in given] == [None, 9]
         assert [Phase.explain in each.phases for each in given] == [False, True]
-        assert [len(each.phases) for each in given] == [5, 1]
+        assert [len(each.phases) for each in given] == [5, 2]
     """
     write(shop, usual, chosen, fitted)
     strings = KnownStrings(shop.path / ".pytest_cache/d/convexsim", "test_shop.py::test_any_adds")
@@ -254,6 +279,14 @@ def test_the_defaults_of_hypothesis_are_fitted_and_what_a_test_says_is_kept(shop
         strings.keep(string)
     shop.runpytest_inprocess().assert_outcomes(passed=3)
     assert known(shop) == []
+
+
+def test_an_example_that_cannot_be_drawn_any_more_is_told(shop: pytest.Pytester) -> None:
+    write(shop, ANY_ADDS)
+    (command,) = commands(shop.runpytest_inprocess())
+    write(shop, ANY_ADDS.replace("max_size=4", "min_size=3, max_size=4"))
+    result = replayed(shop, command)
+    result.stdout.fnmatch_lines(["*The example of the string is none of test_any_adds any more: *"])
 
 
 # -------------------------------------------------------------------------------------------------------------- options
