@@ -175,7 +175,12 @@ def existing(world: World) -> None:
     adds(world, 1, 2)
 
 
-test_of_an_existing_scenario = pytest.mark.xfail(raises=PropertyError)(explore(existing, explorer=Dpor))
+@scenario(app=app, invariants=[no_lost_update])
+def safe(world: World) -> None:
+    bumps(world, 1, 2)
+
+
+test_of_a_scenario = explore(safe, explorer=Dpor, level=3)
 
 
 def test_an_existing_scenario_becomes_a_test() -> None:
