@@ -124,7 +124,7 @@ class ExploredTests:
         known = item.stash[_KNOWN]
         for error in errors:
             known.keep(error.replay)
-        if call.excinfo is None and self._replay is None:
+        if call.excinfo is None:
             known.forget()
         if call.excinfo is not None and report.failed and not self._config.option.fulltrace:
             _show(call.excinfo, report)

@@ -18,7 +18,7 @@ pytest_plugins = "pytester"
 
 TOP: Final = """
     import pytest
-    from hypothesis import Phase, given, settings, strategies as st
+    from hypothesis import Phase, example, given, settings, strategies as st
     from convexsim import scenario, sometimes
     from convexsim.testing import explore
     from tests.testing.shop import adds, app, bumps, no_lost_update
@@ -279,6 +279,19 @@ def test_the_defaults_of_hypothesis_are_fitted_and_what_a_test_says_is_kept(shop
         strings.keep(string)
     shop.runpytest_inprocess().assert_outcomes(passed=3)
     assert known(shop) == []
+
+
+def test_the_string_of_an_explicit_example_is_for_that_alone(shop: pytest.Pytester) -> None:
+    explicit = ANY_ADDS.replace("    @settings", "    @example(steps=[1, 2])\n    @settings", 1)
+    explicit = explicit.replace("Phase.generate", "Phase.explicit, Phase.generate")
+    write(shop, explicit)
+    (command,) = commands(shop.runpytest_inprocess())
+    assert "@" not in command
+    assert commands(replayed(shop, command)) == [command]
+    write(shop, explicit.replace("[no_lost_update]", "[lambda view: True]"))
+    result = replayed(shop, command)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["convexsim: 1 scenario, 1 run, 0 findings"])
 
 
 def test_an_example_that_cannot_be_drawn_any_more_is_told(shop: pytest.Pytester) -> None:
