@@ -118,7 +118,7 @@ def _test_of(existing: Scenario, how: How) -> Callable[[], None]:
         require(existing, how, explored)
 
     explored.__name__, explored.__doc__ = existing.name, existing.about
-    explored.__signature__ = inspect.Signature(return_annotation=None)  # type: ignore[attr-defined] # see below
+    explored.__signature__ = inspect.Signature(return_annotation=None)  # type: ignore[attr-defined] # inspect asks for it
     return _marked(explored, existing.name)
 
 
@@ -128,9 +128,10 @@ def _of_world(keywords: dict[str, Any], how: How) -> Callable[[Callable[..., obj
     def decorate(test: Callable[..., object]) -> Callable[..., None]:
         signature = _checked_test(test)
         names = [*signature.parameters]
-        if _WORLD not in names[:2]:
+        at = 1 if names[:1] == ["self"] else 0
+        if names[at : at + 1] != [_WORLD] or signature.parameters[_WORLD].kind is inspect.Parameter.KEYWORD_ONLY:
             msg = f"The test {test.__name__} does not take the world first: it takes {', '.join(names) or 'nothing'}."
-            after = ", ".join([_WORLD, *names])
+            after = ", ".join([*names[:at], _WORLD, *(name for name in names[at:] if name != _WORLD)])
             raise UsageError(msg, next_step=f"Write def {test.__name__}({after}), or without app= return a scenario.")
         rest = [parameter for name, parameter in signature.parameters.items() if name != _WORLD]
 
@@ -142,7 +143,7 @@ def _of_world(keywords: dict[str, Any], how: How) -> Callable[[Callable[..., obj
                 raise UsageError(msg, next_step="Let @given draw it, or draw in a test that returns a scenario.")
 
             def body(world: World) -> None:
-                returned = test(*args[: names.index(_WORLD)], world, *args[names.index(_WORLD) :], **kwargs)
+                returned = test(*args[:at], world, *args[at:], **kwargs)
                 if returned is not None:
                     msg = f"The test {test.__name__} returned {show(returned)}, but it is a scenario's body already."
                     raise UsageError(msg, next_step="Write into its world; without app= a test returns a scenario.")

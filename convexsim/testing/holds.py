@@ -1,8 +1,8 @@
 """Whether a scenario holds: explored as a test says, unless the session asks for something else.
 
 Owns what comes before the search (strings that are known) or instead of it (one that is to be replayed), and what is
-raised. Under Hypothesis a failure is shrunk once, for the example that it shows: what it
-tries on the way is told apart by the property alone.
+raised. Under Hypothesis a failure is shrunk once, for the example that it shows: what it tries on the way is told apart
+by the property alone. What a failure says stands in `property_error.py`.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _error(report: Report, session: Session, notes: tuple[str, ...] = ()) -> Pro
 
 def _named(test: Callable[..., object]) -> str:
     """Return how pytest would call a test, as far as the test itself knows."""
-    path = Path(inspect.unwrap(test).__code__.co_filename)
+    path = Path(getattr(inspect.unwrap(test), "__code__", test.__code__).co_filename)
     here = Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return f"{shown.as_posix()}::{test.__qualname__.replace('.', '::')}"

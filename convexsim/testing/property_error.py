@@ -1,7 +1,7 @@
 """What a test raises when a property does not hold: an AssertionError whose message is the story.
 
 Owns the message: what broke, the switches that it takes, who did what in which order, and the one command that repeats
-it. Raised by `explored.py`.
+it. Raised by `holds.py`.
 """
 
 from __future__ import annotations

@@ -140,8 +140,11 @@ class ExploredTests:
         told = [error.story] if error.story and error.is_told else []
         if self._report is not None:
             folder = self._report / _name(item.nodeid) / _name(error.broken)
-            write_record(error, folder)
-            told.append(f"written to {folder}")
+            try:
+                write_record(error, folder)
+                told.append(f"written to {folder}")
+            except OSError as refused:
+                told.append(f"not written to {folder}: {refused.strerror}")
         return "\n".join(told)
 
     def _check_replay(self, items: list[pytest.Function], string: str) -> None:

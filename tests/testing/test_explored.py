@@ -319,6 +319,12 @@ def takes_no_world(steps: int) -> None: ...
 def takes_a_world(world: World) -> None: ...
 
 
+def takes_the_world_last(steps: int, world: World) -> None: ...
+
+
+def takes_the_world_by_name(*, world: World) -> None: ...
+
+
 async def waits(world: World) -> None: ...
 
 
@@ -339,6 +345,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "no world": (
         lambda: untyped(app=app, invariants=[anything])(takes_no_world),
         r"takes_no_world does not take the world first: it takes steps. Write def takes_no_world\(world, steps\)",
+    ),
+    "the world last": (
+        lambda: untyped(app=app, invariants=[anything])(takes_the_world_last),
+        r"does not take the world first: it takes steps, world. Write def takes_the_world_last\(world, steps\)",
+    ),
+    "the world by name": (
+        lambda: untyped(app=app, invariants=[anything])(takes_the_world_by_name),
+        r"Write def takes_the_world_by_name\(world\)",
     ),
     "async": (lambda: untyped(app=app, invariants=[anything])(waits), "is no plain `def`"),
     "no app": (lambda: untyped()(takes_a_world), "takes a world, but no app"),

@@ -325,6 +325,19 @@ def test_a_report_is_a_folder_with_the_story_and_the_trace(shop: pytest.Pytester
     assert last["run"]["replay"] == command.split()[-1]
 
 
+def test_a_report_that_cannot_be_written_is_told(shop: pytest.Pytester) -> None:
+    in_the_way = """
+    def test_first(request):
+        reports = request.config.invocation_params.dir / "reports"
+        reports.rmdir()
+        reports.touch()
+    """
+    write(shop, in_the_way, TWO_ADDS)
+    result = shop.runpytest_inprocess("--sim-report", "reports")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["not written to *: Not a directory"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
