@@ -1,7 +1,9 @@
 """Pages for people, as tests read them: their marked examples, and what these print when they run as they stand.
 
 A marked block is a fence under a comment: ``<!-- example: name -->`` marks a program, ``<!-- output: name -->`` what it
-prints. README and docs/ mark theirs alike; which pages there are, and what else they must say, their own tests know.
+prints, ``<!-- file: path.py -->`` a file, ``<!-- commands: name -->`` what one types, each line behind a ``$``, and
+what is shown of its output. README and docs/ mark theirs alike; which pages there are, and what else they must say,
+their own tests know.
 """
 
 from __future__ import annotations
@@ -57,6 +59,18 @@ class Page:
         return {name: self.block(f"example: {name}") for name in re.findall(r"<!-- example: (\w+) -->", self.text)}
 
     @property
+    def files(self) -> dict[str, str]:
+        """The marked files by path, in the order of the page."""
+        return {path: self.block(f"file: {path}") for path in re.findall(r"<!-- file: (\S+) -->", self.text)}
+
+    @property
+    def sessions(self) -> list[tuple[str, str]]:
+        """The commands that the page shows, and what it shows of their output, in its order."""
+        blocks = [self.block(f"commands: {name}") for name in re.findall(r"<!-- commands: (\w+) -->", self.text)]
+        typed = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+        return [(line, out.rstrip("\n") + "\n") for block in blocks for line, out in typed.findall(block)]
+
+    @property
     def links(self) -> list[str]:
         """The targets of its links, but for those that leave the repository."""
         prose = re.sub(r"```.*?```", "", self.text, flags=re.DOTALL)
@@ -64,9 +78,9 @@ class Page:
 
 
 def unchecked(page: Page) -> list[str]:
-    """Return the first lines of the Python blocks that nobody would run, or compare with what they print."""
+    """Return the first lines of the Python blocks that nobody would run, or write, or compare with what they print."""
     marked = r"<!-- example: (\w+) -->\n```python\n(?:(?!```).*\n)+```\n<!-- output: \1 -->\n```\n"
-    rest = re.sub(marked, "", page.text)
+    rest = re.sub(rf"{marked}|<!-- file: \S+ -->\n```python\n(?:(?!```).*\n)+```\n", "", page.text)
     return re.findall(r"```python\n(.*)", rest)
 
 

@@ -71,12 +71,13 @@ A_PROGRAM = "```python\nprint(1)\n```\n"
     ("text", "found"),
     [
         (f"<!-- example: one -->\n{A_PROGRAM}<!-- output: one -->\n```\n1\n```\n", []),
+        (f"<!-- file: one.py -->\n{A_PROGRAM}", []),
         (A_PROGRAM, ["print(1)"]),
         (f"<!-- example: one -->\n{A_PROGRAM}", ["print(1)"]),
         (f"<!-- example: one -->\n{A_PROGRAM}<!-- output: two -->\n```\n1\n```\n", ["print(1)"]),
         (f"<!-- example: one -->\n{A_PROGRAM}\nIt prints\n\n<!-- output: one -->\n```\n1\n```\n", ["print(1)"]),
     ],
-    ids=["checked", "unmarked", "no output", "another's output", "output elsewhere"],
+    ids=["checked", "a file", "unmarked", "no output", "another's output", "output elsewhere"],
 )
 def test_a_block_that_nobody_checks_is_found(text: str, found: list[str]) -> None:
     assert unchecked(Page("a.md", text)) == found

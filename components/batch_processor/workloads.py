@@ -95,7 +95,7 @@ def _setting(version: str, models: str, draw: Draw) -> dict[str, Any]:
 def _config(version: str, draw: Draw) -> dict[str, Any]:
     """Return a config of a version's client: sizes that few calls reach, and intervals, of which 0 is for ever."""
     interval: dict[str, Any] = {"flushIntervalMs": draw.pick([0, 1_000, 1_000, 1_000, 5_000])}
-    size = draw.pick([1, 2, 3, 3, 4])
+    size = draw.pick([1, 2, 3, 3, 4, 10])
     more = {"maxAttempts": 2} if version == "hardened" and draw.chance(0.3) else {}
     if version in ("1.0.9", "hardened") and draw.chance(0.5):
         both = {"immediateFlushThreshold": size, "maxBatchSize": size + draw.number(0, 3)}

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from attrs import asdict
 
 from convexsim.cli.exploring import path_of
-from convexsim.cli.printing import HELD, json_line, replay_command, say
+from convexsim.cli.printing import HELD, replay_command, say
 from convexsim.cli.store import FILE, Findings
+from convexsim.testing.record import json_line
 
 if TYPE_CHECKING:
     import argparse

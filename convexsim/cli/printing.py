@@ -5,7 +5,6 @@ Owns which facts are told and in which order, and the exit code that follows fro
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from attrs import asdict
 
 from convexsim.errors import UsageError
-from convexsim.trace.event import json_lines
+from convexsim.testing.record import failed_calls, json_line, run_record
 from convexsim.trace.names import one_line, shorten
 from convexsim.trace.text import WIDTH, story
 from convexsim.values import counted, show
@@ -36,7 +35,6 @@ __all__ = [
     "BROKEN",
     "HELD",
     "Output",
-    "json_line",
     "replay_command",
     "say",
     "say_report",
@@ -85,27 +83,14 @@ class Output:
 def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequence[str] = ()) -> int:
     """Tell one run, how it differs from a recorded one, and its replay string; return the exit code that follows."""
     assert run.trace is not None
-    failed = {call.activity: call.error for call in run.calls if call.error is not None}
     if arguments.json:
-        facts = {
-            "scenario": run.scenario.name,
-            "level": run.level,
-            "ending": run.ending,
-            "steps": run.steps,
-            "now_ms": run.now,
-            "violations": [asdict(broken) for broken in run.violations],
-            "unseen": run.unseen,
-            "failed_calls": failed,
-            "drift": [*drift],
-            "replay": string,
-        }
-        arguments.out.write(json_lines(run.trace) + json_line("run", facts))
+        arguments.out.write(run_record(run, string, drift))
         return BROKEN if run.violations else HELD
     verdict = "BROKEN" if run.violations else "nothing broke"
     lines = [f"{run.scenario.name}: {verdict} (level {run.level}, {counted(run.steps, 'step')}, {show(run.now)} ms)"]
     lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in run.violations]
     lines += [f"  did not happen in this run: {name}" for name in run.unseen]
-    lines += [f"  failed: {activity}: {error}" for activity, error in failed.items()]
+    lines += [f"  failed: {activity}: {error}" for activity, error in failed_calls(run).items()]
     scheduled = Counter(run.view.failed_functions())
     lines += [f"  failed scheduled functions: {number}, {error}" for error, number in scheduled.items()]
     verdicts = "\n".join([*(shorten(one_line(line), WIDTH) for line in lines), *(f"  {line}" for line in drift)])
@@ -217,8 +202,3 @@ def say(arguments: argparse.Namespace, *texts: str) -> None:
     """Print texts, each with an end of line."""
     for text in texts:
         print(text, file=arguments.out)
-
-
-def json_line(kind: str, facts: dict[str, Any]) -> str:
-    """Return facts as a line of JSON, with their keys in order."""
-    return json.dumps({kind: facts}, sort_keys=True, separators=(",", ":")) + "\n"

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from convexsim.cli.arguments import COULD_NOT
 from convexsim.cli.chosen import one_of
 from convexsim.cli.exploring import INTERRUPTED
-from convexsim.cli.printing import BROKEN, HELD, json_line, say, say_report
+from convexsim.cli.printing import BROKEN, HELD, say, say_report
 from convexsim.cli.terminal import Interrupt, Progress, end_at_once, interruption
 from convexsim.explore.certificate import certify
 from convexsim.explore.verify import verify
 from convexsim.simulation.certificate import Certificate, unwritable
+from convexsim.testing.record import json_line
 from convexsim.testing.scenario_file import open_scenarios
 from convexsim.values import counted
 

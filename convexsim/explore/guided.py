@@ -90,7 +90,7 @@ class Guided(Sampler):
 
     def _drawn(self, seed: str) -> VariedChoices:
         draw = RandomChoices(f"{seed}:plan").draw
-        is_fresh = draw() < _FRESH
+        is_fresh = draw() < _FRESH or not self._kept  # in a world where nothing happens nothing is shown
         return VariedChoices(seed, [] if is_fresh else varied(self._pick(draw), self._pick(draw), draw))
 
     def _pick(self, draw: Callable[[], float]) -> tuple[int, ...]:

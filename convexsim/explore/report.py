@@ -140,6 +140,10 @@ class Report:
         return story(self.finding.run.trace) if self.finding is not None and self.finding.run.trace is not None else ""
 
     def __str__(self) -> str:
+        return self.told(None if self.finding is None else f"replay: {self.finding.replay}")
+
+    def told(self, how_to_replay: str | None = None) -> str:
+        """Return what came of it, in lines; `how_to_replay` stands below the switches, if anything broke."""
         lines = [f"{self.scenario.name}: {self._verdict()}"]
         if self.random_values and self.finding is None:
             lines.append(f"  {about_draws(self.random_values)}")
@@ -150,7 +154,7 @@ class Report:
             lines.append(f"  found in run {self.finding.found_at_run}; {self.finding.effort}")
             if self.finding.choices_after <= _SHOWN_SWITCHES:
                 lines += [f"  {switch}" for switch in self.finding.switches]
-            lines.append(f"  replay: {self.finding.replay}")
+            lines += [] if how_to_replay is None else [f"  {how_to_replay}"]
             if self.finding.late is not None:
                 lines.append(f"  a step is late in it: {self.finding.late}")
             if self.finding.timed is not None:

@@ -1,1 +1,6 @@
-"""For people who write scenarios and tests: the scenarios of a file, scripts of operations, worlds driven by hand."""
+"""For people who write scenarios and tests: `@explore`, the scenarios of a file, scripts, worlds driven by hand."""
+
+from convexsim.testing.explored import explore
+from convexsim.testing.property_error import PropertyError
+
+__all__ = ["PropertyError", "explore"]

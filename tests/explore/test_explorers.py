@@ -80,6 +80,15 @@ def test_an_explorer_answers_every_kind_of_choice_and_stops_where_it_was_told(na
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
+def test_an_explorer_takes_a_world_in_which_nothing_happens(name: str) -> None:
+    @scenario(app=app(), invariants=[])
+    def idle(world: World) -> None:
+        """Nobody is there."""
+
+    assert dict.fromkeys(explored(made(name, runs=12), idle)) == {(): None}
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
 def test_an_explorer_is_repeatable_and_begins_anew(name: str) -> None:
     explorer = made(name, seed=3)
     first = explored(explorer, stormy)

@@ -1,0 +1,61 @@
+"""Records: what happened in a run, as files: the story for people, JSON lines for machines.
+
+Owns which facts of a run are told to machines, and the folder of a failure. `cli/printing.py` prints the same lines.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import asdict
+
+from convexsim.trace.event import json_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from convexsim.simulation import Run
+    from convexsim.testing.property_error import PropertyError
+
+__all__ = ["STORY", "TRACE", "failed_calls", "json_line", "run_record", "write_record"]
+
+STORY: Final = "story.txt"
+TRACE: Final = "trace.jsonl"
+
+
+def run_record(run: Run, string: str, drift: Sequence[str] = ()) -> str:
+    """Return a run that has kept its events as JSON lines: an event each, and what came of it in the last."""
+    assert run.trace is not None
+    facts = {
+        "scenario": run.scenario.name,
+        "level": run.level,
+        "ending": run.ending,
+        "steps": run.steps,
+        "now_ms": run.now,
+        "violations": [asdict(broken) for broken in run.violations],
+        "unseen": run.unseen,
+        "failed_calls": failed_calls(run),
+        "drift": [*drift],
+        "replay": string,
+    }
+    return json_lines(run.trace) + json_line("run", facts)
+
+
+def write_record(error: PropertyError, folder: Path) -> None:
+    """Write a failure into a folder of its own; a page for browsers has its place beside these files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STORY).write_text(f"{error.verdict}\n\n{error.story}\n", encoding="utf-8")
+    if error.run is not None:
+        (folder / TRACE).write_text(run_record(error.run, error.replay), encoding="utf-8")
+
+
+def failed_calls(run: Run) -> dict[str, str]:
+    """Return the errors of the clients' calls that ended with one, by activity."""
+    return {call.activity: call.error for call in run.calls if call.error is not None}
+
+
+def json_line(kind: str, facts: dict[str, Any]) -> str:
+    """Return facts as a line of JSON, with their keys in order."""
+    return json.dumps({kind: facts}, sort_keys=True, separators=(",", ":")) + "\n"
