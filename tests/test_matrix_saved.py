@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.batch_processor.matrix import matrix
+from components.batch_processor.workloads import UPGRADES
 from convexsim import replay
 from convexsim.cli.matrix_text import markdown
 from convexsim.testing.matrix import Budget, Cell, Route, cell_of, explored
@@ -21,7 +22,7 @@ SAVED = [
     for line in (ROOT / "tests" / "saved_choices" / "matrix.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 BY_PLACE = {(cell.version, cell.number): cell for cell in CELLS}
-RELEASES = SUBJECT.versions[:-1]
+RELEASES = SUBJECT.versions[: SUBJECT.versions.index("hardened")]
 
 
 @pytest.mark.parametrize("cell", SAVED, ids=lambda cell: f"{cell.version}-{cell.number}")
@@ -76,5 +77,6 @@ def test_hardened_breaks_nothing_that_it_promises() -> None:
     ],
 )
 def test_each_race_is_found_where_it_belongs(race: str, versions: tuple[str, ...], models: str) -> None:
-    found = {cell.version: cell.models for cell in CELLS if cell.number == race and cell.found is not None}
+    broken = [cell for cell in CELLS if cell.number == race and cell.found is not None]
+    found = {cell.version: cell.models for cell in broken if cell.version not in UPGRADES}
     assert found == dict.fromkeys(versions, models)

@@ -12,7 +12,7 @@ from typing import cast
 from components.batch_processor.invariants import PROPERTIES, RACES, Half, Property, invariant
 from components.batch_processor.properties.records import LAYOUTS
 from components.batch_processor.properties.terms import MODELS
-from components.batch_processor.workloads import generate, parameters, world_of
+from components.batch_processor.workloads import UPGRADES, generate, parameters, world_of
 from convexsim import Scenario
 from convexsim.testing.matrix import Question, Subject
 from convexsim.testing.workload import Draw, Workload
@@ -26,7 +26,9 @@ _UNJUDGED_UNDER_O = ("P9", "P19", "R4")
 def matrix() -> Subject:
     """Return the batch processor as it is tabulated."""
     questions = {number: _question(one) for number, one in {**PROPERTIES, **RACES}.items()}
-    return Subject(versions=tuple(LAYOUTS), models=MODELS, questions=questions, generate=_generate, world_of=_world_of)
+    return Subject(
+        versions=(*LAYOUTS, *UPGRADES), models=MODELS, questions=questions, generate=_generate, world_of=_world_of
+    )
 
 
 def _question(one: Property) -> Question:
@@ -34,10 +36,18 @@ def _question(one: Property) -> Question:
         name=one.name,
         sentence=one.sentence,
         part=one.half,
-        applies=lambda version: one.number not in ("P11", "R2") or LAYOUTS[version].timer is not None,
+        applies=partial(_applies, one),
         is_judged=lambda models: one.number not in _UNJUDGED_UNDER_O or "O" not in models,
         is_excused=partial(_is_excused, one),
     )
+
+
+def _applies(one: Property, version: str) -> bool:
+    """Whether a version can be asked: about timers only if it has some, and always under the same name."""
+    is_about_timers = one.number in ("P11", "R2")
+    if version in UPGRADES:
+        return one.half == "accumulator" and not is_about_timers
+    return not is_about_timers or LAYOUTS[version].timer is not None
 
 
 def _is_excused(one: Property, version: str, models: str) -> bool:
@@ -50,5 +60,6 @@ def _generate(version: str, part: str, models: str, draw: Draw) -> Workload:
 
 
 def _world_of(version: str, models: str, workload: Workload, numbers: Sequence[str]) -> Scenario:
-    asked = [invariant(number, version=version, model=models, **parameters(models)) for number in numbers]
+    judged = version.rpartition("→")[2]
+    asked = [invariant(number, version=judged, model=models, **parameters(models)) for number in numbers]
     return world_of(version, workload, asked)

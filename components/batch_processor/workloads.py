@@ -17,7 +17,7 @@ from components.batch_processor.invariants import Half
 from convexsim import Component, Faults, Invariant, Platform, Scenario, World, scenario
 from convexsim.testing.workload import Draw, Entry, Workload
 
-__all__ = ["generate", "parameters", "world_of"]
+__all__ = ["UPGRADES", "generate", "parameters", "world_of"]
 
 _SKEW_MS: Final = 5_000
 _APART_MS: Final = 4 * 2 * _SKEW_MS
@@ -31,9 +31,24 @@ _MAX_STEPS: Final = 3_000
 _FAIL: Final = {"fail": "no"}
 
 
+UPGRADES: Final = ("1.0.5→1.0.6", "1.0.6→1.0.7", "1.0.7→1.0.9")
+"""Versions of which the second is deployed while the first has items stored and timers pending: those neighbours whose
+documents the newer schema accepts; the others are refused (tests/components/test_upgrades.py has every pair)."""
+
+
 def generate(version: str, half: Half, models: str, draw: Draw) -> Workload:
-    """Return a workload of one half of the component, in which may go wrong what the letters of the models say."""
+    """Return a workload of one half of the component, in which may go wrong what the letters of the models say.
+
+    Args:
+        version: its label, or one of `UPGRADES`.
+        half: which.
+        models: letters of `MODELS`.
+        draw: what is drawn.
+
+    """
     setting = {**_setting(version, models, draw), "half": half}
+    if version in UPGRADES:
+        setting["upgrade_ms"] = draw.pick([0, 500, 1_000, 1_500, 2_000])
     if half == "iterator":
         return _Steering(models, draw).workload(setting)
     return _Adding(version, models, draw).workload(setting)
@@ -47,10 +62,11 @@ def parameters(models: str) -> dict[str, float]:
 
 def world_of(version: str, workload: Workload, invariants: Sequence[Invariant]) -> Scenario:
     """Return the world in which a workload happens, and what is asked of it."""
-    setting = workload.setting
+    setting, (first, *later) = workload.setting, version.split("→")
+    config = json.dumps(setting["config"])
 
     @scenario(
-        app=_app(version, json.dumps(setting["config"])),
+        app=_app(first, config),
         invariants=invariants,
         platform=Platform(self_cancel=setting["self_cancel"]),
         faults=Faults(**setting["faults"]),
@@ -59,8 +75,13 @@ def world_of(version: str, workload: Workload, invariants: Sequence[Invariant]) 
     def workload_of(world: World) -> None:
         world.external(DELIVERIES)
         workload.with_args(partial(_configured, setting["config"])).write(world)
+        for upgrade in later:
+            world.client("dev").wait(setting["upgrade_ms"])
+            world.client("dev").deploy(_app(upgrade, config))
 
-    return workload_of.variant(f"{setting['half']}-{version.replace('.', '-')}", max_steps=_MAX_STEPS)
+    return workload_of.variant(
+        f"{setting['half']}-{version.replace('.', '-').replace('→', '-to-')}", max_steps=_MAX_STEPS
+    )
 
 
 @lru_cache(maxsize=64)

@@ -41,9 +41,9 @@ def items_of(workload: Workload) -> list[str]:
 @pytest.mark.parametrize("half", HALVES)
 @pytest.mark.parametrize("version", SUBJECT.versions)
 def test_every_workload_can_be_run_in_every_version(version: str, half: str) -> None:
+    numbers = [number for number, one in SUBJECT.questions.items() if one.part == half and one.applies(version)]
     for models in ("N", "U", "C", "O", "K", "M", "UCOKM"):
-        numbers = [number for number, one in SUBJECT.questions.items() if one.part == half and one.applies(version)]
-        for number in range(2):
+        for number in range(2 if numbers else 0):
             workload = SUBJECT.generate(version, half, models, Draw(f"{version}{number}"))
             assert Workload.of(json.loads(json.dumps(workload.as_data()))) == workload
             world = SUBJECT.world_of(version, models, workload, numbers)
@@ -117,4 +117,13 @@ def test_every_property_and_race_is_tabulated() -> None:
     assert [*SUBJECT.questions] == [*PROPERTIES, *RACES]
     assert len(PROPERTIES) == 31
     assert len(RACES) == 7
-    assert SUBJECT.versions == ("0.1.0", "0.2.0", "1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.9", "hardened")
+    released = ("0.1.0", "0.2.0", "1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.9")
+    assert SUBJECT.versions == (*released, "hardened", "1.0.5→1.0.6", "1.0.6→1.0.7", "1.0.7→1.0.9")
+
+
+def test_an_upgrade_takes_place_while_clients_go_on() -> None:
+    workload = SUBJECT.generate("1.0.6→1.0.7", "accumulator", "N", Draw("x"))
+    run = Simulation(SUBJECT.world_of("1.0.6→1.0.7", "N", workload, ["P1"])).run()
+    (deploy,) = [call for call in run.calls if call.activity.startswith("dev.")]
+    assert deploy.error is None
+    assert not SUBJECT.questions["P20"].applies("1.0.6→1.0.7")
