@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
+from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
@@ -26,7 +27,7 @@ from convexsim.choices import root_of
 from convexsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from convexsim.choices import Kind, Option
@@ -272,7 +273,8 @@ class Dispatcher:
         """Handle one message, or move the clock to the next deadline; False if there is nothing left to do."""
         entered = self._stacks.get(None)
         if not entered or entered[-1] is not self:
-            return self._step_at_work()
+            with self.at_work():
+                return self.step()
         if self._eager:
             sent = self._eager.popleft()
             noted = None if self._on_step is None else Item(*sent)
@@ -299,12 +301,13 @@ class Dispatcher:
             raise exception
         return True
 
-    def _step_at_work(self) -> bool:
-        """Step while another simulation was entered last, or none in this thread."""
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Be the one at work, although another simulation was entered last, or none in this thread."""
         entered = self._entered()
         entered.append(self)
         try:
-            return self.step()
+            yield
         finally:
             entered.pop()
 

@@ -25,11 +25,15 @@ from convexsim.simulation.world import World
 from convexsim.trace.event import Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convexsim.actors.client import Call, Entry
     from convexsim.choices import Choices
     from convexsim.functions.memory import Memory
     from convexsim.simulation.run import Ending
+    from convexsim.simulation.world import ClientScript
 
-__all__ = ["Simulation", "run_again"]
+__all__ = ["Simulation", "environment_of", "run_again", "start_client", "start_clients"]
 
 
 @define(eq=False)
@@ -94,7 +98,8 @@ class Simulation:
         self._ran = True
         world = World(self.scenario.app.catalog())
         self.scenario.body(world)
-        environment = self._environment(world)
+        environment = environment_of(self.scenario, world)
+        environment.memory = self.memory
         run = Run(self.scenario, self._record, self.level, trace=self._trace)
         if self.mode == "stepped":
             run.footprints = getattr(self.choices, "footprints", None)
@@ -109,20 +114,8 @@ class Simulation:
         monitor.close()
         return run
 
-    def _environment(self, world: World) -> Environment:
-        given, catalog = self.scenario, self.scenario.app.catalog()
-        if given.until_ms is None and any(each.has_crons for each in world.catalogs):
-            msg = f"An app of {given.name} has crons, so it never comes to rest."
-            raise UsageError(msg, next_step="Say how long its world lasts: @scenario(..., until_ms=3_600_000).")
-        end_ms = inf if given.until_ms is None else given.platform.start_ms + given.until_ms
-        faults, history = given.faults, history_for(given.invariants)
-        environment = Environment(catalog, given.platform, world.externals, world.network, end_ms=end_ms, faults=faults)
-        environment.history, environment.memory = history, self.memory
-        environment.has_deploys = len(world.catalogs) > 1
-        return environment
-
     def _step(self, stage: SteppedStage, world: World, monitor: Monitor) -> Ending:
-        _start_clients(stage, world)
+        start_clients(stage, world)
         dispatcher, looks = stage.dispatcher, monitor.looks_always
         while not looks or monitor.always_holds():
             if dispatcher.steps >= self.max_steps:
@@ -135,7 +128,7 @@ class Simulation:
         if not monitor.always_holds():
             return "broken"
         stage.on_commit = monitor.always_holds
-        _start_clients(stage, world)
+        start_clients(stage, world)
         return stage.play()
 
 
@@ -144,11 +137,38 @@ def run_again(run: Run, choices: Choices, *, trace: bool = True) -> Run:
     return Simulation(run.scenario, choices, level=run.level, trace=trace).run()
 
 
-def _start_clients(stage: SteppedStage | ThreadStage, world: World) -> None:
+def environment_of(given: Scenario, world: World) -> Environment:
+    """Return what the functions of a scenario share, in a world that its body has written.
+
+    Raises:
+        UsageError: it would never end.
+
+    """
+    catalog = given.app.catalog()
+    if given.until_ms is None and any(each.has_crons for each in world.catalogs):
+        msg = f"An app of {given.name} has crons, so it never comes to rest."
+        raise UsageError(msg, next_step="Say how long its world lasts: @scenario(..., until_ms=3_600_000).")
+    end_ms = inf if given.until_ms is None else given.platform.start_ms + given.until_ms
+    outside = world.externals, world.network
+    environment = Environment(catalog, given.platform, *outside, end_ms=end_ms, faults=given.faults)
+    environment.history = history_for(given.invariants)
+    environment.has_deploys = len(world.catalogs) > 1
+    return environment
+
+
+def start_clients(stage: SteppedStage | ThreadStage, world: World) -> None:
+    """Start the clients of a world, each with its entries."""
     for client in world.clients.values():
-        connection = connect(stage, client.name, client.kind)
-        ref = stage.start(Client, connection, client.entries, world.calls)
-        ref.tell(StartClient(client.name))
+        start_client(stage, client, client.entries, world.calls)
+
+
+def start_client(
+    stage: SteppedStage | ThreadStage, client: ClientScript, entries: Sequence[Entry], calls: list[Call]
+) -> None:
+    """Start a client, which goes through some entries; what its scripts call is added to the calls."""
+    connection = connect(stage, client.name, client.kind)
+    ref = stage.start(Client, connection, entries, calls)
+    ref.tell(StartClient(client.name))
 
 
 def _checked_choices(choices: Choices) -> Choices:

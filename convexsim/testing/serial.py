@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from convexsim.actors.clock import VirtualClock
 from convexsim.actors.messages import Invoke
 from convexsim.actors.stepped import SteppedStage
 from convexsim.choices import ChoiceRecord, FirstChoices
@@ -33,16 +32,8 @@ __all__ = ["SerialWorld"]
 
 _CALLER: Final = "call"
 _LEVEL: Final = 2
-
-
-class _HeldClock(VirtualClock):
-    """A clock that goes no further than it may."""
-
-    limit = -1.0
-
-    def advance(self) -> bool:
-        deadline = self.next_deadline()
-        return deadline is not None and deadline <= self.limit and super().advance()
+_STANDS_STILL: Final = -1.0
+"""The end of a clock that moves no further."""
 
 
 class SerialWorld(AbstractContextManager["SerialWorld"]):
@@ -59,7 +50,8 @@ class SerialWorld(AbstractContextManager["SerialWorld"]):
         externals = {name: External(name, tuple(plan)) for name, plan in plans.items()}
         self._environment = Environment(app.catalog(), platform, externals)
         self._stage = SteppedStage(self._environment, ChoiceRecord(FirstChoices()), _LEVEL, None)
-        self._clock = self._stage.dispatcher.clock = _HeldClock(platform.start_ms)
+        self._clock = self._stage.dispatcher.clock
+        self._clock.end = _STANDS_STILL
         self._numbers = count(1)
 
     def __enter__(self) -> Self:
@@ -99,13 +91,13 @@ class SerialWorld(AbstractContextManager["SerialWorld"]):
             UsageError: it does not come to rest within `MAX_STEPS` messages.
 
         """
-        self._clock.limit = self.now + ms
+        self._clock.end = self.now + ms
         last = self._stage.steps + MAX_STEPS
         while self._stage.dispatcher.step():
             if self._stage.steps > last:
                 msg = f"What is scheduled has not come to rest after {MAX_STEPS:,} messages, at {self.now:g} ms."
                 raise UsageError(msg, next_step="Look for functions that schedule each other for ever.")
-        self._clock.now, self._clock.limit = self._clock.limit, -1.0
+        self._clock.now, self._clock.end = self._clock.end, _STANDS_STILL
 
     def _run(self, target: Target, args: Mapping[str, Any] | None) -> Outcome:
         given = freeze(dict(args or {}), "args")

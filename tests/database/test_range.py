@@ -19,9 +19,9 @@ from convexsim.database.index import Document, Index, make_table
 from convexsim.database.range import Bound, Comparison, interval_of
 from convexsim.database.transaction import Transaction
 from convexsim.errors import PlatformError
+from convexsim.testing.strategies import values as any_values
 from convexsim.values import UNDEFINED, Int64, define_table, encode, encode_id, freeze, lookup_field, prefix_end, v
 from tests.values.strategies import PROPERTY
-from tests.values.strategies import values as any_values
 from tests.values.test_keys import compare
 
 TABLE = make_table(

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 
 from convexsim.errors import InternalError, PlatformError
+from convexsim.testing.strategies import values
 from convexsim.values import UNDEFINED, Int64, dumps, freeze, from_json, to_json
-from tests.values.strategies import INT64_MAX, INT64_MIN, PROPERTY, values
+from tests.values.strategies import INT64_MAX, INT64_MIN, PROPERTY
 
 
 @PROPERTY

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convexsim.errors import InternalError
+from convexsim.testing.strategies import values
 from convexsim.values import (
     UNDEFINED,
     Int64,
@@ -22,7 +23,7 @@ from convexsim.values import (
     freeze,
     prefix_end,
 )
-from tests.values.strategies import INT64_MAX, INT64_MIN, PROPERTY, values
+from tests.values.strategies import INT64_MAX, INT64_MIN, PROPERTY
 
 # --- the order, written a second time: slow, and from the text ---
 

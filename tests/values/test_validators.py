@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convexsim.errors import PlatformError, UsageError
+from convexsim.testing.strategies import values
 from convexsim.values import Int64, ValidationFailure, Validator, as_object, encode_id, freeze, v
-from tests.values.strategies import PROPERTY, values
+from tests.values.strategies import PROPERTY
 
 USER = encode_id(10_001, bytes(16))
 POST = encode_id(10_002, bytes(16))

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 
 from convexsim.errors import InternalError, PlatformError, UsageError
+from convexsim.testing.strategies import values
 from convexsim.values import (
     COMMIT_TS,
     UNDEFINED,
@@ -29,7 +30,7 @@ from convexsim.values import (
     size_of,
     thaw,
 )
-from tests.values.strategies import INT64_MAX, INT64_MIN, PROPERTY, SAFE, containers, nested, values
+from tests.values.strategies import INT64_MAX, INT64_MIN, PROPERTY, SAFE, containers, nested
 
 
 def refusal(value: object, path: str = "value") -> PlatformError:
