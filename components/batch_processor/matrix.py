@@ -27,7 +27,12 @@ def matrix() -> Subject:
     """Return the batch processor as it is tabulated."""
     questions = {number: _question(one) for number, one in {**PROPERTIES, **RACES}.items()}
     return Subject(
-        versions=(*LAYOUTS, *UPGRADES), models=MODELS, questions=questions, generate=_generate, world_of=_world_of
+        versions=(*LAYOUTS, *UPGRADES),
+        models=MODELS,
+        questions=questions,
+        generate=_generate,
+        restrict=restrict,
+        world_of=_world_of,
     )
 
 

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
 
+from attrs import evolve
+
 from components.batch_processor.host_app import host_app
 from components.batch_processor.host_callbacks import DELIVERIES, PLAN, PLANS
 from components.batch_processor.invariants import Half
 from convexsim import Component, Faults, Invariant, Platform, Scenario, World, scenario
 from convexsim.testing.workload import Draw, Entry, Workload
 
-__all__ = ["UPGRADES", "generate", "parameters", "world_of"]
+__all__ = ["UPGRADES", "generate", "parameters", "restrict", "world_of"]
 
 _SKEW_MS: Final = 5_000
 _APART_MS: Final = 4 * 2 * _SKEW_MS
@@ -28,6 +30,8 @@ _CRON_UNTIL_MS: Final = 150_000
 """How long a world lasts; with a cron, whose ticks cost time, less."""
 _MAX_STEPS: Final = 3_000
 """Messages of a run, ten times what most need: behind a wrong clock 1.0.5 flushes again and again in no time."""
+_BRINGS: Final = {"crashes": "C", "restarts": "C", "conflicts": "O", "skewed": "K", "skews_ms": "K"}
+"""Which fault model brings a fault."""
 _FAIL: Final = {"fail": "no"}
 
 
@@ -52,6 +56,22 @@ def generate(version: str, half: Half, models: str, draw: Draw) -> Workload:
     if half == "iterator":
         return _Steering(models, draw).workload(setting)
     return _Adding(version, models, draw).workload(setting)
+
+
+def restrict(workload: Workload, models: str) -> Workload:
+    """Return a workload without what goes wrong in it that the letters of some models do not allow."""
+    setting = workload.setting
+    faults = {name: count for name, count in setting["faults"].items() if _BRINGS[name] in models}
+    self_cancel = setting["self_cancel"] if "M" in models else "noop"
+    plans = workload.plans
+    if "U" not in models:
+        plans = {name: tuple(map(_without_failure, plan)) for name, plan in plans.items()}
+    return evolve(workload, setting={**setting, "faults": faults, "self_cancel": self_cancel}, plans=plans)
+
+
+def _without_failure(end: Any) -> Any:
+    left = end if end == "ok" else {name: what for name, what in end.items() if name != "fail"}
+    return left or "ok"
 
 
 def parameters(models: str) -> dict[str, float]:

@@ -8,7 +8,7 @@ component are says the component (`Subject`). Who prints it is `cli/matrix.py`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
@@ -75,6 +75,7 @@ class Subject:
             wrong.
         questions: the properties, by their numbers.
         generate: returns a workload for a version, a part and the letters of the models.
+        restrict: returns a workload without what some models, given by their letters, do not allow.
         world_of: returns the world of a version in which a workload happens, asked for properties by their numbers.
 
     """
@@ -83,6 +84,7 @@ class Subject:
     models: Mapping[str, str]
     questions: Mapping[str, Question]
     generate: Callable[[str, str, str, Draw], Workload]
+    restrict: Callable[[Workload, str], Workload]
     world_of: Callable[[str, str, Workload, Sequence[str]], Scenario]
 
     @property
@@ -128,7 +130,7 @@ class Budget:
 
     """
 
-    workloads: int = 50
+    workloads: int = 30
     orders: int = 8
     together: int = 2
     seed: int = 0
@@ -148,6 +150,7 @@ class Found:
     """A property that broke, in the smallest workload and the simplest order that were found for it.
 
     Attributes:
+        models: the weakest fault models under which it still breaks.
         message: what was said about it.
         workload: what happened in the world.
         replay: the string that repeats the run.
@@ -155,6 +158,7 @@ class Found:
 
     """
 
+    models: str
     message: str
     workload: Workload
     replay: str
@@ -162,13 +166,13 @@ class Found:
 
     def as_data(self) -> dict[str, Any]:
         """Return it as JSON data."""
-        workload = self.workload.as_data()
-        return {"message": self.message, "workload": workload, "replay": self.replay, "is_minimal": self.is_minimal}
+        facts = {name: getattr(self, name) for name in ("models", "message", "replay", "is_minimal")}
+        return {**facts, "workload": self.workload.as_data()}
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Found:
         """Return what was spelled as JSON data."""
-        return cls(data["message"], Workload.of(data["workload"]), data["replay"], data["is_minimal"])
+        return cls(**{**data, "workload": Workload.of(data["workload"])})
 
 
 @frozen
@@ -244,7 +248,7 @@ class Cell:
             raise UsageError(msg, next_step="Give what `convexsim matrix --json FILE` has written.") from None
 
 
-def model_sets(subject: Subject, letters: Sequence[str], together: int) -> tuple[str, ...]:
+def model_sets(subject: Subject, letters: Collection[str], together: int) -> tuple[str, ...]:
     """Return the sets of models to go through, weakest first: nothing, each, each two and so on, all."""
     none, *others = [letter for letter in subject.models if letter in letters or letter == next(iter(subject.models))]
     sizes = [*range(1, min(together, len(others)) + 1)]
@@ -302,7 +306,8 @@ def _searched(subject: Subject, leg: Leg, budget: Budget) -> Leg:
             return leg
         for number in [number_of(one.invariant) for one in broken.violations]:
             if number in left:
-                leg = evolve(leg, found={**leg.found, number: _found(subject, leg, workload, number, broken)})
+                search = _Weakest(subject, leg, number, budget)
+                leg = evolve(leg, found={**leg.found, number: search.found(workload, broken)})
     return leg
 
 
@@ -314,16 +319,41 @@ def _runs(world: Scenario, budget: Budget, number: int) -> Iterator[Run]:
     yield from runs_proposed(world, RandomWalk((budget.orders + 1) // 2, seed), 2)
 
 
-def _found(subject: Subject, leg: Leg, workload: Workload, number: str, broken: Run) -> Found:
-    ask_alone = partial(_world, subject, leg, number)
-    violation = next(one for one in broken.violations if number_of(one.invariant) == number)
-    alone = evolve(broken, scenario=ask_alone(workload), violations=[violation])
-    least = smallest(workload, alone, ask_alone)
-    return Found(least.message, least.workload, least.replay, least.is_minimal)
+@frozen
+class _Weakest:
+    """The search for the least that breaks a property: weakest models, smallest workload, simplest order."""
 
+    subject: Subject
+    leg: Leg
+    number: str
+    budget: Budget
 
-def _world(subject: Subject, leg: Leg, number: str, workload: Workload) -> Scenario:
-    return subject.world_of(leg.version, leg.models, workload, [number])
+    def found(self, workload: Workload, broken: Run) -> Found:
+        """Return the least that was found, from a workload and a run of it that breaks the property."""
+        models = self.leg.models
+        violation = next(one for one in broken.violations if number_of(one.invariant) == self.number)
+        alone = evolve(broken, scenario=self._world(models, workload), violations=[violation])
+        least = smallest(workload, alone, partial(self._world, models))
+        for weaker in self._weaker(models):
+            less = self.subject.restrict(least.workload, weaker)
+            run = self._broken(self._world(weaker, less))
+            if run is not None:
+                models, least = weaker, smallest(less, run, partial(self._world, weaker))
+                break
+        return Found(models, least.message, least.workload, least.replay, least.is_minimal)
+
+    def _weaker(self, models: str) -> list[str]:
+        """Return the sets of models of which these are more, weakest first, if the property is judged under them."""
+        letters = {*models, next(iter(self.subject.models))}
+        sets = model_sets(self.subject, letters, len(models))
+        judged = self.subject.questions[self.number].is_judged
+        return [each for each in sets if each != models and judged(each)]
+
+    def _world(self, models: str, workload: Workload) -> Scenario:
+        return self.subject.world_of(self.leg.version, models, workload, [self.number])
+
+    def _broken(self, world: Scenario) -> Run | None:
+        return next((run for run in _runs(world, self.budget, 0) if run.violations), None)
 
 
 def number_of(invariant: str) -> str:
@@ -340,8 +370,9 @@ def cell_of(subject: Subject, version: str, number: str, legs: Sequence[Leg]) ->
     runs, workloads = sum(leg.runs for leg in own), sum(leg.workloads for leg in own)
     for leg in own:
         if number in leg.found:
-            verdict: Verdict = "excused" if question.is_excused(version, leg.models) else "violated"
-            return Cell(version, number, verdict, leg.models, leg.found[number], runs, workloads)
+            found = leg.found[number]
+            verdict: Verdict = "excused" if question.is_excused(version, found.models) else "violated"
+            return Cell(version, number, verdict, found.models, found, runs, workloads)
     return Cell(version, number, "holds", runs=runs, workloads=workloads)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from components.batch_processor.invariants import PROPERTIES, RACES
 from components.batch_processor.matrix import matrix
-from components.batch_processor.workloads import generate, world_of
+from components.batch_processor.workloads import generate, restrict, world_of
 from convexsim import RandomWalk, Simulation
 from convexsim.explore.check import runs_proposed
 from convexsim.testing.workload import Draw, Workload
@@ -94,6 +94,22 @@ def test_only_what_the_models_say_goes_wrong(half: str) -> None:
     faults = [frozenset(each.setting["faults"]) for each in drawn("1.0.5", half, "COK", 60)]
     assert {name for each in faults for name in each} == {"crashes", "restarts", "conflicts", "skewed", "skews_ms"}
     assert {each.setting["self_cancel"] for each in drawn("1.0.5", half, "M", 60)} == {"tree", "throw"}
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_a_workload_can_be_restricted_to_weaker_models(half: str) -> None:
+    for workload in drawn("1.0.5", half, "UCOKM", 40):
+        none = restrict(workload, "N")
+        assert (none.setting["faults"], none.setting["self_cancel"]) == ({}, "noop")
+        assert not [end for end in plans([none]) if "fail" in end]
+        assert (none.clients, [len(plan) for plan in none.plans.values()]) == (
+            workload.clients,
+            [len(plan) for plan in workload.plans.values()],
+        )
+        assert restrict(workload, "UCOKM") == workload
+        assert {*restrict(workload, "C").setting["faults"]} <= {"crashes", "restarts"}
+        assert restrict(workload, "M").setting["self_cancel"] == workload.setting["self_cancel"]
+        assert {*restrict(workload, "KO").setting["faults"]} <= {"conflicts", "skewed", "skews_ms"}
 
 
 def test_deliveries_take_time_and_add_in_their_middle() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
+
 from convexsim import (
     ActionCtx,
     Component,
@@ -96,6 +98,10 @@ def generate(version: str, part: str, models: str, draw: Draw) -> Workload:
     return Workload({"crashes": int("C" in models)}, {}, clients)
 
 
+def restrict(workload: Workload, models: str) -> Workload:
+    return evolve(workload, setting={"crashes": int("C" in models and workload.setting["crashes"])})
+
+
 def world_of(version: str, models: str, workload: Workload, numbers: Sequence[str]) -> Scenario:
     asked: list[Invariant] = [named(number) for number in numbers]
 
@@ -114,13 +120,15 @@ def named(number: str) -> Invariant:
 def matrix() -> Subject:
     questions = {
         "T1": Question(name="NOTHING-LOST", sentence="Every bump is counted.", part="bumps"),
-        "T2": Question(
-            name="NO-FAILURE",
-            sentence="Every bump is answered.",
-            part="bumps",
-            is_excused=lambda _version, models: {*models} == {*"CX"},
-        ),
+        "T2": Question(name="NO-FAILURE", sentence="Every bump is answered.", part="bumps"),
         "T3": Question(name="SIGN", sentence="No count is negative.", part="bumps", applies=lambda label: label == "2"),
     }
     models = {"N": "nothing goes wrong", "C": "actions die", "X": "it is Friday"}
-    return Subject(versions=("1", "2"), models=models, questions=questions, generate=generate, world_of=world_of)
+    return Subject(
+        versions=("1", "2"),
+        models=models,
+        questions=questions,
+        generate=generate,
+        restrict=restrict,
+        world_of=world_of,
+    )
