@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 def tabulated(folder: Path, *options: str) -> tuple[int, list[Cell]]:
     """Run the command in a folder; return its exit code and the cells."""
     path = folder / "cells.json"
-    code = main(["matrix", TOY, "--budget", "4", "--store", str(folder), "--json", str(path), *options])
+    code = main(["matrix", TOY, "--budget", "1", "--store", str(folder), "--json", str(path), *options])
     return code, [Cell.of(cell) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
 
 
@@ -95,7 +95,7 @@ def test_it_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
 
 def test_a_matrix_that_is_killed_loses_no_leg_that_was_done(tmp_path: Path) -> None:
     kept = tmp_path / "matrix.jsonl"
-    command = [sys.executable, "-m", "convexsim", "matrix", TOY, "--budget", "40", "--store", str(tmp_path)]
+    command = [sys.executable, "-m", "convexsim", "matrix", TOY, "--budget", "10", "--store", str(tmp_path)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         patience = monotonic() + 60

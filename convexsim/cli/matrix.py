@@ -41,7 +41,7 @@ def tabulate(arguments: argparse.Namespace) -> int:
         subject = subject.only(asked.numbers)
         kept = Kept(arguments.store, asked)
         legs = kept.begin(resume=arguments.resume)
-        is_whole = _explore(asked, legs, kept, arguments.workers)
+        is_whole = _explore(subject, asked, legs, kept, arguments.workers)
     cells = [cell_of(subject, version, number, legs) for version in asked.versions for number in asked.numbers]
     if is_whole:
         write_files(arguments, subject, asked, cells)
@@ -76,21 +76,22 @@ def _asked(subject: Subject, arguments: argparse.Namespace) -> Asked:
     )
 
 
-def _explore(asked: Asked, legs: list[Leg], kept: Kept, workers: int) -> bool:
+def _explore(subject: Subject, asked: Asked, legs: list[Leg], kept: Kept, workers: int) -> bool:
     """Go through what is left, adding each leg to `legs`; return whether it came to its end."""
     tasks = []
     for route in asked.routes():
         before = tuple(leg for leg in legs if (leg.version, leg.part) == (route.version, route.part))
         if len(before) < len(route.sets):
             tasks.append(Task(asked.component, route, asked.numbers, asked.budget, before))
-    each = asked.budget.workloads
-    with _Progress(each * sum(len(task.route.sets) - len(task.before) for task in tasks)) as progress:
+    planned = {models: asked.budget.of(subject.at_work(models)) for models in asked.sets}
+    left = sum(planned[models] for task in tasks for models in task.route.sets[len(task.before) :])
+    with _Progress(left) as progress:
         try:
             for leg in legs_of(tasks, workers):
                 if leg is None:
                     progress.step()
                 else:
-                    progress.leave_out(each - leg.workloads)
+                    progress.leave_out(planned[leg.models] - leg.workloads)
                     kept.add(leg)
                     legs.append(leg)
         except KeyboardInterrupt:
