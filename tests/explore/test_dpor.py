@@ -240,6 +240,18 @@ def test_named_things_are_told_apart_where_their_order_shows(
     assert len({outcome_of(run) + repr([run.view.external(name) for name in LEDGERS]) for run in runs}) == outcomes
 
 
+@pytest.mark.parametrize(("level", "outcomes"), [(2, 4), (3, 2)])
+def test_the_order_of_begins_and_that_of_commits_show_each_by_itself(level: int, outcomes: int) -> None:
+    """Creation times follow begins, commit timestamps commits (convex-semantics 1.1, architecture.md 6.3)."""
+    clients: list[list[Said]] = [
+        [("mutation", [["insert", "x", 7, 1], ["stamp", "x", 0]])],
+        [("mutation", [["insert", "x", 8, 1], ["stamp", "y", 0]])],
+    ]
+    world = world_of(clients, [])
+    assert compare(world, level, 500)
+    assert len({outcome_of(run) for run in reduced(world, level)[1]}) == outcomes
+
+
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:
     clients = one_each("action", ["append", "post", 1], ["append", "post", 2])
     contents = eventually(lambda view: view.contents("post") == [1, 2])
