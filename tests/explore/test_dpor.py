@@ -9,11 +9,13 @@ import pytest
 from attrs import define, field
 
 from convexsim import (
+    ActionCtx,
     Certificate,
     Dpor,
     Exhaustive,
     Faults,
     PastInvariant,
+    Response,
     Run,
     Scenario,
     Session,
@@ -21,10 +23,12 @@ from convexsim import (
     UsageError,
     View,
     World,
+    action,
     always,
     api,
     certify,
     check,
+    define_app,
     eventually,
     gather,
     scenario,
@@ -250,6 +254,26 @@ def test_the_order_of_begins_and_that_of_commits_show_each_by_itself(level: int,
     world = world_of(clients, [])
     assert compare(world, level, 500)
     assert len({outcome_of(run) for run in reduced(world, level)[1]}) == outcomes
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_the_network_answers_whoever_asks_first(level: int) -> None:
+    """Its answers are used up in order, so two requests never commute (architecture.md 6.4)."""
+
+    @action
+    async def fetch(ctx: ActionCtx) -> Any:
+        return (await ctx.fetch("https://example.com/")).body
+
+    @scenario(app=define_app({"m": {"fetch": fetch}}))
+    def two_requests(world: World) -> None:
+        declare(world)
+        world.network({"https://example.com/": [Response(200, "first"), Response(200, "second")]})
+        for name in ("ann", "bob"):
+            world.client(name).action("m:fetch")
+
+    assert compare(two_requests, level, 500)
+    ends = {tuple(call.result for call in run.calls) for run in reduced(two_requests, level)[1]}
+    assert ends == {("first", "second"), ("second", "first")}
 
 
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:
