@@ -14,6 +14,8 @@ from convexsim import (
     Dpor,
     Exhaustive,
     Faults,
+    FunctionError,
+    MutationCtx,
     PastInvariant,
     Response,
     Run,
@@ -31,13 +33,16 @@ from convexsim import (
     define_app,
     eventually,
     gather,
+    mutation,
     scenario,
+    v,
     verify,
 )
 from convexsim.actors.footprints import Footprints
 from convexsim.choices import Choices, Kind
 from convexsim.explore.dependence import Dependence
 from convexsim.explore.unfolding import Event, Unfolding
+from convexsim.values import encode_id
 from tests.explore.looks import Witness, some_rule, some_witness
 from tests.explore.small_worlds import (
     APP,
@@ -274,6 +279,39 @@ def test_the_network_answers_whoever_asks_first(level: int) -> None:
     assert compare(two_requests, level, 500)
     ends = {tuple(call.result for call in run.calls) for run in reduced(two_requests, level)[1]}
     assert ends == {("first", "second"), ("second", "first")}
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_a_new_table_shows_where_no_transaction_reads(level: int) -> None:
+    """What an id means to an action's validator is asked as it begins, and that is nobody's read set (8, 1.2)."""
+
+    @mutation
+    def make(ctx: MutationCtx) -> None:
+        ctx.db.insert("late", {})
+
+    @action(args={"box": v.id("late")})
+    async def look(ctx: ActionCtx, box: str) -> str:
+        return "there"
+
+    @action(args={"box": v.string()})
+    async def ring_and_look(ctx: ActionCtx, box: str) -> str:
+        await ctx.external("post").append(1)
+        try:
+            return str(await ctx.run_action("m:look", {"box": box}))
+        except FunctionError:
+            return "not there"
+
+    app = define_app({"m": {"make": make, "look": look, "ring_and_look": ring_and_look}})
+    next_number = app.catalog().beginning.components[""].next_number
+
+    @scenario(app=app)
+    def a_table_is_made(world: World) -> None:
+        declare(world)
+        world.client("ann").mutation("m:make")
+        world.client("bob").action("m:ringAndLook", {"box": encode_id(next_number, bytes(16))})
+
+    assert compare(a_table_is_made, level, 500)
+    assert {run.calls[1].result for run in reduced(a_table_is_made, level)[1]} == {"there", "not there"}
 
 
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:
