@@ -300,3 +300,11 @@ def test_the_order_among_some_leaves_the_others_to_themselves() -> None:
         assert actors(run) <= {"alice", "bob"}
     everybody = sorted({root_of(option.activity) for *_, option in failing.record.taken})
     assert run_again(failing, Among(everybody, failing.record)).indexes == failing.indexes
+
+
+def test_the_order_among_all_is_the_run_itself_retries_included() -> None:
+    """Each choice is taken once: a step that comes again after a conflict has the label that it had before."""
+    for seed in range(10):
+        drawn = Simulation(racing_bumps(3, 1), RandomChoices(seed)).run()
+        everybody = sorted({root_of(option.activity) for *_, option in drawn.record.taken})
+        assert run_again(drawn, Among(everybody, drawn.record)).indexes == drawn.indexes
