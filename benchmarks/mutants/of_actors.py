@@ -31,6 +31,7 @@ RUN: Final = "convexsim/simulation/run.py"
 SIMULATION: Final = "convexsim/simulation/simulation.py"
 SERIAL: Final = "convexsim/trace/serial_order.py"
 
+OF_COPIES: Final = ("tests/functions/test_copies.py",)
 OF_RUNTIME: Final = ("tests/test_runtime.py", "tests/test_walk.py")
 OF_SCHEDULED: Final = ("tests/functions/test_scheduled.py", "tests/functions/test_cancel.py")
 OF_FAULTS: Final = ("tests/test_faults.py",)
@@ -133,6 +134,48 @@ MUTANTS: Final = (
     ),
     Mutant(RETRY, "attempt <= self.max_retries", "attempt < self.max_retries", "a retry less", OF_RUNTIME),
     Mutant(RETRY, "2.0**doublings", "2.0 * doublings", "the back-off does not double", OF_RUNTIME),
+    Mutant(
+        TRANSACT,
+        '        if strikes(stage, "system error", activity):\n            over(stage, seen)\n',
+        '        if strikes(stage, "system error", activity):\n',
+        "an attempt that met a system error is not in the history",
+        ("tests/test_serializable.py::test_who_met_a_system_error_stands_in_the_history_too",),
+    ),
+    Mutant(
+        TRANSACT,
+        "            if isinstance(outcome, Threw):\n                over(stage, seen)\n",
+        "            if isinstance(outcome, Threw):\n",
+        "an attempt that threw is not in the history",
+        ("tests/test_serializable.py::test_losers_and_throwers_stand_in_the_history_too",),
+    ),
+    Mutant(
+        ACTION,
+        'return Invoke(activity, target, freeze(args, "args"),',
+        "return Invoke(activity, target, args,",
+        "what an action changes after it was sent arrives changed",
+        OF_COPIES,
+    ),
+    Mutant(
+        ACTION,
+        "frozen = freeze(value, name)",
+        "frozen = value",
+        "what an action changes after it has noted it outside is noted changed",
+        OF_COPIES,
+    ),
+    Mutant(
+        INVARIANTS,
+        "thaw(shown(row)) for",
+        "shown(row) for",
+        "whoever looks at the documents of a run can change them",
+        OF_COPIES,
+    ),
+    Mutant(
+        INVARIANTS,
+        "thaw(answered.args)",
+        "answered.args",
+        "whoever looks at the calls of a run can change them",
+        OF_COPIES,
+    ),
     Mutant(
         RETRY,
         "return min(self.initial_ms * 2.0**doublings, self.max_ms)",

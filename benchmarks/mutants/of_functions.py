@@ -21,6 +21,7 @@ REQUESTS: Final = "convexsim/functions/session_requests.py"
 MEMORY: Final = "convexsim/functions/memory.py"
 
 OF_SCHEDULED: Final = ("tests/functions/test_scheduled.py", "tests/functions/test_cancel.py")
+OF_COPIES: Final = ("tests/functions/test_copies.py",)
 OF_NESTED: Final = ("tests/functions/test_nested.py",)
 OF_DOCUMENTS: Final = ("tests/functions/test_database_api.py", "tests/functions/test_documents.py")
 OF_PAGES: Final = ("tests/functions/test_pagination.py",)
@@ -329,6 +330,62 @@ MUTANTS: Final = (
         'descending=direction == "asc"',
         "orders are turned round",
         OF_DOCUMENTS,
+    ),
+    Mutant(
+        QUERY,
+        "return [thaw(row) for row in self._rows()]",
+        "return list(self._rows())",
+        "who changes what collect returned changes the document",
+        OF_COPIES,
+    ),
+    Mutant(
+        QUERY,
+        "taken.append(thaw(row))",
+        "taken.append(row)",
+        "who changes what take returned changes the document",
+        OF_COPIES,
+    ),
+    Mutant(
+        QUERY,
+        "yield thaw(row)",
+        "yield row",
+        "who changes a row in a loop changes the document",
+        OF_COPIES,
+    ),
+    Mutant(
+        QUERY,
+        "thaw(self._syscalls.paginate(self._selection, options))",
+        "self._syscalls.paginate(self._selection, options)",
+        "who changes a page changes the documents",
+        OF_COPIES,
+    ),
+    Mutant(
+        DOCUMENTS,
+        'frozen = freeze_pending(value, "document")',
+        "frozen = value",
+        "who changes what he has written changes the document",
+        OF_COPIES,
+    ),
+    Mutant(
+        PERFORM,
+        'target, freeze(args, "args"))',
+        "target, args)",
+        "who changes what he has scheduled changes its arguments",
+        OF_COPIES,
+    ),
+    Mutant(
+        "convexsim/functions/outcome.py",
+        "return thaw(self.value)",
+        "return self.value",
+        "who changes a result changes it for whoever asks next",
+        OF_COPIES,
+    ),
+    Mutant(
+        "convexsim/functions/environment.py",
+        "return [thaw(entry) for entry in self._entries]",
+        "return list(self._entries)",
+        "whoever looks at an outside object can change it",
+        OF_COPIES,
     ),
     Mutant(
         FILTER,
