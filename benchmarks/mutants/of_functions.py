@@ -445,6 +445,20 @@ MUTANTS: Final = (
     ),
     # ------------------------------------------------------------------------------------ crons, sessions and memory
     Mutant(
+        PAGES,
+        "size > min(options.maximum_bytes or most_bytes, most_bytes) * 3 // 4",
+        "size > min(options.maximum_bytes or most_bytes, most_bytes) * 4 // 4",
+        "a page that has nearly read all its bytes recommends no split",
+        OF_PAGES,
+    ),
+    Mutant(
+        QUERY,
+        "frozen = value if value is UNDEFINED else freeze_pending(value, field)",
+        "frozen = value",
+        "the value of a bound is no value like any other",
+        ("tests/functions/test_database_api.py",),
+    ),
+    Mutant(
         CRON_ROWS,
         '    if row.value["state"]["kind"] == "inProgress":\n        return False\n',
         "",
