@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench others explorers estimate matrix exact lint format clean
+.PHONY: help setup demo test bench others explorers estimate matrix exact mutants lint format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -53,6 +53,9 @@ matrix: $(STAMP) ## explore which properties hold in which version, and write do
 
 exact: $(STAMP) ## compare DPOR with brute force on 10,000 worlds (the tests do a sample)
 	@$(BIN)/python -m tests.explore.exact 10000
+
+mutants: $(STAMP) ## break the program in each of many ways and see which test notices (half an hour)
+	@$(BIN)/python -m benchmarks.mutants
 
 lint: $(STAMP) ## rules, format and types, changing nothing
 	@$(BIN)/ruff check

@@ -48,7 +48,7 @@ from convexsim import (
 )
 from convexsim.choices import ChoiceRecord, ListedChoices, RandomChoices, root_of, run_anew
 from convexsim.faults import FaultChoices, Struck
-from convexsim.trace.event import Called, Conflicted, Ended, Faulted, json_lines
+from convexsim.trace.event import Called, Committed, Conflicted, Ended, Faulted, json_lines
 from tests.support import Plan, events_of, run
 
 LOST = "Connection lost while the call was in flight."
@@ -501,11 +501,40 @@ def test_a_function_that_was_canceled_while_it_waits_for_its_next_try_never_runs
     assert (count(result), states(result), len(result.view.faults)) == (0, "canceled", 1)
 
 
+def test_a_function_that_was_canceled_before_it_is_put_back_stays_as_it_is() -> None:
+    """convex-semantics 3.3 puts back what has not run; one that was canceled meanwhile has ended, and ends once."""
+
+    @mutation
+    def cancel_all(ctx: Any) -> None:
+        for row in ctx.db.system.query("_scheduled_functions"):
+            ctx.scheduler.cancel(row["_id"])
+
+    app = define_app({"m": M, "n": {"cancel_all": cancel_all}}, SCHEMA)
+
+    def body(world: World) -> None:
+        world.client("alice").mutation(api.m.bump_soon)
+        world.client("bob").mutation(api.n.cancel_all)
+
+    class StruckAtItsStart(Plan):
+        def choose(self, kind: Any, options: Any) -> int:
+            if kind == "fault":
+                return int("+" in options[0].activity)
+            return super().choose(kind, options)
+
+    plan = StruckAtItsStart("alice.1+1 begin, bob.1 begin, bob.1 commit, alice.1+1 begin")
+    faulty = Scenario("faulty", app, body, (), Platform(), "", None, Faults(system_errors=1))
+    result = Simulation(faulty, plan).run()
+    plan.check(result)
+    assert (count(result), states(result), len(result.view.faults)) == (0, "canceled", 1)
+    commits = [committed.activity for committed in events_of(result, Committed)]
+    assert commits == ["alice.1", "bob.1"]  # whoever puts it back finds that it has ended, and writes nothing
+
+
 def test_recording_how_an_action_ended_is_tried_for_ever() -> None:
     """convex-semantics 3.3: retrying that final commit until it lands; its back-off begins at 500 ms as well."""
 
     class AtTheEnd:
-        """The longest wait, and a system error as soon as the record has been written."""
+        """The longest wait, and a system error or a write from outside as soon as the record has been written."""
 
         asked = 0
 
@@ -515,9 +544,11 @@ def test_recording_how_an_action_ended_is_tried_for_ever() -> None:
                 return int(self.asked > 1)  # not in the transaction that starts it
             return len(options) - 1 if kind == "backoff" else 0
 
-    result = Simulation(world_of(Faults(system_errors=3), "send"), AtTheEnd()).run()
-    assert (states(result), len(result.view.external("out"))) == ("success", 1)
-    assert result.now == (500 + 1_000 + 2_000) * 7 / 8
+    for faults in (Faults(system_errors=9), Faults(conflicts=9)):
+        result = Simulation(world_of(faults, "send"), AtTheEnd()).run()
+        assert (states(result), len(result.view.external("out"))) == ("success", 1)
+        assert len(result.view.faults) == 9
+        assert result.now == sum(500 * 2**failed for failed in range(9)) * 7 / 8
 
 
 # ----------------------------------------------------------------------------------------------------------- conflicts
@@ -823,6 +854,18 @@ def test_a_mutation_of_a_cron_runs_once_for_each_moment_whatever_happens(faults:
         assert [entry["dueMs"] for entry in result.view.documents("_cron_jobs")[0]["log"]] == [0, 60_000, 120_000]
 
 
+def test_after_a_restart_a_cron_goes_on_counting_its_runs() -> None:
+    """architecture.md 6.3: each run has a path of its own, so ids differ; the rows are all that is left to go by."""
+    app = cron_app(internal.m.record)
+    third = set()
+    for result in every_run(Scenario("faulty", app, lambda _: None, (), Platform(), "", 130_000, Faults(restarts=1))):
+        runs = [called.activity for called in events_of(result, Called)]
+        assert len(set(runs)) == len(runs)
+        assert {run.rpartition("+")[2].partition("r")[0] for run in runs} == {"1", "2", "3"}
+        third.add(runs[-1])
+    assert third == {"cron:tick+3", "cron:tick+3r1"}
+
+
 @pytest.mark.parametrize("faults", [Faults(restarts=1), Faults(crashes=1)])
 def test_an_action_of_a_cron_runs_at_most_once_and_the_cron_goes_on(faults: Faults) -> None:
     """convex-semantics 4: actions at most once as in section 3; the schedule advances."""
@@ -916,6 +959,19 @@ def test_mutations_of_a_websocket_client_run_in_order_and_its_actions_beside_the
             )
         )
     assert len(found) == 6  # two uses, in order, among two commits, in order
+
+
+def test_a_websocket_clients_query_waits_for_what_its_script_says_before() -> None:
+    """convex-semantics 2: only its actions run beside its other calls."""
+
+    def body(world: World) -> None:
+        alice = world.client("alice", kind="websocket")
+        alice.query(api.m.total)
+        alice.mutation(api.m.bump)
+        alice.query(api.m.total)
+
+    for result in every_run(Scenario("in order", APP, body, (), Platform(), ""), level=1):
+        assert [call.result for call in result.calls] == [0, 1, 1]
 
 
 def test_when_its_socket_closes_an_action_in_flight_is_reported_lost() -> None:

@@ -259,6 +259,27 @@ def test_the_loser_waits_as_long_as_was_chosen(index: int, at: float) -> None:
     assert hits(ended) == 2
 
 
+@pytest.mark.parametrize(("index", "at"), [(0, 0), (3, 37), (7, 87)])
+def test_each_attempt_reads_the_clock_anew_and_in_whole_ms(index: int, at: int) -> None:
+    """convex-semantics 1.4: Date.now() is floored, frozen for an attempt, and sampled again by a retry."""
+
+    @mutation
+    def tell(ctx: MutationCtx) -> None:
+        before = ctx.now()
+        ctx.run_mutation(api.m.bump, HITS)
+        ctx.external("clock").append([before, ctx.now()])
+
+    def body(world: World) -> None:
+        world.external("clock")
+        world.external("tries")
+        world.client("a").mutation(api.m.tell)
+        world.client("b").mutation(api.m.bump, HITS)
+
+    plan = Plan(duel("a.1", 1, "a.1 begin, a.1 commit"), backoff=index)
+    ended = run(app_of(SCHEMA, bump, tell), body, plan)
+    assert ended.view.external("clock") == [[0, 0], [at, at]]
+
+
 def test_the_ceilings_end_at_two_seconds_and_the_platforms_own_transactions_are_tried_thrice() -> None:
     for caller in ("client", "action"):
         assert [RETRY[caller].ceiling_ms(attempt) for attempt in (1, 2, 3, 4, 5, 6, 99)] == [

@@ -273,6 +273,22 @@ def test_losers_and_throwers_stand_in_the_history_too() -> None:
     assert all(not attempt.writes for attempt in history if attempt.commit_ts is None)
 
 
+def test_who_met_a_system_error_stands_in_the_history_too() -> None:
+    """Nothing of it was kept, but what it saw it saw (convex-semantics 3.3)."""
+
+    class Struck:
+        def choose(self, kind: str, options: Any) -> int:
+            return int(kind == "fault")
+
+    @scenario(app=more, invariants=[serializable], faults=Faults(system_errors=1))
+    def one(world: World) -> None:
+        world.client("ann").mutation(api.m.look_in_a_nested_call, {"name": "ann"})
+
+    (attempt,) = Simulation(one, Struck()).run().view.history
+    assert (attempt.activity, attempt.number, attempt.commit_ts, attempt.writes) == ("ann.1", 1, None, ())
+    assert attempt.scans
+
+
 def test_what_an_action_awaits_comes_before_what_it_calls_next() -> None:
     def body(world: World) -> None:
         world.client("chief").action(api.m.look_twice)

@@ -87,6 +87,22 @@ def test_the_first_row_opens_a_batch_and_starts_its_timer() -> None:
         assert driver.rows("streams")[0]["nextSequence"] == 1
 
 
+def test_only_a_row_that_wants_to_be_flushed_sooner_moves_the_timer() -> None:
+    with world() as driver:
+        add(driver, 1, flushIntervalMs=500, maxBatchSize=9)
+        driver.advance()
+        first = batch(driver)["scheduledFlushId"]
+        for interval_ms in (500, 900, 0):
+            add(driver, 2, flushIntervalMs=interval_ms, maxBatchSize=9)
+            driver.advance()
+            assert (batch(driver)["scheduledFlushId"], batch(driver)["flushAt"]) == (first, 500)
+        assert states(driver, "flushOnTime") == ["pending"]
+        add(driver, 3, flushIntervalMs=200, maxBatchSize=9)
+        driver.advance()
+        assert (batch(driver)["flushAt"], driver.pending()) == (200, [("flushOnTime", 200)])
+        assert states(driver, "flushOnTime") == ["canceled", "pending"]
+
+
 def test_a_row_that_is_sealed_or_gone_or_below_the_line_is_let_alone() -> None:
     with world() as driver:
         add(driver, 1)
@@ -133,6 +149,18 @@ def test_who_lowers_the_threshold_counts_those_who_came_later_and_are_done() -> 
         first, second = (row["_id"] for row in driver.rows("batchItems"))
         driver.lib("admit", rowId=second)
         assert batch(driver)["status"] == "accumulating"
+        driver.lib("admit", rowId=first)
+        assert batch(driver)["status"] == "flushing"
+
+
+def test_who_lowers_the_threshold_to_what_others_have_counted_flushes_it() -> None:
+    """The count that was written down includes his own row, so he reads no row at all."""
+    with world() as driver:
+        add(driver, 0, maxBatchSize=129)
+        add_rows(driver, 128, 0, maxBatchSize=1_000)
+        first, *_, last = (row["_id"] for row in driver.rows("batchItems"))
+        driver.lib("admit", rowId=last)
+        assert (batch(driver)["status"], batch(driver)["counted"]["items"]) == ("accumulating", 129)
         driver.lib("admit", rowId=first)
         assert batch(driver)["status"] == "flushing"
 
@@ -339,6 +367,15 @@ def test_a_full_array_of_items_is_one_delivery() -> None:
     with world() as driver:
         add(driver, *range(8_192), maxBatchSize=8_192)
         add(driver, 1, maxBatchSize=8_192)
+        driver.lib("flushBatch", batchId="a")
+        driver.advance()
+        assert sizes(driver) == [8_192, 1]
+
+
+def test_a_delivery_is_filled_up_to_what_an_array_holds() -> None:
+    with world() as driver:
+        for count in (8_000, 192, 1):
+            add(driver, *range(count), maxBatchSize=9_000)
         driver.lib("flushBatch", batchId="a")
         driver.advance()
         assert sizes(driver) == [8_192, 1]

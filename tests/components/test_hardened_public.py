@@ -8,7 +8,7 @@ import pytest
 
 from components.batch_processor import component
 from components.batch_processor.host_app import driver as driver_module
-from convexsim import UNDEFINED, ActionCtx, MutationCtx, api, define_app, internal_action
+from convexsim import UNDEFINED, ActionCtx, MutationCtx, api, define_app, get_convex_size, internal_action
 from tests.components.driver import Driver, without_ids
 from tests.components.support import HANDLE, config, error_of, items_stored
 
@@ -222,9 +222,23 @@ def test_the_callback_may_be_named_as_in_the_readme(others: dict[str, Any]) -> N
         assert delivered(driver) == [(0, [1])]
 
 
+def test_the_longest_interval_is_a_year_and_no_ms_more() -> None:
+    year_ms = 365 * 86_400_000
+    with world() as driver:
+        add(driver, 1, flushIntervalMs=year_ms)
+        own = {**config(), "flushIntervalMs": year_ms + 1}
+        message = error_of(driver, "lib:addItems", batchId="a", items=[1], config=own)
+        assert f"must lie between 0 (never) and {year_ms}" in message
+        assert items_stored(driver) == [1]
+
+
 def test_a_call_may_bring_a_megabyte_and_no_more() -> None:
     with world() as driver:
-        add(driver, "x" * 999_700)
+        row = {"baseBatchId": "a", "items": ["x"], "itemCount": 1, "config": config()}
+        longest = "x" * (1_000_001 - get_convex_size(row))
+        add(driver, longest)
+        message = error_of(driver, "lib:addItems", batchId="a", items=[longest + "x"], config=config())
+        assert "1 items take 1000001 bytes, too many for one call (limit: 1000000)" in message
         message = error_of(driver, "lib:addItems", batchId="a", items=["x" * 1_000_000], config=config())
         assert "too many for one call (limit: 1000000): store it elsewhere and add its id" in message
         message = error_of(driver, "lib:addItems", batchId="a", items=["x" * 500_000] * 2, config=config())

@@ -46,7 +46,7 @@ from tests.components.hardened_support import (
     outside,
     statuses,
 )
-from tests.support import events_of
+from tests.support import events_of, run
 
 NO_INTERVAL: dict[str, Any] = {"flushIntervalMs": 0}
 ORDERS = [*LIVE, exactly_once, history_tells_what_was_delivered]
@@ -122,6 +122,23 @@ def test_adds_without_end_do_not_keep_a_flush_from_its_commit(how: str) -> None:
     assert result.view.external(LEDGER)[0]["t"] <= 60
     lost = [conflict.what for conflict in events_of(result, event.Conflicted)]
     assert not {"batchProcessor/lib:flushOnTime", "m:flush"} & set(lost)
+
+
+def test_an_add_that_is_committed_during_a_flush_by_hand_does_not_conflict_with_it() -> None:
+    """P18: what the flush answers is counted aside; what it takes is decided by its own commit."""
+
+    def body(world: World) -> None:
+        outside(world)
+        add_by(world, "p", "a1", maxBatchSize=10)
+        world.client("p").wait(10)
+        add_by(world, "p", "a2", maxBatchSize=10)
+        world.client("q").wait(10)
+        world.client("q").mutation(api.m.flush)
+
+    result = run(APP, body, "q.1 begin, p.2 begin, p.2 commit, q.1 commit")
+    assert not list(events_of(result, event.Conflicted))
+    assert result.calls[-1].result["itemCount"] == 1
+    assert acked(result.view) == ["a1", "a2"]
 
 
 # ------------------------------------------------------------------------------------- adds, flush, timer and delete

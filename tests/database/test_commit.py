@@ -163,6 +163,16 @@ def test_a_loser_leaves_no_trace() -> None:
     assert len(database.log.since(0)) == before.ts
 
 
+def test_what_others_committed_meanwhile_stays() -> None:
+    """convex-semantics 1.1: a commit adds its own writes to the newest snapshot, not to the one it began on."""
+    database = world(*ROWS)
+    theirs, ours = [patch(1, a=11), delete(3), insert(7, 70)], [patch(2, a=22), insert(8, 80)]
+    assert isinstance(race(database, ours, theirs), Committed)
+    rows = Transaction(database.snapshot).scan(TABLE, BY_A, *EVERYTHING)
+    assert [row.value["a"] for row in rows] == [11, 22, 70, 80]
+    assert database.snapshot.ts == len(database.log.since(0)) == 3
+
+
 def test_a_conflict_tells_what_was_read_and_who_wrote_it() -> None:
     database = world(*ROWS)
     verdict = race(database, [scan(BY_A, encode(5), encode(15)), MARK], [patch(2, a=21)], [patch(1, a=50)])

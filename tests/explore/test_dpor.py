@@ -9,11 +9,15 @@ import pytest
 from attrs import define, field
 
 from convexsim import (
+    ActionCtx,
     Certificate,
     Dpor,
     Exhaustive,
     Faults,
+    FunctionError,
+    MutationCtx,
     PastInvariant,
+    Response,
     Run,
     Scenario,
     Session,
@@ -21,19 +25,24 @@ from convexsim import (
     UsageError,
     View,
     World,
+    action,
     always,
     api,
     certify,
     check,
+    define_app,
     eventually,
     gather,
+    mutation,
     scenario,
+    v,
     verify,
 )
 from convexsim.actors.footprints import Footprints
 from convexsim.choices import Choices, Kind
 from convexsim.explore.dependence import Dependence
 from convexsim.explore.unfolding import Event, Unfolding
+from convexsim.values import encode_id
 from tests.explore.looks import Witness, some_rule, some_witness
 from tests.explore.small_worlds import (
     APP,
@@ -238,6 +247,71 @@ def test_named_things_are_told_apart_where_their_order_shows(
     assert compare(world, level, 500)
     runs = reduced(world, level)[1]
     assert len({outcome_of(run) + repr([run.view.external(name) for name in LEDGERS]) for run in runs}) == outcomes
+
+
+@pytest.mark.parametrize(("level", "outcomes"), [(2, 4), (3, 2)])
+def test_the_order_of_begins_and_that_of_commits_show_each_by_itself(level: int, outcomes: int) -> None:
+    """Creation times follow begins, commit timestamps commits (convex-semantics 1.1, architecture.md 6.3)."""
+    clients: list[list[Said]] = [
+        [("mutation", [["insert", "x", 7, 1], ["stamp", "x", 0]])],
+        [("mutation", [["insert", "x", 8, 1], ["stamp", "y", 0]])],
+    ]
+    world = world_of(clients, [])
+    assert compare(world, level, 500)
+    assert len({outcome_of(run) for run in reduced(world, level)[1]}) == outcomes
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_the_network_answers_whoever_asks_first(level: int) -> None:
+    """Its answers are used up in order, so two requests never commute (architecture.md 6.4)."""
+
+    @action
+    async def fetch(ctx: ActionCtx) -> Any:
+        return (await ctx.fetch("https://example.com/")).body
+
+    @scenario(app=define_app({"m": {"fetch": fetch}}))
+    def two_requests(world: World) -> None:
+        declare(world)
+        world.network({"https://example.com/": [Response(200, "first"), Response(200, "second")]})
+        for name in ("ann", "bob"):
+            world.client(name).action("m:fetch")
+
+    assert compare(two_requests, level, 500)
+    ends = {tuple(call.result for call in run.calls) for run in reduced(two_requests, level)[1]}
+    assert ends == {("first", "second"), ("second", "first")}
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_a_new_table_shows_where_no_transaction_reads(level: int) -> None:
+    """What an id means to an action's validator is asked as it begins, and that is nobody's read set (8, 1.2)."""
+
+    @mutation
+    def make(ctx: MutationCtx) -> None:
+        ctx.db.insert("late", {})
+
+    @action(args={"box": v.id("late")})
+    async def look(ctx: ActionCtx, box: str) -> str:
+        return "there"
+
+    @action(args={"box": v.string()})
+    async def ring_and_look(ctx: ActionCtx, box: str) -> str:
+        await ctx.external("post").append(1)
+        try:
+            return str(await ctx.run_action("m:look", {"box": box}))
+        except FunctionError:
+            return "not there"
+
+    app = define_app({"m": {"make": make, "look": look, "ring_and_look": ring_and_look}})
+    next_number = app.catalog().beginning.components[""].next_number
+
+    @scenario(app=app)
+    def a_table_is_made(world: World) -> None:
+        declare(world)
+        world.client("ann").mutation("m:make")
+        world.client("bob").action("m:ringAndLook", {"box": encode_id(next_number, bytes(16))})
+
+    assert compare(a_table_is_made, level, 500)
+    assert {run.calls[1].result for run in reduced(a_table_is_made, level)[1]} == {"there", "not there"}
 
 
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:

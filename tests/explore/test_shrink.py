@@ -195,6 +195,32 @@ def test_among_failures_of_one_size_the_one_that_says_the_same_is_kept() -> None
     ]
 
 
+def test_what_breaks_another_invariant_is_no_simpler_failure_of_this_one() -> None:
+    """Who is first breaks one of them by one switch; the other one needs two."""
+
+    def order(view: View) -> str:
+        return "".join(row["text"][0] for row in view.documents("letters"))
+
+    @eventually
+    def ann_is_first(view: View) -> bool:
+        return order(view)[0] == "a"
+
+    @eventually
+    def nobody_goes_backwards(view: View) -> bool:
+        return order(view) != "dcba"
+
+    @scenario(app=define_app({"m": Letters}), invariants=[nobody_goes_backwards, ann_is_first])
+    def race(world: World) -> None:
+        for name in ("ann", "bob", "cid", "dan"):
+            world.client(name).mutation(api.m.write, {"text": name})
+
+    failing = Simulation(race, ListedChoices((3, 2, 1)), level=3).run()
+    assert [broken.invariant for broken in failing.violations] == ["nobody_goes_backwards", "ann_is_first"]
+    shrunk = shrink(failing)
+    assert order(shrunk.run.view) == "dcba"
+    assert (shrunk.is_minimal, len(shrunk.run.record.forced)) == (True, 3)
+
+
 def test_time_that_passes_while_somebody_could_run_is_the_last_resort() -> None:
     late = lost_update.variant("late", late_ms=1_000.0)
     assert late.platform == Platform(late_ms=1_000.0)
@@ -274,3 +300,11 @@ def test_the_order_among_some_leaves_the_others_to_themselves() -> None:
         assert actors(run) <= {"alice", "bob"}
     everybody = sorted({root_of(option.activity) for *_, option in failing.record.taken})
     assert run_again(failing, Among(everybody, failing.record)).indexes == failing.indexes
+
+
+def test_the_order_among_all_is_the_run_itself_retries_included() -> None:
+    """Each choice is taken once: a step that comes again after a conflict has the label that it had before."""
+    for seed in range(10):
+        drawn = Simulation(racing_bumps(3, 1), RandomChoices(seed)).run()
+        everybody = sorted({root_of(option.activity) for *_, option in drawn.record.taken})
+        assert run_again(drawn, Among(everybody, drawn.record)).indexes == drawn.indexes

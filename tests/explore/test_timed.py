@@ -163,6 +163,13 @@ def test_a_failure_that_needs_no_late_step_is_told_with_its_timed_replay() -> No
     assert f"no step has to be: with late_ms=0 it breaks too: {string}" in str(report)
 
 
+def test_what_breaks_another_invariant_in_time_is_not_the_same_failure() -> None:
+    both = scenario(app=APP, invariants=[the_note_comes_first, nothing_ticks], platform=Platform(late_ms=inf))
+    report = check(both(noting.body), _TicksOnce(), simplify=False)
+    assert report.finding is not None
+    assert report.finding.timed == Timed(1, exhausted=True)
+
+
 def test_who_waits_longest_is_the_latest() -> None:
     trace = Simulation(noting.variant("free", late_ms=inf), _Ticks()).run().trace
     assert trace is not None

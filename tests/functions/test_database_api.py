@@ -442,3 +442,18 @@ def test_eq_undefined_finds_what_lacks_the_field(bench: Bench) -> None:
     assert found(lambda q: q.eq("f", UNDEFINED)) == [{}]
     assert found(lambda q: q.gt("f", UNDEFINED)) == [{"f": None}, {"f": 1}]
     assert found(lambda q: q.lt("f", 1)) == [{}, {"f": None}]
+
+
+def test_the_value_of_a_bound_is_a_value_like_any_other() -> None:
+    """convex-semantics 8: fields in any order, whole floats, tuples; what is no value is refused by its path."""
+    bench = Bench(define_schema({"things": define_table({"key": v.any()}).index("by_key", ["key"])}))
+    bench.seed("things", {"key": {"a": 1, "b": [1, 2]}})
+
+    def found(ctx: MutationCtx, value: Any) -> int:
+        return len(ctx.db.query("things").with_index("by_key", lambda q: q.eq("key", value)).collect())
+
+    assert bench.do(lambda ctx: found(ctx, {"b": (1, 2.0), "c": UNDEFINED, "a": 1.0})) == 1
+    assert bench.do(lambda ctx: found(ctx, {"a": 1, "b": [1]})) == 0
+    for wrong in ({1, 2}, 2**60, "\ud800"):
+        refused = bench.attempt(lambda ctx, wrong=wrong: found(ctx, wrong))
+        assert (refused.code, refused.message.partition(" ")[0]) == ("InvalidArgument", "key")

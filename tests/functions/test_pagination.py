@@ -18,6 +18,7 @@ from convexsim import (
     define_component,
     define_schema,
     define_table,
+    get_convex_size,
     query,
     v,
 )
@@ -205,6 +206,17 @@ def test_the_split_cursor_is_the_middle_of_the_rows_scanned() -> None:
 
 def page_of(bench: Bench, end: str) -> Page:
     return filtered(bench, even, 9, None, endCursor=end)
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"), [(5, "SplitRecommended"), (5.3, "SplitRecommended"), (5.4, None), (6, None)]
+)
+def test_a_page_of_more_than_three_quarters_of_the_bytes_recommends_a_split(rows: float, status: str | None) -> None:
+    """convex-semantics 9; so many of its rows may be read, and it has four."""
+    bench = seeded(10, 20, 30, 40, 50, 60)
+    size: int = bench.do(lambda ctx: get_convex_size(ctx.db.query("items").first()))
+    got = page(bench, 4, maximumBytesRead=int(rows * size))
+    assert (ns(got), got["pageStatus"]) == ([10, 20, 30, 40], status)
 
 
 def test_a_page_too_long_for_a_value_recommends_a_split() -> None:

@@ -178,6 +178,14 @@ def test_random_numbers_and_ids_do_not_move_each_other() -> None:
         assert mixed.next(10_001) == expected_id
 
 
+def test_what_the_platform_calls_a_request_does_not_tell_what_user_code_draws() -> None:
+    """Ids, random numbers and the names of requests are sub-streams of their own (convex-semantics 1.4)."""
+    stream = IdStream("s")
+    words = [int.from_bytes(bytes.fromhex(stream.token())) for _ in range(5)]
+    assert len(set(words)) == 5
+    assert [word >> 11 for word in words] != [stream.fraction() * 2**53 for _ in words]
+
+
 def test_random_numbers_are_uniform_with_53_bits() -> None:
     stream = IdStream("uniform")
     drawn = [stream.fraction() for _ in range(4_000)]

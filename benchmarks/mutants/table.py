@@ -1,0 +1,18 @@
+"""The table of mutants written by hand: which there are, in the order in which a mutation goes through the program."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from benchmarks.mutants import of_accumulator, of_actors, of_data, of_functions, of_hardened, of_search
+
+__all__ = ["MUTANTS"]
+
+MUTANTS: Final = (
+    *of_data.MUTANTS,
+    *of_functions.MUTANTS,
+    *of_actors.MUTANTS,
+    *of_search.MUTANTS,
+    *of_accumulator.MUTANTS,
+    *of_hardened.MUTANTS,
+)
