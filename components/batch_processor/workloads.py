@@ -157,8 +157,10 @@ class _Adding:
     def workload(self, setting: Mapping[str, Any]) -> Workload:
         """Return a workload: clients that do anything, or many that add at once."""
         config, draw = setting["config"], self._draw
-        if draw.chance(0.1):
-            done = [[self._one()] for _ in range(draw.number(6, 9))]
+        if draw.chance(0.15):
+            each = draw.pick([1, 1, 3, 4])
+            done = [draw.each(each, self._one) for _ in range(draw.number(6, 9))]
+            done += [[self._call(0, "flush", {"batchId": self._ids[0]})]] if draw.chance(0.5) else []
         else:
             counts = draw.each(draw.number(1, 4), lambda: draw.number(1, 4))
             done = [draw.each(count, lambda: self._entry(config)) for count in counts]
