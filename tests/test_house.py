@@ -32,9 +32,14 @@ ROOMS = ROOM_ORDER.split(" → ")
 
 OURS = ("convexsim", "components", "scenarios", "tests", "benchmarks")
 
-# Components have state machines of Hypothesis, beside what they ship; these lean on the rooms that are made for that.
+# Beside what they ship components offer state machines of Hypothesis, and workloads for the matrix; these lean on the
+# rooms that are made for that.
 MACHINES = ("components/batch_processor/machine.py",)
-FOR_MACHINES = ("convexsim.testing.machine", "convexsim.testing.strategies")
+FOR_TESTS = {
+    **dict.fromkeys(MACHINES, ("convexsim.testing.machine", "convexsim.testing.strategies")),
+    "components/batch_processor/matrix.py": ("convexsim.testing.matrix", "convexsim.testing.workload"),
+    "components/batch_processor/workloads.py": ("convexsim.testing.workload",),
+}
 
 # Which files may import what is not in the standard library. What is not named here is not allowed.
 THIRD_PARTY = {
@@ -64,6 +69,8 @@ DOORS_OPEN: dict[str, dict[str, str]] = {
         "time": "--time is real time; it decides how many blocks there are, not what is in them"
     },
     "convexsim/cli/hands.py": {"time": "how long a worker may take to end a run that nobody wants"},
+    "convexsim/cli/matrix.py": {"time": "the progress line shows what is left; nothing of it reaches a run"},
+    "convexsim/cli/matrix_work.py": {"threading": "hears of its parent's end while a run goes on; touches no run"},
     "convexsim/cli/worker.py": {"threading": "hears of its parent's end while a run goes on; touches no run"},
     "convexsim/cli/terminal.py": {"time": "the progress line shows elapsed seconds; nothing of it reaches a run"},
 }
@@ -145,7 +152,7 @@ def room_order(source: Source) -> Findings:
             continue
         if top == "convexsim":
             yield from ((line, message) for message in beyond_the_room(room, parts))
-        elif source.path in MACHINES and ".".join(parts[:3]) in FOR_MACHINES:
+        elif ".".join(parts[:3]) in FOR_TESTS.get(source.path, ()):
             continue
         elif parts[0] == "convexsim" and (len(parts) > 2 or parts[-1] in ROOMS):
             yield line, f"imports {name}: {top} see only the public names, `from convexsim import ...`"
@@ -477,6 +484,7 @@ BITES: list[tuple[Rule, str, str]] = [
     (third_party, CLIENT, "from hypothesis import strategies"),
     (room_order, CLIENT, "from convexsim.testing.machine import WorldMachine"),
     (room_order, MACHINES[0], "from convexsim.testing.live import LiveWorld"),
+    (room_order, "components/batch_processor/workloads.py", "from convexsim.testing.matrix import Subject"),
     (doors, A_FILE, "import random"),
     (doors, A_FILE, "from time import monotonic"),
     (doors, A_FILE, "import datetime as d"),

@@ -26,7 +26,8 @@ GATHER: Final = "convexsim/actors/gather.py"
 FUTURE: Final = "convexsim/actors/future.py"
 FAULTS: Final = "convexsim/faults.py"
 CHOICES: Final = "convexsim/choices.py"
-INVARIANTS: Final = "convexsim/invariants.py"
+VIEW: Final = "convexsim/invariants/view.py"
+INVARIANT: Final = "convexsim/invariants/invariant.py"
 RUN: Final = "convexsim/simulation/run.py"
 SIMULATION: Final = "convexsim/simulation/simulation.py"
 SERIAL: Final = "convexsim/trace/serial_order.py"
@@ -163,14 +164,14 @@ MUTANTS: Final = (
         OF_COPIES,
     ),
     Mutant(
-        INVARIANTS,
+        VIEW,
         "thaw(shown(row)) for",
         "shown(row) for",
         "whoever looks at the documents of a run can change them",
         OF_COPIES,
     ),
     Mutant(
-        INVARIANTS,
+        VIEW,
         "thaw(answered.args)",
         "answered.args",
         "whoever looks at the calls of a run can change them",
@@ -462,8 +463,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         CRONS,
-        'again = [evolve(cron, restarts=stage.faults.times("restart")) for cron in crons]',
-        "again = crons",
+        'start_executor(stage, "restart", [evolve(cron, restarts=stage.faults.times("restart")) for cron in crons])',
+        'start_executor(stage, "restart", crons)',
         "after a restart a cron's run has the path of the one that died",
         (*OF_FAULTS, *OF_CRONS),
     ),
@@ -638,7 +639,7 @@ MUTANTS: Final = (
         OF_RUNTIME,
     ),
     Mutant(
-        INVARIANTS,
+        INVARIANT,
         "return Violation(invariant.name, invariant.sentence, step) if holds is False else None",
         "return None",
         "an invariant that returns False holds",

@@ -307,8 +307,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         TRACE_KEY,
-        "for at, depth in enumerate(depths) if places[-1].before >> at & 1",
-        "for at, depth in enumerate(depths)",
+        "for nth, depth in enumerate(depths[first:]) if before >> nth & 1",
+        "for depth in depths[first:]",
         "every order is a trace of its own",
         OF_TRACES,
     ),
