@@ -12,7 +12,7 @@ from time import monotonic, sleep
 import pytest
 
 from convexsim.cli import main
-from convexsim.testing.matrix import Cell
+from convexsim.testing.cells import Cell
 
 TOY = "tests.testing.toy"
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,8 @@ from components.batch_processor.matrix import matrix
 from components.batch_processor.workloads import UPGRADES
 from convexsim import replay
 from convexsim.cli.matrix_text import markdown
-from convexsim.testing.matrix import Budget, Cell, Route, cell_of, explored
+from convexsim.testing.cells import Cell
+from convexsim.testing.matrix import Budget, Route, cell_of, explored
 
 ROOT = Path(__file__).parents[1]
 SUBJECT = matrix()

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from convexsim.testing.matrix import Leg, Subject
+    from convexsim.testing.cells import Leg
+    from convexsim.testing.matrix import Subject
 
 __all__ = ["tabulate"]
 

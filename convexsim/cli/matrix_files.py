@@ -16,7 +16,8 @@ from attrs import asdict, frozen
 
 from convexsim.cli.matrix_text import markdown
 from convexsim.errors import UsageError
-from convexsim.testing.matrix import Budget, Cell, Leg, Route, open_subject
+from convexsim.testing.cells import Cell, Leg
+from convexsim.testing.matrix import Budget, Route, open_subject
 
 if TYPE_CHECKING:
     import argparse

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from convexsim.explore.replay import Replayed
-    from convexsim.testing.matrix import Cell, Subject
+    from convexsim.testing.cells import Cell
+    from convexsim.testing.matrix import Subject
 
 __all__ = ["markdown", "shown_cell", "table"]
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict, frozen
 
 from convexsim.errors import UsageError
-from convexsim.testing.matrix import Budget, Leg, Route, explored, open_subject
+from convexsim.testing.cells import Leg
+from convexsim.testing.matrix import Budget, Route, explored, open_subject
 from convexsim.testing.scenario_file import explain
 
 if TYPE_CHECKING:

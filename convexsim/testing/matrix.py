@@ -1,8 +1,8 @@
 """The matrix: which property of a component holds in which version, and what it takes to break the others.
 
 Owns the going through: a version's workloads, the weakest fault models first, in many orders each, until every property
-is broken or the budget is spent; and the cell that comes of it. What the properties, the models and the workloads of a
-component are says the component (`Subject`). Who prints it is `cli/matrix.py`.
+is broken or the budget is spent; and which cell comes of it (`cells.py`). What the properties, the models and the
+workloads of a component are says the component (`Subject`). Who prints it is `cli/matrix.py`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import importlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from convexsim.errors import UsageError, did_you_mean
 from convexsim.explore.check import runs_proposed
 from convexsim.explore.lockstep import Lockstep
 from convexsim.explore.random_walk import RandomWalk
+from convexsim.testing.cells import Cell, Found, Leg, Verdict
 from convexsim.testing.smaller import smallest
 from convexsim.testing.workload import Draw, Workload
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Budget",
-    "Cell",
-    "Found",
-    "Leg",
     "Question",
     "Route",
     "Subject",
@@ -39,8 +37,6 @@ __all__ = [
     "names",
     "open_subject",
 ]
-
-Verdict = Literal["holds", "violated", "excused", "not applicable"]
 
 
 @frozen(kw_only=True)
@@ -152,109 +148,6 @@ class Route:
     version: str
     part: str
     sets: tuple[str, ...]
-
-
-@frozen
-class Found:
-    """A property that broke, in the smallest workload and the simplest order that were found for it.
-
-    Attributes:
-        models: the weakest fault models under which it still breaks.
-        message: what was said about it.
-        workload: what happened in the world.
-        replay: the string that repeats the run.
-        is_minimal: see `smaller.Failure`.
-
-    """
-
-    models: str
-    message: str
-    workload: Workload
-    replay: str
-    is_minimal: bool
-
-    def as_data(self) -> dict[str, Any]:
-        """Return it as JSON data."""
-        facts = {name: getattr(self, name) for name in ("models", "message", "replay", "is_minimal")}
-        return {**facts, "workload": self.workload.as_data()}
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Found:
-        """Return what was spelled as JSON data."""
-        return cls(**{**data, "workload": Workload.of(data["workload"])})
-
-
-@frozen
-class Leg:
-    """What came of one version's workloads of one part, under one set of fault models.
-
-    Attributes:
-        models: their letters.
-        asked: the numbers of the properties that were still whole before it.
-        workloads: how many were explored; `runs` in how many orders in all.
-        endless: runs that did not come to an end within their limits.
-        found: what broke, by its number.
-
-    """
-
-    version: str
-    part: str
-    models: str
-    asked: tuple[str, ...]
-    workloads: int = 0
-    runs: int = 0
-    endless: int = 0
-    found: Mapping[str, Found] = field(factory=dict)
-
-    def as_data(self) -> dict[str, Any]:
-        """Return it as JSON data."""
-        facts = {name: getattr(self, name) for name in ("version", "part", "models", "workloads", "runs", "endless")}
-        return {**facts, "asked": list(self.asked), "found": {name: one.as_data() for name, one in self.found.items()}}
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Leg:
-        """Return what was spelled as JSON data."""
-        found = {name: Found.of(one) for name, one in data["found"].items()}
-        return cls(**{**data, "asked": tuple(data["asked"]), "found": found})
-
-
-@frozen
-class Cell:
-    """What the matrix says of one property of one version.
-
-    Attributes:
-        models: the weakest fault models that break it; if it holds, empty.
-        found: how.
-        runs: in how many orders it was judged, of how many `workloads`.
-
-    """
-
-    version: str
-    number: str
-    verdict: Verdict
-    models: str = ""
-    found: Found | None = None
-    runs: int = 0
-    workloads: int = 0
-
-    def as_data(self) -> dict[str, Any]:
-        """Return it as JSON data."""
-        facts = {name: getattr(self, name) for name in ("version", "number", "verdict", "models", "runs", "workloads")}
-        return {**facts, "found": None if self.found is None else self.found.as_data()}
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Cell:
-        """Return what was spelled as JSON data.
-
-        Raises:
-            UsageError: it is no cell.
-
-        """
-        try:
-            return cls(**{**data, "found": None if data["found"] is None else Found.of(data["found"])})
-        except (KeyError, TypeError) as error:
-            msg = f"{data!r:.200} is no cell of a matrix: {error}."
-            raise UsageError(msg, next_step="Give what `convexsim matrix --json FILE` has written.") from None
 
 
 def model_sets(subject: Subject, letters: Collection[str], together: int) -> tuple[str, ...]:

@@ -9,17 +9,8 @@ import pytest
 from attrs import evolve
 
 from convexsim import UsageError, replay
-from convexsim.testing.matrix import (
-    Budget,
-    Cell,
-    Leg,
-    Route,
-    cell_of,
-    explored,
-    model_sets,
-    names,
-    open_subject,
-)
+from convexsim.testing.cells import Cell, Leg
+from convexsim.testing.matrix import Budget, Route, cell_of, explored, model_sets, names, open_subject
 from tests.testing.toy import matrix, world_of
 
 SUBJECT = matrix()
