@@ -186,8 +186,7 @@ class _Adding:
 
     def _one(self) -> Entry:
         """Return the add of one item, at once, under the id that all have in common."""
-        self._made += 1
-        return self._call(0, "addItems", {"batchId": self._ids[0], "items": [f"i{self._made}"]})
+        return self._call(0, "addItems", {"batchId": self._ids[0], "items": self._items(1)})
 
     def _entry(self, config: Mapping[str, Any]) -> Entry:
         draw, interval_ms = self._draw, config["flushIntervalMs"] or 1_000
@@ -205,10 +204,13 @@ class _Adding:
         draw = self._draw
         size = config.get("immediateFlushThreshold", config.get("maxBatchSize", 2))
         count = draw.pick([0, 1, 1, 1, 1, 2, max(size - 1, 1), size, size + 2])
-        items = [f"i{self._made + at}" for at in range(count)]
-        self._made += count
         own = {"config": self._other(config)} if draw.chance(0.2) else {}
-        return "addItems", {"batchId": draw.pick(self._ids), "items": items, **own}
+        return "addItems", {"batchId": draw.pick(self._ids), "items": self._items(count), **own}
+
+    def _items(self, count: int) -> list[str]:
+        """Return so many items, none of which there was before."""
+        first, self._made = self._made, self._made + count
+        return [f"i{number}" for number in range(first, self._made)]
 
     def _other(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a config of a call's own: another size, another interval, another callback."""

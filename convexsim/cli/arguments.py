@@ -142,8 +142,8 @@ def _add_matrix(tabulating: argparse.ArgumentParser) -> None:
     tabulating.add_argument("--faults", metavar="N,U,...", help="the fault models at work (all)")
     together = "how many fault models are at work together at most (2); then all of them"
     tabulating.add_argument("--together", type=_count, default=2, metavar="N", help=together)
-    budget = "workloads for each version and part under several faults, 2 and 4 times that under one and none (10)"
-    tabulating.add_argument("--budget", type=_count, default=10, metavar="N", help=budget)
+    budget = "workloads for each version and part under several faults, 2 and 4 times that under one and none (8)"
+    tabulating.add_argument("--budget", type=_count, default=8, metavar="N", help=budget)
     tabulating.add_argument("--seed", type=int, default=0, help="the same seed gives the same workloads and orders (0)")
     tabulating.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes at work (1)")
     tabulating.add_argument("--resume", action="store_true", help="go on where the same matrix was stopped")

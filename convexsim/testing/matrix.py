@@ -131,7 +131,7 @@ class Budget:
 
     """
 
-    workloads: int = 10
+    workloads: int = 8
     orders: int = 8
     together: int = 2
     seed: int = 0
