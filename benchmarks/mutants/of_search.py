@@ -129,7 +129,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         DEPENDENCE,
-        "        before |= places[step.creator].before | 1 << step.creator\n",
+        "        before |= pasts[step.creator] | 1 << step.creator\n",
         "        pass\n",
         "a step may come before the one that sent its message",
         OF_TRACES,

@@ -1,12 +1,12 @@
 """Dependence: when two macro steps commute, and which steps of a run come before which, whatever the order of the rest.
 
-Owns the relation and the partial order that it gives a run (`place_of`); two runs with the same one are one *trace*.
-Knows no search: `dpor.py` is the one that uses it. What a step has read and written stands in `actors/footprints.py`.
+Owns the relation and the partial order that it gives a run (`past_of`); two runs with the same one are one *trace*.
+Knows no search: `dpor.py` and `trace_key.py` use it. What a step has read and written stands in `actors/footprints.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -17,24 +17,7 @@ if TYPE_CHECKING:
 
     from convexsim.actors.footprints import Footprint
 
-T = TypeVar("T")
-
-__all__ = ["Dependence", "Place", "place_of"]
-
-
-@frozen
-class Place:
-    """Where a step of a run stands in its partial order.
-
-    Attributes:
-        before: the steps that come before it in every order of the same trace, one bit for each place.
-        races: the steps that came before it in this order and need not have: nothing but a dependence says so, and
-            nothing stands between.
-
-    """
-
-    before: int
-    races: tuple[int, ...]
+__all__ = ["Dependence", "past_of"]
 
 
 @frozen
@@ -85,27 +68,27 @@ def _meets(writer: Footprint, reader: Footprint) -> bool:
     return False
 
 
-def place_of(
-    steps: Sequence[Footprint], names: Sequence[T], places: Sequence[Place], between: Callable[[T, T], bool]
-) -> Place:
-    """Return the place of the next step of a run, given those of all before it, and which of them depend on which.
+def past_of(steps: Sequence[Footprint], pasts: Sequence[int], depends: Callable[[Footprint, Footprint], bool]) -> int:
+    """Return which steps come before the next one of a run in every order of the same trace, one bit for each place.
 
-    A step comes after the one that sent its message, after those of its own activity, and after everything of an
-    earlier moment: the clock moves only when nothing is left to run.
+    A step comes after the one that sent its message, after those of its own activity, after those on which it depends,
+    and after everything of an earlier moment: the clock moves only when nothing is left to run.
+
+    Args:
+        steps: of the run, in its order.
+        pasts: of all steps before it.
+        depends: of two steps, the earlier one first, whether they do not commute.
+
     """
-    at = len(places)
-    step, before, races = steps[at], 0, []
+    at = len(pasts)
+    step, before = steps[at], 0
     if step.creator >= 0:
-        before |= places[step.creator].before | 1 << step.creator
+        before |= pasts[step.creator] | 1 << step.creator
     for earlier in range(at - 1, -1, -1):
         if steps[earlier].moment < step.moment:
             before |= (1 << earlier + 1) - 1
             break
-        if before >> earlier & 1:
-            continue
-        is_own = steps[earlier].activity == step.activity
-        if is_own or between(names[earlier], names[at]):
-            before |= places[earlier].before | 1 << earlier
-            if not is_own:
-                races.append(earlier)
-    return Place(before, tuple(races))
+        is_seen = before >> earlier & 1
+        if not is_seen and (steps[earlier].activity == step.activity or depends(steps[earlier], step)):
+            before |= pasts[earlier] | 1 << earlier
+    return before

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from convexsim.actors.footprints import Footprints
 from convexsim.errors import UsageError
-from convexsim.explore.dependence import Dependence, Place, place_of
+from convexsim.explore.dependence import Dependence, past_of
 from convexsim.explore.explorer import as_explorer
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def trace_key(run: Run) -> bytes:
     """
     footprints = _footprints_of(run)
     counted = Counter[str]()
-    places: list[Place] = []
+    pasts: list[int] = []
     depths: list[int] = []
     layers: list[list[tuple[float, str, int]]] = []
     dependence = dependence_of(footprints)
@@ -105,8 +105,8 @@ def trace_key(run: Run) -> bytes:
     for at, step in enumerate(footprints.steps):
         if step.moment > now:  # so it comes after all that there was
             now, first, lowest = step.moment, at, len(layers)
-        places.append(place_of(footprints.steps, footprints.steps, places, dependence.between))
-        before = places[-1].before >> first
+        pasts.append(past_of(footprints.steps, pasts, dependence.between))
+        before = pasts[-1] >> first
         depth = max((depth + 1 for nth, depth in enumerate(depths[first:]) if before >> nth & 1), default=lowest)
         depths.append(depth)
         if depth == len(layers):

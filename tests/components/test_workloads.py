@@ -80,7 +80,7 @@ def test_adds_are_of_all_sizes_under_several_ids_with_several_configs() -> None:
 
 
 def test_items_are_told_apart_by_their_value() -> None:
-    for workload in drawn("1.0.5", "accumulator", "U", 150):
+    for workload in drawn("1.0.5", "accumulator", "U", 500):
         items = items_of(workload)
         assert len(items) == len({*items}), workload
 
