@@ -156,14 +156,12 @@ class Loop:
             await ctx.sleep(1)
 
 
-def test_what_never_ends_is_stopped_and_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convexsim.testing.live.MAX_STEPS", 50)
-
+def test_what_never_ends_is_stopped_and_broken() -> None:
     @scenario(app=define_app({"loop": Loop}))
     def spinning(world: World) -> None:
         world.client("ann").action(api.loop.spin)
 
-    with LiveWorld(spinning) as world:
+    with LiveWorld(spinning.variant("spinning", max_steps=50)) as world:
         run = world.close()
     assert (run.ending, [broken.invariant for broken in run.violations]) == ("max_steps", ["ends"])
 
