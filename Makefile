@@ -47,7 +47,7 @@ explorers: $(STAMP) ## measure how soon each explorer finds planted bugs (some m
 estimate: $(STAMP) ## measure how far off the meter's estimate of all traces is (some minutes)
 	@$(BIN)/python -m benchmarks.estimate
 
-matrix: $(STAMP) ## explore which properties hold in which version, and write docs/matrix.md (up to half an hour)
+matrix: $(STAMP) ## explore which properties hold in which version, and write docs/matrix.md (a quarter of an hour)
 	@$(BIN)/convexsim matrix components.batch_processor --workers 2 --json docs/matrix.json --markdown docs/matrix.md \
 		--save tests/saved_choices/matrix.jsonl || test $$? -eq 1
 

@@ -48,14 +48,17 @@ def test_the_matrix_is_of_all_versions_properties_and_fault_models() -> None:
     assert {letter for models in WHOLE["asked"]["sets"] for letter in models} == {*"NUCOKM"}
 
 
-@pytest.mark.parametrize(("version", "part"), [("1.0.9", "iterator"), ("hardened", "accumulator")])
-def test_a_sample_is_explored_anew_and_says_the_same(version: str, part: str) -> None:
+@pytest.mark.parametrize(("version", "part", "fewest"), [("1.0.9", "iterator", 6), ("hardened", "accumulator", 1)])
+def test_a_sample_is_explored_anew_and_says_the_same(version: str, part: str, fewest: int) -> None:
+    """What the first leg finds stands in the table; what only a later one has found may also need nothing to go wrong."""
     budget = Budget(**WHOLE["asked"]["budget"])
     legs = [*explored(SUBJECT, Route(version, part, ("N",)), budget)]
     assert legs[0].runs > 300
+    assert len(legs[0].found) >= fewest
     for number in legs[0].asked:
         found, known = cell_of(SUBJECT, version, number, legs), BY_PLACE[version, number]
-        assert found.found == (known.found if known.models == "N" else None), number
+        assert found.found in (None, known.found), number
+        assert (known.models == "N") or found.found is None, number
 
 
 def test_hardened_breaks_nothing_that_it_promises() -> None:
