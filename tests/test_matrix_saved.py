@@ -50,7 +50,7 @@ def test_the_matrix_is_of_all_versions_properties_and_fault_models() -> None:
 
 @pytest.mark.parametrize(("version", "part", "fewest"), [("1.0.9", "iterator", 6), ("hardened", "accumulator", 1)])
 def test_a_sample_is_explored_anew_and_says_the_same(version: str, part: str, fewest: int) -> None:
-    """What the first leg finds stands in the table; what only a later one has found may also need nothing to go wrong."""
+    """What the first leg finds stands in the table; what only a later one has found may need as little."""
     budget = Budget(**WHOLE["asked"]["budget"])
     legs = [*explored(SUBJECT, Route(version, part, ("N",)), budget)]
     assert legs[0].runs > 300
