@@ -121,6 +121,8 @@ def test_a_matrix_that_is_killed_loses_no_leg_that_was_done(tmp_path: Path) -> N
         (["--show", "1:T1", "--json", "nowhere.json"], "nowhere.json is no matrix"),
         (["--resume", "--store", "nowhere"], "nowhere/matrix.jsonl cannot be used"),
         (["--budget", "0"], "'0' is no count"),
+        (["--json", "nowhere/cells.json"], "nowhere/cells.json cannot be written."),
+        (["--markdown", "docs"], "docs cannot be written."),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
 from convexsim.cli.exploring import INTERRUPTED
-from convexsim.cli.matrix_files import Asked, Kept, saved_cell, write_files
+from convexsim.cli.matrix_files import Asked, Kept, check_files, saved_cell, write_files
 from convexsim.cli.matrix_text import shown_cell, table
 from convexsim.cli.matrix_work import Task, legs_of
 from convexsim.cli.printing import BROKEN, HELD, say
@@ -39,6 +39,7 @@ def tabulate(arguments: argparse.Namespace) -> int:
         if arguments.show is not None:
             return _show(subject, arguments)
         asked = _asked(subject, arguments)
+        check_files(arguments)
         subject = subject.only(asked.numbers)
         kept = Kept(arguments.store, asked)
         legs = kept.begin(resume=arguments.resume)

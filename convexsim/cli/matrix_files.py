@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from convexsim.testing.matrix import Subject
 
-__all__ = ["Asked", "Kept", "saved_cell", "write_files"]
+__all__ = ["Asked", "Kept", "check_files", "saved_cell", "write_files"]
 
 FILE: Final = "matrix.jsonl"
 
@@ -101,6 +101,18 @@ class Kept:
         return legs
 
 
+def check_files(arguments: argparse.Namespace) -> None:
+    """See that there will be room for what is to be written, before anything is explored.
+
+    Raises:
+        UsageError: a file is to be where no folder is.
+
+    """
+    for path in (arguments.json, arguments.markdown, arguments.save):
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise UsageError(f"{path} cannot be written.", next_step="Name a file in a folder that is there.")
+
+
 def write_files(arguments: argparse.Namespace, subject: Subject, asked: Asked, cells: Sequence[Cell]) -> None:
     """Write what was asked for on the command line: the whole as JSON and as Markdown, and what is to be replayed."""
     broken = [cell for cell in cells if cell.found is not None]
@@ -111,8 +123,12 @@ def write_files(arguments: argparse.Namespace, subject: Subject, asked: Asked, c
         arguments.save: "".join(f"{json.dumps(cell.as_data(), separators=(',', ':'))}\n" for cell in broken),
     }
     for path, text in texts.items():
-        if path is not None:
-            path.write_text(text, encoding="utf-8")
+        try:
+            if path is not None:
+                path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            msg = f"{path} cannot be written: {error.strerror}."
+            raise UsageError(msg, next_step="Name another file; --resume need not explore anything again.") from None
 
 
 def saved_cell(path: Path | None, version: str, number: str) -> Cell:

@@ -24,7 +24,7 @@ _PREFACE: Final = (
     "the JSON file beside this page. Letters name the weakest fault models that break a property; several are at work",
     "together. A story is told by `convexsim matrix MODULE --json FILE --show VERSION:PROPERTY`.",
 )
-_MARKS: Final = {"holds": "·", "not applicable": "–"}
+_MARKS: Final = {"holds": "·", "not explored": "?", "not applicable": "–"}
 
 
 def table(subject: Subject, versions: Sequence[str], cells: Sequence[Cell]) -> list[str]:
@@ -84,7 +84,8 @@ def _mark(cell: Cell) -> str:
 
 def _legend(models: Mapping[str, str]) -> list[str]:
     told = [f"{letter}: {what}" for letter, what in models.items()]
-    marks = ["·: holds in all that was explored", "–: does not apply", "(..): the version does not promise it there"]
+    marks = ["·: holds in all that was explored", "?: was not explored", "–: does not apply"]
+    marks.append("(..): the version does not promise it there")
     return [*told, *marks]
 
 

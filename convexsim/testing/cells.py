@@ -15,7 +15,7 @@ from convexsim.testing.workload import Workload
 
 __all__ = ["Cell", "Found", "Leg", "Verdict"]
 
-Verdict = Literal["holds", "violated", "excused", "not applicable"]
+Verdict = Literal["holds", "violated", "excused", "not explored", "not applicable"]
 
 
 @frozen

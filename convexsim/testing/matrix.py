@@ -264,7 +264,10 @@ def number_of(invariant: str) -> str:
 
 
 def cell_of(subject: Subject, version: str, number: str, legs: Sequence[Leg]) -> Cell:
-    """Return what a version's legs say of one property: by the weakest models that break it, excused or not."""
+    """Return what a version's legs say of one property: by the weakest models that break it, excused or not.
+
+    Without a leg that has asked for it, it is not explored: somebody stopped before, or left out where it is judged.
+    """
     question = subject.questions[number]
     own = [leg for leg in legs if leg.version == version and number in leg.asked]
     if not question.applies(version):
@@ -275,7 +278,7 @@ def cell_of(subject: Subject, version: str, number: str, legs: Sequence[Leg]) ->
             found = leg.found[number]
             verdict: Verdict = "excused" if question.is_excused(version, found.models) else "violated"
             return Cell(version, number, verdict, found.models, found, runs, workloads)
-    return Cell(version, number, "holds", runs=runs, workloads=workloads)
+    return Cell(version, number, "holds" if runs else "not explored", runs=runs, workloads=workloads)
 
 
 def names(given: str | None, known: Sequence[str], what: str) -> list[str]:

@@ -96,6 +96,7 @@ def test_a_cell_says_the_weakest_models_and_whether_they_are_excused() -> None:
     told = legs("1", ("N", "C", "CX"))
     assert (cell_of(SUBJECT, "1", "T1", told).verdict, cell_of(SUBJECT, "1", "T1", told).models) == ("violated", "N")
     assert cell_of(SUBJECT, "1", "T3", told).verdict == "not applicable"
+    assert cell_of(SUBJECT, "1", "T1", []).verdict == "not explored"
     question = evolve(SUBJECT.questions["T2"], is_excused=lambda version, models: (version, models) == ("1", "C"))
     subject = evolve(SUBJECT, questions={"T2": question})
     assert (cell_of(subject, "1", "T2", told).verdict, cell_of(subject, "1", "T2", told).models) == ("excused", "C")
