@@ -12,7 +12,7 @@ from typing import cast
 from components.batch_processor.invariants import PROPERTIES, RACES, Half, Property, invariant
 from components.batch_processor.properties.records import LAYOUTS
 from components.batch_processor.properties.terms import MODELS
-from components.batch_processor.workloads import UPGRADES, generate, parameters, restrict, world_of
+from components.batch_processor.workloads import UPGRADES, fits, generate, parameters, restrict, world_of
 from convexsim import Scenario
 from convexsim.testing.matrix import Question, Subject
 from convexsim.testing.workload import Draw, Workload
@@ -32,6 +32,7 @@ def matrix() -> Subject:
         questions=questions,
         generate=_generate,
         restrict=restrict,
+        fits=fits,
         world_of=_world_of,
     )
 

@@ -19,7 +19,7 @@ from components.batch_processor.invariants import Half
 from convexsim import Component, Faults, Invariant, Platform, Scenario, World, scenario
 from convexsim.testing.workload import Draw, Entry, Workload
 
-__all__ = ["UPGRADES", "generate", "parameters", "restrict", "world_of"]
+__all__ = ["UPGRADES", "fits", "generate", "parameters", "restrict", "world_of"]
 
 _SKEW_MS: Final = 5_000
 _APART_MS: Final = 4 * 2 * _SKEW_MS
@@ -69,6 +69,26 @@ def restrict(workload: Workload, models: str) -> Workload:
     return evolve(workload, setting={**setting, "faults": faults, "self_cancel": self_cancel}, plans=plans)
 
 
+def fits(version: str, workload: Workload) -> bool:
+    """Whether a workload that was generated for one version can happen in another: its configs and calls are known."""
+    calls = [entry for entries in workload.clients.values() for entry in entries]
+    adds = [add for entry in calls for add in entry.args.get("adds", [entry.args])]
+    adds += [end["adds"] for plan in workload.plans.values() for end in plan if "adds" in end]
+    configs = [
+        workload.setting["config"],
+        *(add["config"] for add in adds if workload.setting["half"] == "accumulator" and "config" in add),
+    ]
+    is_readmes = version in ("0.1.0", "0.2.0")
+    fields = {"flushIntervalMs", "maxBatchSize", "onFlushHandle" if is_readmes else "processBatch"}
+    needed = {"flushIntervalMs", "maxBatchSize"}
+    if version in ("1.0.9", "hardened"):
+        fields, needed = fields | {"immediateFlushThreshold"}, {"flushIntervalMs"}
+    if version == "hardened":
+        fields |= {"maxAttempts"}
+    about_dead = any(entry.function.endswith("DeadLetter") for entry in calls)
+    return all(needed <= {*config} <= fields for config in configs) and (version == "hardened" or not about_dead)
+
+
 def _without_failure(end: Any) -> Any:
     left = end if end == "ok" else {name: what for name, what in end.items() if name != "fail"}
     return left or "ok"
@@ -96,7 +116,7 @@ def world_of(version: str, workload: Workload, invariants: Sequence[Invariant]) 
         world.external(DELIVERIES)
         workload.with_args(partial(_configured, setting["config"])).write(world)
         for upgrade in later:
-            world.client("dev").wait(setting["upgrade_ms"])
+            world.client("dev").wait(setting.get("upgrade_ms", 1_000))
             world.client("dev").deploy(_app(upgrade, config))
 
     return workload_of.variant(

@@ -18,7 +18,7 @@ from convexsim.cli.matrix_text import shown_cell, table
 from convexsim.cli.matrix_work import Task, legs_of
 from convexsim.cli.printing import BROKEN, HELD, say
 from convexsim.explore.replay import replay
-from convexsim.testing.matrix import Budget, cell_of, model_sets, names, open_subject
+from convexsim.testing.matrix import SHARED, Budget, cell_of, model_sets, names, open_subject
 
 if TYPE_CHECKING:
     import argparse
@@ -82,7 +82,7 @@ def _explore(subject: Subject, asked: Asked, legs: list[Leg], kept: Kept, worker
     """Go through what is left, adding each leg to `legs`; return whether it came to its end."""
     tasks = []
     for route in asked.routes():
-        before = tuple(leg for leg in legs if (leg.version, leg.part) == (route.version, route.part))
+        before = tuple(leg for leg in legs if leg.models != SHARED and asked.is_of(leg, route))
         if len(before) < len(route.sets):
             tasks.append(Task(asked.component, route, asked.numbers, asked.budget, before))
     planned = {models: asked.budget.of(subject.at_work(models)) for models in asked.sets}
@@ -96,9 +96,24 @@ def _explore(subject: Subject, asked: Asked, legs: list[Leg], kept: Kept, worker
                     progress.leave_out(planned[leg.models] - leg.workloads)
                     kept.add(leg)
                     legs.append(leg)
+            whole = asked.sorted([leg for leg in legs if leg.models != SHARED])
+            for leg in legs_of(_sharing(asked, legs, whole), workers):
+                if leg is not None:
+                    kept.add(leg)
+                    legs.append(leg)
         except KeyboardInterrupt:
             return False
     return True
+
+
+def _sharing(asked: Asked, legs: list[Leg], whole: list[Leg]) -> list[Task]:
+    """Return the tasks of trying in each version what others have found, where that was not done yet."""
+    tasks = []
+    for route in asked.routes():
+        others = tuple(leg for leg in whole if leg.part == route.part)
+        if not any(leg.models == SHARED and asked.is_of(leg, route) for leg in legs) and len(asked.versions) > 1:
+            tasks.append(Task(asked.component, route, asked.numbers, asked.budget, others=others))
+    return tasks
 
 
 class _Progress:

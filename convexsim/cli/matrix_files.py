@@ -53,6 +53,14 @@ class Asked:
         parts = open_subject(self.component).only(self.numbers).parts
         return [Route(version, part, self.sets) for part in parts for version in self.versions]
 
+    def is_of(self, leg: Leg, route: Route) -> bool:
+        """Whether a leg belongs to a route."""
+        return (leg.version, leg.part) == (route.version, route.part)
+
+    def sorted(self, legs: Sequence[Leg]) -> list[Leg]:
+        """Return legs in an order that does not depend on who was done first."""
+        return sorted(legs, key=lambda leg: (leg.part, self.versions.index(leg.version), self.sets.index(leg.models)))
+
 
 class Kept:
     """The file in which the legs that are done are kept, below what was asked for.

@@ -21,7 +21,7 @@ from attrs import asdict, frozen
 
 from convexsim.errors import UsageError
 from convexsim.testing.cells import Leg
-from convexsim.testing.matrix import Budget, Route, explored, open_subject
+from convexsim.testing.matrix import Budget, Route, explored, open_subject, shared
 from convexsim.testing.scenario_file import explain
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Task:
         component: its module.
         numbers: of the properties.
         before: the legs that are done already.
+        others: the legs of all versions, if what they found is to be tried in this one.
 
     """
 
@@ -48,6 +49,7 @@ class Task:
     numbers: tuple[str, ...]
     budget: Budget
     before: tuple[Leg, ...] = ()
+    others: tuple[Leg, ...] = ()
 
 
 def legs_of(tasks: Sequence[Task], workers: int) -> Iterator[Leg | None]:
@@ -129,8 +131,8 @@ class _Process:
 
 
 def _spelled(task: Task) -> bytes:
-    before = [leg.as_data() for leg in task.before]
-    told = {"component": task.component, "numbers": task.numbers, "before": before}
+    before, others = ([leg.as_data() for leg in legs] for legs in (task.before, task.others))
+    told = {"component": task.component, "numbers": task.numbers, "before": before, "others": others}
     return json.dumps({**told, "route": asdict(task.route), "budget": asdict(task.budget)}).encode() + b"\n"
 
 
@@ -146,10 +148,13 @@ def serve() -> None:
     Thread(target=_end_with_input, daemon=True).start()
     try:
         subject = open_subject(told["component"]).only(told["numbers"])
-        before = [Leg.of(leg) for leg in told["before"]]
-        budget = Budget(**told["budget"])
-        for leg in explored(subject, Route(**told["route"]), budget, before, lambda: say({})):
-            say({"leg": leg.as_data()})
+        before, others = ([Leg.of(leg) for leg in told[which]] for which in ("before", "others"))
+        budget, route = Budget(**told["budget"]), Route(**told["route"])
+        if others:
+            say({"leg": shared(subject, route, budget, others).as_data()})
+        else:
+            for leg in explored(subject, route, budget, before, lambda: say({})):
+                say({"leg": leg.as_data()})
     except BaseException as error:  # noqa: BLE001 - whatever a component raises
         say({"error": f"{told['route']['version']}, {told['route']['part']}: {explain(error)}"})
 

@@ -11,7 +11,8 @@ import importlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from convexsim.simulation import Run, Scenario
 
 __all__ = [
+    "SHARED",
     "Budget",
     "Question",
     "Route",
@@ -36,7 +38,11 @@ __all__ = [
     "model_sets",
     "names",
     "open_subject",
+    "shared",
 ]
+
+SHARED: Final = "shared"
+"""What stands for the models in the leg of what others have found."""
 
 
 @frozen(kw_only=True)
@@ -72,6 +78,7 @@ class Subject:
         questions: the properties, by their numbers.
         generate: returns a workload for a version, a part and the letters of the models.
         restrict: returns a workload without what some models, given by their letters, do not allow.
+        fits: whether a workload, generated for one version, can happen in another.
         world_of: returns the world of a version in which a workload happens, asked for properties by their numbers.
 
     """
@@ -81,6 +88,7 @@ class Subject:
     questions: Mapping[str, Question]
     generate: Callable[[str, str, str, Draw], Workload]
     restrict: Callable[[Workload, str], Workload]
+    fits: Callable[[str, Workload], bool]
     world_of: Callable[[str, str, Workload, Sequence[str]], Scenario]
 
     @property
@@ -91,6 +99,10 @@ class Subject:
     def at_work(self, models: str) -> int:
         """Return how many things go wrong under a set of models."""
         return sum(letter != next(iter(self.models)) for letter in models)
+
+    def rank(self, models: str) -> int:
+        """Return how strong a set of models is: what comes earlier in the order of `model_sets` is weaker."""
+        return model_sets(self, self.models, len(self.models)).index(models)
 
     def only(self, numbers: Sequence[str]) -> Subject:
         """Return it with these properties alone."""
@@ -192,6 +204,34 @@ def explored(
         whole = [number for number in whole if number not in leg.found]
 
 
+def shared(subject: Subject, route: Route, budget: Budget, legs: Sequence[Leg]) -> Leg:
+    """Try in one version what broke its properties in others, where that needs weaker models than its own reason.
+
+    Args:
+        subject: the component.
+        route: the version and the part.
+        budget: how many orders.
+        legs: what came of all versions, in the same order each time.
+
+    """
+    questions, own = subject.questions, [leg for leg in legs if leg.version == route.version]
+    asked = [number for number, one in questions.items() if one.part == route.part and one.applies(route.version)]
+    made = Leg(route.version, route.part, SHARED, tuple(asked))
+    for number in asked:
+        known = min((subject.rank(leg.found[number].models) for leg in own if number in leg.found), default=inf)
+        others = [leg.found[number] for leg in legs if leg.version != route.version and number in leg.found]
+        for found in sorted(others, key=lambda each: subject.rank(each.models)):
+            is_weaker = subject.rank(found.models) < known and questions[number].is_judged(found.models)
+            if not is_weaker or not subject.fits(route.version, found.workload):
+                continue
+            search = _Weakest(subject, evolve(made, models=found.models), number, budget)
+            made = evolve(made, workloads=made.workloads + 1)
+            if (again := search.again(found.workload)) is not None:
+                made = evolve(made, found={**made.found, number: again})
+                break
+    return made
+
+
 def _searched(subject: Subject, leg: Leg, budget: Budget) -> Leg:
     """Look through the orders of the leg's newest workload, anew for those that are left whenever a property broke."""
     draw = Draw(f"{budget.seed}:{leg.part}:{leg.models}:{leg.workloads}")
@@ -244,6 +284,11 @@ class _Weakest:
                 break
         return Found(models, least.message, least.workload, least.replay, least.is_minimal)
 
+    def again(self, workload: Workload) -> Found | None:
+        """Return the least that was found from a workload that broke the property elsewhere; None if it holds here."""
+        run = self._broken(self._world(self.leg.models, workload))
+        return None if run is None else self.found(workload, run)
+
     def _weaker(self, models: str) -> list[str]:
         """Return the sets of models of which these are more, weakest first, if the property is judged under them."""
         letters = {*models, next(iter(self.subject.models))}
@@ -273,11 +318,11 @@ def cell_of(subject: Subject, version: str, number: str, legs: Sequence[Leg]) ->
     if not question.applies(version):
         return Cell(version, number, "not applicable")
     runs, workloads = sum(leg.runs for leg in own), sum(leg.workloads for leg in own)
-    for leg in own:
-        if number in leg.found:
-            found = leg.found[number]
-            verdict: Verdict = "excused" if question.is_excused(version, found.models) else "violated"
-            return Cell(version, number, verdict, found.models, found, runs, workloads)
+    broken = [leg.found[number] for leg in own if number in leg.found]
+    if broken:
+        found = min(broken, key=lambda each: subject.rank(each.models))
+        verdict: Verdict = "excused" if question.is_excused(version, found.models) else "violated"
+        return Cell(version, number, verdict, found.models, found, runs, workloads)
     return Cell(version, number, "holds" if runs else "not explored", runs=runs, workloads=workloads)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from components.batch_processor.invariants import PROPERTIES, RACES
 from components.batch_processor.matrix import matrix
-from components.batch_processor.workloads import generate, restrict, world_of
+from components.batch_processor.workloads import fits, generate, restrict, world_of
 from convexsim import RandomWalk, Simulation
 from convexsim.explore.check import runs_proposed
 from convexsim.testing.workload import Draw, Workload
@@ -110,6 +110,18 @@ def test_a_workload_can_be_restricted_to_weaker_models(half: str) -> None:
         assert {*restrict(workload, "C").setting["faults"]} <= {"crashes", "restarts"}
         assert restrict(workload, "M").setting["self_cancel"] == workload.setting["self_cancel"]
         assert {*restrict(workload, "KO").setting["faults"]} <= {"conflicts", "skewed", "skews_ms"}
+
+
+def test_a_workload_fits_a_version_that_knows_its_configs_and_calls() -> None:
+    for version in SUBJECT.versions:
+        assert all(fits(version, each) for each in drawn(version, "accumulator", "U", 20))
+        assert all(fits(version, each) for each in drawn("0.1.0", "iterator", "U", 20))
+    own = [each for each in drawn("1.0.5", "accumulator", "N", 60) if "'processBatch': " in str(each)]
+    assert own
+    assert not any(fits("0.2.0", each) for each in own)
+    assert all(fits(version, each) for each in own for version in ("1.0.3", "1.0.9", "hardened", "1.0.6→1.0.7"))
+    assert not all(fits("1.0.7", each) for each in drawn("1.0.9", "accumulator", "N", 20))
+    assert not all(fits("1.0.9", each) for each in drawn("hardened", "accumulator", "N", 20))
 
 
 def test_deliveries_take_time_and_add_in_their_middle() -> None:

@@ -10,7 +10,17 @@ from attrs import evolve
 
 from convexsim import UsageError, replay
 from convexsim.testing.cells import Cell, Leg
-from convexsim.testing.matrix import Budget, Route, cell_of, explored, model_sets, names, open_subject
+from convexsim.testing.matrix import (
+    SHARED,
+    Budget,
+    Route,
+    cell_of,
+    explored,
+    model_sets,
+    names,
+    open_subject,
+    shared,
+)
 from tests.testing.toy import matrix, world_of
 
 SUBJECT = matrix()
@@ -78,6 +88,22 @@ def test_a_model_under_which_a_property_is_not_judged_is_no_weaker_one() -> None
     question = evolve(SUBJECT.questions["T1"], is_judged=lambda models: models != "N")
     (leg,) = explored(evolve(SUBJECT, questions={"T1": question}), Route("1", "bumps", ("CX",)), Budget(8, 6))
     assert leg.found["T1"].models == "C"
+
+
+def test_what_broke_in_another_version_is_tried_where_it_fits_and_would_say_more() -> None:
+    route, found = Route("1", "bumps", ("N",)), legs("1")[0].found["T1"]
+    elsewhere = Leg("0", "bumps", "N", ("T1",), found={"T1": found})
+    tried = shared(SUBJECT, route, SMALL, [elsewhere])
+    assert (tried.version, tried.models, tried.workloads) == ("1", SHARED, 1)
+    assert (tried.found["T1"].models, tried.found["T1"].message) == ("N", found.message)
+    assert cell_of(SUBJECT, "1", "T1", [tried]).models == "N"
+    unfit = shared(SUBJECT, Route("2", "bumps", ("N",)), SMALL, [elsewhere])
+    assert (unfit.workloads, unfit.found) == (0, {})
+    as_weak = Leg("1", "bumps", "N", ("T1",), found={"T1": found})
+    assert shared(SUBJECT, route, SMALL, [as_weak, elsewhere]).workloads == 0
+    stronger = evolve(as_weak, models="C", found={"T1": evolve(found, models="C")})
+    better = shared(SUBJECT, route, SMALL, [stronger, elsewhere])
+    assert cell_of(SUBJECT, "1", "T1", [stronger, better]).models == "N"
 
 
 def test_legs_that_are_known_already_are_not_explored_again() -> None:

@@ -102,6 +102,11 @@ def restrict(workload: Workload, models: str) -> Workload:
     return evolve(workload, setting={"crashes": int("C" in models and workload.setting["crashes"])})
 
 
+def fits(version: str, workload: Workload) -> bool:
+    kinds = {entry.kind for entries in workload.clients.values() for entry in entries}
+    return kinds <= {"action" if version == "1" else "mutation"}
+
+
 def world_of(version: str, models: str, workload: Workload, numbers: Sequence[str]) -> Scenario:
     asked: list[Invariant] = [named(number) for number in numbers]
 
@@ -130,5 +135,6 @@ def matrix() -> Subject:
         questions=questions,
         generate=generate,
         restrict=restrict,
+        fits=fits,
         world_of=world_of,
     )
