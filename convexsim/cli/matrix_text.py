@@ -100,7 +100,7 @@ def _covered(cells: Sequence[Cell]) -> str:
     """Say how much was explored for each version's cells that hold."""
     held = [cell for cell in cells if cell.verdict == "holds"]
     if not held:
-        return "No cell holds."
+        return "Of what was explored, no cell holds."
     fewest = min(held, key=lambda cell: cell.runs)
     most = max(held, key=lambda cell: cell.runs)
     few, many = f"{fewest.workloads:,} workloads in {fewest.runs:,} orders", f"{most.workloads:,} in {most.runs:,}"
