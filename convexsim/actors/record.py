@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from convexsim.actors.stage import Stage
     from convexsim.database.commit import Conflict
     from convexsim.database.history import Attempt
+    from convexsim.database.reads import ReadSet
     from convexsim.database.writes import Write
 
-__all__ = ["over", "remember", "tell_commit"]
+__all__ = ["over", "remember", "tell_commit", "tell_reads"]
 
 
 def remember(stage: Stage, seen: Attempt | None, verdict: Committed | Conflict) -> None:
@@ -37,6 +38,13 @@ def tell_commit(stage: Stage, activity: str, what: str, verdict: Committed) -> N
     if stage.trace is not None:
         rows = tuple(_written(write) for write in verdict.writes)
         stage.trace.add(event.Committed(stage.steps, stage.now, activity, what, verdict.commit_ts, rows))
+
+
+def tell_reads(stage: Stage, activity: str, what: str, attempt: int, reads: ReadSet) -> None:
+    """Add what an attempt has read to the trace, if anybody looks."""
+    if stage.trace is not None:
+        looked = tuple(event.Looked(index, tuple(intervals)) for index, intervals in sorted(reads.intervals()))
+        stage.trace.add(event.Read(stage.steps, stage.now, activity, what, attempt, looked))
 
 
 def _written(write: Write) -> event.Written:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from convexsim.actors.messages import Commit, RequestSnapshot
-from convexsim.actors.record import over
+from convexsim.actors.record import over, tell_reads
 from convexsim.actors.retry import (
     JITTER_STEPS,
     SYSTEM_ERROR,
@@ -90,6 +90,7 @@ async def transact(
         seen = made.transaction.seen((activity, what, attempt), follows)
         if stage.footprints is not None:
             stage.footprints.ran(made)
+        tell_reads(stage, activity, what, attempt, final.reads)
         for effect in made.effects:
             note(stage, event.Did, activity, effect)
         if strikes(stage, "system error", activity):

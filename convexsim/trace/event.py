@@ -21,6 +21,8 @@ from convexsim.values.keys import format_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from convexsim.database.index import Interval
+
 __all__ = [
     "Aborted",
     "Began",
@@ -32,7 +34,9 @@ __all__ = [
     "Ended",
     "Event",
     "Faulted",
+    "Looked",
     "Passed",
+    "Read",
     "StateChanged",
     "Stepped",
     "Trace",
@@ -92,6 +96,23 @@ class Began(Event):
     what: str
     attempt: int
     begin_ts: int
+
+
+@frozen
+class Looked:
+    """What was read of one index (``component/table.index``): merged intervals of keys, in ascending order."""
+
+    index: str
+    intervals: tuple[Interval, ...]
+
+
+@frozen
+class Read(Event):
+    """What an attempt has read by the time its handler ended, its read set; indexes in the order of their names."""
+
+    what: str
+    attempt: int
+    reads: tuple[Looked, ...]
 
 
 @frozen
@@ -246,6 +267,8 @@ def _plain(thing: Any) -> Any:
     if kind is Conflict:
         low, high = thing.interval
         return {**_attributes(thing), "interval": [_key(low), _key(high)], "key": _key(thing.key)}
+    if kind is Looked:
+        return {"index": thing.index, "intervals": [[_key(low), _key(high)] for low, high in thing.intervals]}
     if kind is tuple:
         return [_plain(part) for part in thing]
     return to_json(thing)

@@ -94,6 +94,7 @@ class _Teller:
             event.Stepped: self._stepped,
             event.Called: self._called,
             event.Began: self._began,
+            event.Read: lambda _: [],
             event.Did: lambda did: self._words[type(did.effect)](did.effect),
             Logged: lambda logged: self._message("logs: ", logged.line),
             Drew: lambda drew: [f"draws the random number {show(drew.value)}"],

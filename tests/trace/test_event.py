@@ -25,6 +25,7 @@ EXAMPLES: list[Event] = [
     event.Stepped(*WHEN, "Committer", "begin", 3, 1),
     event.Called(*WHEN, "m:f", "mutation", {"name": "hits"}),
     event.Began(*WHEN, "m:f", 2, 9),
+    event.Read(*WHEN, "m:f", 2, (event.Looked("/counters.by_name", ((HITS, prefix_end(HITS)), (KEY, after(KEY)))),)),
     event.Did(*WHEN, Logged("a line")),
     event.Committed(*WHEN, "m:f", 10, (event.Written("/t", "id", None, {"a": 1}),)),
     event.Conflicted(*WHEN, "m:f", 1, CONFLICT),
@@ -80,7 +81,7 @@ def test_no_attribute_hides_the_name_of_an_event(kind: type) -> None:
 
 def test_the_exact_bytes_of_a_few_lines() -> None:
     trace = Trace()
-    for example in (EXAMPLES[1], EXAMPLES[4], EXAMPLES[8]):
+    for example in (EXAMPLES[1], EXAMPLES[5], EXAMPLES[9]):
         trace.add(example)
     assert json_lines(trace) == (
         '{"activity":"alice.1","args":{"name":"hits"},"at_ms":12.5,"event":"Called","function":"m:f","kind":"mutation",'
@@ -134,6 +135,14 @@ def test_values_travel_as_convex_json_whatever_they_are() -> None:
     assert outcome(Returned("0001"))["value"] == "0001"
     assert outcome(Returned({"a": [b"", 2.0]}))["value"] == {"a": [{"$bytes": ""}, 2]}
     assert "$float" in outcome(Returned(float("nan")))["value"]
+
+
+def test_what_was_read_is_keys_like_those_of_a_conflict() -> None:
+    (looked,) = as_json(EXAMPLES[3])["reads"]
+    conflict = as_json(EXAMPLES[6])["conflict"]
+    assert looked["index"] == "/counters.by_name"
+    assert looked["intervals"][0] == conflict["interval"]
+    assert looked["intervals"][1][0] == conflict["key"]
 
 
 def test_index_keys_are_exact_and_readable() -> None:
