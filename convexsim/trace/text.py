@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from convexsim.trace.event import Event, Trace, Written
 
-__all__ = ["WIDTH", "story"]
+__all__ = ["WIDTH", "Teller", "story"]
 
 WIDTH: Final = 120
 """Columns of a line; only the name of an activity that is very long may push it beyond."""
@@ -63,7 +63,7 @@ def story(trace: Trace, *, steps: bool = False) -> str:
     people = [short_activity(happened.activity) for happened in events]
     when_width = max(map(len, [*times, _TITLES[0]]))
     who_width = min(max(map(len, [*people, _TITLES[1]])), _WIDEST_WHO)
-    teller = _Teller(events, WIDTH - when_width - who_width - 2 * len(_GAP))
+    teller = Teller(events, WIDTH - when_width - who_width - 2 * len(_GAP))
     rows = [_TITLES]
     told_time = ""
     for happened, time, who in zip(events, times, people, strict=True):
@@ -76,17 +76,20 @@ def story(trace: Trace, *, steps: bool = False) -> str:
     return "\n".join(f"{when:>{when_width}}{_GAP}{who:<{who_width}}{_GAP}{what}".rstrip() for when, who, what in rows)
 
 
-class _Teller:
+class Teller:
     """Puts events into words, one after the other.
 
     Args:
         events: all that will be told, for the names in them.
         width: the columns that the words have.
 
+    Attributes:
+        names: of the documents in them.
+
     """
 
     def __init__(self, events: Sequence[Event], width: int) -> None:
-        self._names = Names(events)
+        self.names = Names(events)
         self._width = width
         self._called_by: dict[str, event.Called] = {}
         self._wrote: dict[str, bool] = {}
@@ -167,7 +170,7 @@ class _Teller:
         return [f"commits as ts {committed.commit_ts}", *(_GAP + line for line in changes)]
 
     def _written(self, written: Written) -> list[str]:
-        name = self._names.document(written.id)
+        name = self.names.document(written.id)
         if written.table.endswith(f"/{SCHEDULED_FUNCTIONS}"):
             return [_scheduled_function_written(name, written)]
         if written.table == TABLES.key and written.after is not None:
@@ -189,7 +192,7 @@ class _Teller:
         changes: list[str] = []
         for name in fields:
             limit = max((room - len(f"{name}:  → ")) // 2, _LEAST_VALUE)
-            old, new = (self._names.value(value, limit) for value in _both(name, before, after))
+            old, new = (self.names.value(value, limit) for value in _both(name, before, after))
             changes.append(f"{name}: {old} → {new}")
         line = f"{head} {', '.join(changes)}"
         return [line] if len(line) <= self._width - len(_GAP) else [head, *(_GAP + change for change in changes)]
@@ -201,8 +204,8 @@ class _Teller:
         tail = f" at ts {conflict.write_ts} by {writer}"
         return [
             f"conflicts in attempt {conflicted.attempt}: what it had read was written after it began",
-            self._with_key(f"{_GAP}read     {index} ", self._names.keys_read(conflict)),
-            self._with_key(f"{_GAP}written  {index} ", self._names.key_written(conflict), len(tail)) + tail,
+            self._with_key(f"{_GAP}read     {index} ", self.names.keys_read(conflict)),
+            self._with_key(f"{_GAP}written  {index} ", self.names.key_written(conflict), len(tail)) + tail,
         ]
 
     def _aborted(self, aborted: event.Aborted) -> list[str]:
@@ -223,14 +226,14 @@ class _Teller:
     # Effects
 
     def _scheduled(self, effect: Scheduled) -> list[str]:
-        name = f"{self._names.document(effect.id)}, {short_activity(effect.activity)}"
+        name = f"{self.names.document(effect.id)}, {short_activity(effect.activity)}"
         if effect.state == "pending":
             return [f"schedules {effect.function} for {_time(effect.at_ms)} ms ({name})"]
         parent = short_activity(str(effect.parent))
         return [f"schedules {effect.function}, born {effect.state}, because {parent} is canceled ({name})"]
 
     def _canceled(self, effect: Canceled) -> list[str]:
-        cancels = f"cancels {self._names.document(effect.id)}, {short_activity(effect.activity)}"
+        cancels = f"cancels {self.names.document(effect.id)}, {short_activity(effect.activity)}"
         if effect.result == "canceled":
             return [cancels]
         if effect.result == "self: noop":
@@ -253,7 +256,7 @@ class _Teller:
 
     def _with_value(self, head: str, value: Any, indent: int = 0) -> str:
         room = self._width - indent - len(head)
-        return head + self._names.value(value, max(room, _LEAST_VALUE))
+        return head + self.names.value(value, max(room, _LEAST_VALUE))
 
     def _with_key(self, head: str, key: str, after: int = 0) -> str:
         return head + shorten(key, max(self._width - after - len(head), _LEAST_VALUE))
@@ -263,7 +266,7 @@ class _Teller:
         return wrap(line, self._width, subsequent_indent=indent, break_on_hyphens=False)
 
     def _message(self, head: str, text: str) -> list[str]:
-        return [shorten(head + self._names.text(text), _LONGEST_MESSAGE * (self._width - len(_GAP)))]
+        return [shorten(head + self.names.text(text), _LONGEST_MESSAGE * (self._width - len(_GAP)))]
 
 
 def _time(at_ms: float) -> str:
