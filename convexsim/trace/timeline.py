@@ -163,7 +163,7 @@ class _Weaver:
     def __init__(self, events: Sequence[Event]) -> None:
         told = [each for each in events if not isinstance(each, event.Stepped)]
         self._teller = Teller(told, _WIDTH)
-        self._last_of = {root_of(each.activity): number for number, each in enumerate(events) if each.activity}
+        self._last_of = {root_of(each.activity): each for each in told if each.activity}
         self._lanes = Lanes(root_of(each.activity) for each in told if each.activity)
         self._rows: list[_Row] = []
         self._spans: list[Span] = []
@@ -201,7 +201,7 @@ class _Weaver:
             weave = self._weaving.get(type(happened))
             if weave is not None:
                 weave(happened)
-        if is_somebodys and self._last_of[root] == number and ("pending", root) not in self._open:
+        if is_somebodys and self._last_of[root] is happened and ("pending", root) not in self._open:
             self._leave(root)
 
     def woven(self) -> Timeline:
