@@ -18,13 +18,13 @@ from convexsim.trace.names import short_activity
 from convexsim.values import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from convexsim.choices import Forced, Kind, Label
     from convexsim.simulation import Run
     from convexsim.trace.event import Event, Trace
 
-__all__ = ["Switch", "switches_of", "words_of"]
+__all__ = ["Switch", "chosen_at", "switches_of", "words_of"]
 
 _NAMES: Final[dict[Kind, Literal["switch", "fault", "wait", "draw"]]] = {
     "step": "switch",
@@ -68,12 +68,14 @@ class Switch:
 
 def switches_of(run: Run) -> tuple[Switch, ...]:
     """Return the forced choices of a run that has kept its events, first one first."""
-    assert run.trace is not None, "the run has kept no events to tell of"
-    moments = _moments(run.trace, run.record.taken)
+    shown_by = chosen_at(run)
+    assert run.trace is not None
     functions = _functions(run.trace)
-    return tuple(
-        Switch(_NAMES[forced.kind], *moments[forced.position], _told(forced, functions)) for forced in run.record.forced
-    )
+    switches = []
+    for forced in run.record.forced:
+        happened = run.trace.events[shown_by[forced.position]]
+        switches.append(Switch(_NAMES[forced.kind], happened.step, happened.at_ms, _told(forced, functions)))
+    return tuple(switches)
 
 
 def words_of(label: Label) -> str:
@@ -108,17 +110,21 @@ def _functions(trace: Trace) -> dict[str, str]:
     return {effect.activity: effect.function for effect in effects if isinstance(effect, Scheduled)} | called
 
 
-def _moments(trace: Trace, taken: Sequence[tuple[Kind, int, int, object]]) -> dict[int, tuple[int, float]]:
-    """Return step and time of the choices, by position; of faults only of those that strike."""
-    events: dict[Kind, Iterator[Event]] = {
-        "step": (happened for happened in trace.events if _is_chosen_step(happened)),
-        "backoff": (happened for happened in trace.events if isinstance(happened, Waited)),
-        "fault": (happened for happened in trace.events if isinstance(happened, Faulted)),
-        "random": (did for did in trace.events if isinstance(did, Did) and isinstance(did.effect, Drew)),
+def chosen_at(run: Run) -> dict[int, int]:
+    """Return which event of a run shows a choice, by the choice's position; both are numbers from 0.
+
+    A choice that shows in no event is left out: a fault that does not strike.
+    """
+    assert run.trace is not None, "the run has kept no events to tell of"
+    told = list(enumerate(run.trace.events))
+    events: dict[Kind, Iterator[int]] = {
+        "step": (at for at, happened in told if _is_chosen_step(happened)),
+        "backoff": (at for at, happened in told if isinstance(happened, Waited)),
+        "fault": (at for at, happened in told if isinstance(happened, Faulted)),
+        "random": (at for at, did in told if isinstance(did, Did) and isinstance(did.effect, Drew)),
     }
-    moments: dict[int, tuple[int, float]] = {}
-    for position, (kind, index, _, _) in enumerate(taken):
-        if kind != "fault" or index:
-            happened = next(events[kind])
-            moments[position] = happened.step, happened.at_ms
-    return moments
+    return {
+        position: next(events[kind])
+        for position, (kind, index, _, _) in enumerate(run.record.taken)
+        if kind != "fault" or index
+    }

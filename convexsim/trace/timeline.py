@@ -22,7 +22,7 @@ from convexsim.trace.lanes import Lane, Lanes, Place, is_client
 from convexsim.trace.text import Teller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from convexsim.trace.event import Event, Trace, Written
 
@@ -127,10 +127,18 @@ class Timeline:
     arrows: tuple[Arrow, ...]
 
 
-def timeline(trace: Trace) -> Timeline:
-    """Return a run as a picture shows it."""
+def timeline(trace: Trace, cuts: Collection[int] = ()) -> Timeline:
+    """Return a run as a picture shows it.
+
+    Args:
+        trace: of the run.
+        cuts: numbers of events before which a row ends, whatever is in it.
+
+    """
     weaver = _Weaver(trace.events)
     for number, happened in enumerate(trace.events):
+        if number in cuts:
+            weaver.cut()
         weaver.take(number, happened)
     return weaver.woven()
 
@@ -166,6 +174,7 @@ class _Weaver:
         self._last_of = {root_of(each.activity): each for each in told if each.activity}
         self._lanes = Lanes(root_of(each.activity) for each in told if each.activity)
         self._rows: list[_Row] = []
+        self._is_cut = False
         self._spans: list[Span] = []
         self._open: dict[tuple[SpanKind, str], _Open] = {}
         self._arrows: list[Arrow] = []
@@ -184,6 +193,10 @@ class _Weaver:
             event.StateChanged: lambda changed: self._end("attempt", changed.activity, "read"),
             event.Faulted: self._faulted,
         }
+
+    def cut(self) -> None:
+        """Let the next event have a row of its own."""
+        self._is_cut = True
 
     def take(self, number: int, happened: Event) -> None:
         """Take the next event."""
@@ -219,7 +232,8 @@ class _Weaver:
 
     def _row(self, happened: Event) -> _Row:
         goes_on = bool(self._rows) and self._rows[-1].first.activity == happened.activity
-        if not goes_on or isinstance(happened, _OF_NOTE):
+        if not goes_on or self._is_cut or isinstance(happened, _OF_NOTE):
+            self._is_cut = False
             place = self._lanes.place(happened.activity) if happened.activity else None
             self._rows.append(_Row(happened, place))
         return self._rows[-1]
