@@ -65,7 +65,7 @@ DOORS_OPEN: dict[str, dict[str, str]] = {
         "threading": "runs the same actors on real threads, to show what determinism is compared with",
         "time": "real threads wait in real time",
     },
-    "convexsim/cli/exploring.py": {
+    "convexsim/cli/courses.py": {
         "time": "--time is real time; it decides how many blocks there are, not what is in them"
     },
     "convexsim/cli/hands.py": {"time": "how long a worker may take to end a run that nobody wants"},
