@@ -2,7 +2,7 @@
 
 Owns the file, its tables and what may be wrong with it. Each block is written in one transaction as soon as it is done,
 so whoever kills a campaign loses the blocks in flight at most. One process writes at a time; another one waits. What a
-block is stands in `explore/block.py`. Used by `exploring.py`, which fills it, and `findings.py`, which reads it.
+block is stands in `explore/block.py`. Used by `courses.py`, which fills it, and `findings.py`, which reads it.
 """
 
 from __future__ import annotations
