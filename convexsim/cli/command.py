@@ -12,15 +12,26 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["BROKEN", "COULD_NOT", "HELD", "INTERRUPTED", "NO_READER", "Command", "Example"]
+__all__ = ["BROKEN", "CODES", "COULD_NOT", "HELD", "INTERRUPTED", "NO_READER", "Command", "Example"]
 
 HELD: Final = 0
 BROKEN: Final = 1
 COULD_NOT: Final = 2
 INTERRUPTED: Final = 130  # what a shell reports for a process that SIGINT has ended
 NO_READER: Final = 141  # what it reports for one that SIGPIPE has ended
+
+CODES: Final[Mapping[int, str]] = {
+    HELD: "no invariant broke",
+    BROKEN: "an invariant broke, or one that must hold sometimes never did; a certificate proves nothing; a script's"
+    " results are not the recorded ones",
+    COULD_NOT: "it could not be done: wrong usage, a replay string that means nothing any more, a scenario that fails"
+    " by itself, or a bug of convexsim",
+    INTERRUPTED: "interrupted before anything broke; what broke earlier counts and gives 1",
+    NO_READER: "whoever was reading the output has left, as head does",
+}
+"""What each exit code says."""
 
 
 @frozen

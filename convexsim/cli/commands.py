@@ -24,7 +24,8 @@ from convexsim.cli.printing import Output
 from convexsim.cli.proving import CERTIFY, VERIFY
 from convexsim.cli.running import REPLAY, RUN
 from convexsim.cli.scripting import SCRIPT
-from convexsim.errors import UsageError
+from convexsim.errors import ConvexSimError, UsageError
+from convexsim.testing.record import json_line
 from convexsim.testing.scenario_file import explain
 
 if TYPE_CHECKING:
@@ -55,13 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # whoever cannot spell an arrow still gets the story
+    words = sys.argv[1:] if argv is None else argv
+    as_json = "--json" in words
     try:
-        arguments = parse(sys.argv[1:] if argv is None else argv, COMMANDS)
+        arguments = parse(words, COMMANDS)
     except SystemExit as done:
         return int(done.code or 0)
     except UsageError as error:
-        print(f"convexsim: {error}", file=sys.stderr)
-        return COULD_NOT
+        return _refused(error, as_json=as_json)
     arguments.out = Output(sys.stdout)
     try:
         with redirect_stdout(sys.stderr) if arguments.json else nullcontext():  # what a script prints is no JSON
@@ -76,6 +78,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001 - whatever a script raises: it may even call sys.exit()
         if arguments.traceback:
             traceback.print_exception(error)
-        print(f"convexsim: {explain(error)}", file=sys.stderr)
-        return COULD_NOT
+        return _refused(error, as_json=as_json and arguments.json is True)  # not a file
     return code
+
+
+def _refused(error: BaseException, *, as_json: bool) -> int:
+    """Say in one line what went wrong, and return the exit code."""
+    said = explain(error)
+    if as_json:
+        code, next_step = (error.code, error.next_step) if isinstance(error, ConvexSimError) else ("Error", "")
+        sys.stderr.write(json_line("error", {"code": code, "message": said, "next_step": next_step}))
+    else:
+        print(f"convexsim: {said}", file=sys.stderr)
+    return COULD_NOT

@@ -120,13 +120,13 @@ EXPLORE: Final = Command(
     _explore,
     (
         Example(
-            "explore scenarios/timer_cancels_itself.py --runs 200 --seed 1",
-            "two hundred random orders of a scenario: the story of the simplest that breaks a property",
+            "explore scenarios/double_chain.py --runs 200 --seed 1",
+            "200 random orders of each scenario; of the first failure the story, shrunk",
             code=BROKEN,
         ),
         Example(
-            "explore scenarios/concurrent_threshold_flushes.py --explorer dpor --time 2 --no-store",
-            "one order of all those that differ, as far as two seconds lead, keeping nothing",
+            "explore scenarios/concurrent_threshold_flushes.py:two_threshold_flushes --explorer dpor --level 3",
+            "one order of all those that differ in more than steps that commute",
         ),
     ),
 )

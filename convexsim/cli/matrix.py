@@ -193,8 +193,8 @@ MATRIX: Final = Command(
     _tabulate,
     (
         Example(
-            "matrix components.batch_processor --versions 1.0.5,hardened --properties P4 --faults N --budget 1",
-            "a corner of the table: one property in two versions, no faults",
+            "matrix components.batch_processor --versions 1.0.5 --properties P4 --faults N --budget 1",
+            "a corner of the table: one property in one version, without faults",
         ),
         Example(
             "matrix components.batch_processor --json docs/matrix.json --show 1.0.5:P10",

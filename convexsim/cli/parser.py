@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from convexsim.cli.command import BROKEN, CODES, COULD_NOT, Example
 from convexsim.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
     from convexsim.cli.command import Command
 
-__all__ = ["parse", "parser_of"]
+__all__ = ["FIRST", "parse", "parser_of"]
 
 _FRONT: Final = """\
 usage: convexsim COMMAND ...
@@ -24,25 +27,19 @@ usage: convexsim COMMAND ...
 Find, replay and explain races between Convex functions.
 """
 
-_FIRST: Final = """\
-From a scenario to the story of its race, in three lines:
+FIRST: Final = (
+    Example("run scenarios/double_chain.py:double_chain", "one order: what happens, and what holds"),
+    Example("explore scenarios/double_chain.py:double_chain", "many orders: does any of them break it?", code=BROKEN),
+    Example(
+        "replay scenarios/double_chain.py 'cs2.L2.double_chain.6A99mm.di95kji'",
+        "the order that does, from the line that explore prints",
+        code=BROKEN,
+    ),
+)
+"""From a scenario to the story of its race."""
 
-  convexsim run scenarios/double_chain.py           one order: what happens, what holds
-  convexsim explore scenarios/double_chain.py       many orders: does any break it?
-  convexsim replay scenarios/double_chain.py STRING  the order that does, as explore prints it
-"""
-
-_CODES: Final = """\
-exit codes:
-  0    no invariant broke
-  1    an invariant broke, or one that must hold sometimes never did; a certificate proves nothing; a script's results
-       are not the recorded ones
-  2    it could not be done: wrong usage, a replay string that means nothing any more, a scenario that fails by itself,
-       or a bug of convexsim
-  130  interrupted before anything broke; what broke earlier counts and gives 1
-"""
-
-_LAST: Final = "convexsim help COMMAND, or COMMAND --help, says what a command takes and shows two examples.\n"
+_NARROWEST: Final = 30
+_LAST: Final = "convexsim help COMMAND says what a command takes, with two examples."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,11 +50,10 @@ class _Parser(argparse.ArgumentParser):
 
 def parser_of(command: Command) -> argparse.ArgumentParser:
     """Return the parser for what stands behind the name of a command."""
-    examples = "\n".join(f"  convexsim {example.words}\n      {example.about}" for example in command.examples)
     parser = _Parser(
         prog=f"convexsim {command.name}",
         description=f"{command.about[0].upper()}{command.about[1:]}.",
-        epilog=f"examples:\n{examples}\n\n{_CODES}",
+        epilog=f"{_shown('examples', command.examples)}\n{_codes()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -82,7 +78,7 @@ def parse(words: Sequence[str], table: Mapping[str, Sequence[Command]]) -> argpa
     commands = {command.name: command for group in table.values() for command in group}
     if not words:
         print(_front(table), end="", file=sys.stderr)
-        raise SystemExit(2)
+        raise SystemExit(COULD_NOT)
     name, *rest = words
     if name == "help":
         name, rest = (rest[0], ["--help"]) if rest else ("--help", [])
@@ -107,8 +103,27 @@ def parse(words: Sequence[str], table: Mapping[str, Sequence[Command]]) -> argpa
 
 def _front(table: Mapping[str, Sequence[Command]]) -> str:
     groups = [f"{heading}:\n{''.join(map(_listed, group))}" for heading, group in table.items()]
-    return "\n".join([_FRONT, *groups, _FIRST, _CODES, _LAST])
+    first = _shown("from a scenario to the story of its race", FIRST)
+    return "\n".join([_FRONT, *groups, first, _codes(), f"{fill(_LAST, _width())}\n"])
+
+
+def _shown(heading: str, examples: Sequence[Example]) -> str:
+    return f"{heading}:\n" + "".join(f"  convexsim {example.words}\n      {example.about}\n" for example in examples)
 
 
 def _listed(command: Command) -> str:
-    return f"  {command.name:<11} {command.about}\n"
+    return _entry(command.name, command.about, 13)
+
+
+def _codes() -> str:
+    return "exit codes:\n" + "".join(_entry(f"{code}", said, 7) for code, said in CODES.items())
+
+
+def _entry(name: str, about: str, indent: int) -> str:
+    """Return a line of a list, and those that it needs more, as wide as the terminal is."""
+    head = f"  {name}".ljust(indent)
+    return fill(about, _width(), initial_indent=head, subsequent_indent=" " * indent) + "\n"
+
+
+def _width() -> int:
+    return max(get_terminal_size().columns - 2, _NARROWEST)  # as argparse has it

@@ -98,7 +98,7 @@ def _check_place(path: Path) -> None:
         path.unlink()
 
 
-_PROVED: Final = "scenarios/concurrent_threshold_flushes.py:concurrent_threshold_flushes_1_0_9 flushes.certificate"
+_PROVED: Final = "scenarios/concurrent_threshold_flushes.py:two_threshold_flushes two.certificate"
 
 CERTIFY: Final = Command(
     "certify",

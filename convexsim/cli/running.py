@@ -53,7 +53,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         return tell_run(replayed.run, replayed.string, arguments, replayed.drift)
 
 
-_FOUND: Final = "scenarios/timer_cancels_itself.py 'cs2.L2.timer_cancels_itself.0.35eme5v'"
+_FOUND: Final = "scenarios/double_chain.py 'cs2.L2.double_chain.6A99mm.di95kji'"
 
 RUN: Final = Command(
     "run",

@@ -22,13 +22,13 @@ __all__ = ["SCRIPT"]
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is run, with what, and whether it is compared."""
-    parser.set_defaults(json=True)
     parser.add_argument("file", type=Path, metavar="FILE.jsonl", help="one scenario a line, as JSON")
     offering = "the component, by its module's name; the module has a function script_app(version)"
     parser.add_argument("--component", metavar="MODULE", required=True, help=offering)
     parser.add_argument("--version", metavar="V", help="run all lines with this version, whatever they name")
     comparing = "compare with the results that stand in the file, and show where each line first differs"
     parser.add_argument("--check", action="store_true", help=comparing)
+    parser.add_argument("--json", action="store_true", default=True, help="print JSON lines, as without it")
 
 
 def _script(arguments: argparse.Namespace) -> int:
