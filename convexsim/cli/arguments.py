@@ -27,6 +27,7 @@ __all__ = [
     "add_steps",
     "add_store",
     "count",
+    "file",
     "seconds",
     "share",
     "workers",
@@ -47,7 +48,8 @@ class File:
         return f"{self.path}" if self.name is None else f"{self.path}:{self.name}"
 
 
-def _file(text: str) -> File:
+def file(text: str) -> File:
+    """Return a script, and perhaps a scenario in it."""
     named_one = re.fullmatch(r"(.+\.py):([\w-]+)", text)
     return File(Path(named_one[1]), named_one[2]) if named_one else File(Path(text), None)
 
@@ -141,7 +143,7 @@ def _number(text: str, most: int, what: str) -> int:
 def add_file(parser: argparse.ArgumentParser, nargs: Literal["?"] | None = None) -> None:
     """Add the script with the scenarios that are meant; with "?" it may be left out."""
     said = "the script, and its scenario" if nargs is None else "only those of this script"
-    parser.add_argument("file", type=_file, nargs=nargs, metavar="SCENARIO.py[:NAME]", help=said)
+    parser.add_argument("file", type=file, nargs=nargs, metavar="SCENARIO.py[:NAME]", help=said)
 
 
 def add_scenario(parser: argparse.ArgumentParser) -> None:

@@ -58,7 +58,8 @@ class Command:
         name: what one types.
         about: what it does, without a capital and a full stop.
         add_arguments: tells a parser what the command takes.
-        run: carries it out and returns the exit code; what was parsed also has `out`, to which it prints.
+        run: carries it out and returns the exit code; what was parsed also has `out`, to which it
+            prints, and `table`, all commands by what one wants with them.
         examples: two of them, to be learned from.
 
     """

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convexsim.cli.command import COULD_NOT, INTERRUPTED, NO_READER
+from convexsim.cli.completion import COMPLETION
 from convexsim.cli.exploring import EXPLORE
 from convexsim.cli.findings import FINDINGS
 from convexsim.cli.matrix import MATRIX
@@ -40,6 +41,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     "search for races": (EXPLORE, FINDINGS),
     "prove": (CERTIFY, VERIFY),
     "tabulate": (MATRIX, SCRIPT),
+    "set up your shell": (COMPLETION,),
 }
 """All commands, by what one wants with them."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from convexsim.cli.command import Command
 
-__all__ = ["FIRST", "parse", "parser_of"]
+__all__ = ["FIRST", "actions_of", "parse", "parser_of"]
 
 _FRONT: Final = """\
 usage: convexsim COMMAND ...
@@ -63,8 +63,13 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
     return parser
 
 
+def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Return what a parser takes, in its order; the library itself has no door to it."""
+    return parser._actions  # noqa: SLF001
+
+
 def parse(words: Sequence[str], table: Mapping[str, Sequence[Command]]) -> argparse.Namespace:
-    """Return what was meant, with the `Command` as `command`.
+    """Return what was meant, with the `Command` as `command` and all of them as `table`.
 
     Args:
         words: what stands behind `convexsim`.
@@ -94,10 +99,11 @@ def parse(words: Sequence[str], table: Mapping[str, Sequence[Command]]) -> argpa
     parser = parser_of(commands[name])
     parsed, left = parser.parse_known_args(rest)
     if left:
-        known = [spelled for action in parser._actions for spelled in action.option_strings]  # noqa: SLF001
+        known = [spelled for action in actions_of(parser) for spelled in action.option_strings]
         wrong = left[0].partition("=")[0]
         advice = f". {did_you_mean(wrong, known)}" if wrong.startswith("-") else ""
         parser.error(f"unrecognized arguments: {' '.join(left)}{advice}")
+    parsed.table = table
     return parsed
 
 
