@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 from attrs import frozen
 
 from convexsim.explore.catalogue import EXPLORERS
+from convexsim.explore.explain import MAX_SHARE_RUNS
 
 __all__ = ["COULD_NOT", "File", "make_parser"]
 
@@ -122,6 +123,13 @@ def _add_campaign(exploring: argparse.ArgumentParser) -> None:
     exploring.add_argument("--no-store", action="store_true", help="keep nothing of it")
 
 
+def _add_explanation(explaining: argparse.ArgumentParser) -> None:
+    """Add how much is spent on an explanation, and whether it is only about retries."""
+    most = "how many runs the shares may take (1000); half of them to be exact, what is left to draw"
+    explaining.add_argument("--runs", type=_count, default=MAX_SHARE_RUNS, metavar="N", help=most)
+    explaining.add_argument("--retries", action="store_true", help="say only why attempts were lost, of any run")
+
+
 def _add_script(scripting: argparse.ArgumentParser) -> None:
     """Add what is run, with what, and whether it is compared."""
     scripting.set_defaults(json=True)
@@ -181,7 +189,10 @@ def make_parser() -> argparse.ArgumentParser:
     running = scenarios("run", "run a scenario once: the serial order, or a random one with --seed")
     exploring = scenarios("explore", "run each scenario in many orders and show the simplest failure")
     replaying = scenarios("replay", "repeat a run from its replay string, and say where it has drifted")
-    replaying.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
+    explaining = scenarios("explain", "say why a run broke what it broke, and why attempts in it were lost")
+    _add_explanation(explaining)
+    for repeating in (replaying, explaining):
+        repeating.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
     running.add_argument("--seed", type=int, help="draw the order; the same seed gives the same one")
     _add_campaign(exploring)
     listing = command("findings", "list the failures that explorations have found, each once")
@@ -201,7 +212,7 @@ def make_parser() -> argparse.ArgumentParser:
     for deciding in (running, exploring):
         choosing = "what is a choice: 1 every message, 2 begins and commits, 3 whole mutations (2)"
         deciding.add_argument("--level", type=_level, choices=(1, 2, 3), default=2, help=choosing)
-    for breaking in (running, exploring, replaying, certifying, checking):
+    for breaking in (running, exploring, replaying, explaining, certifying, checking):
         failing = "what may go wrong, instead of what the scenario says: crashes=1,late_ms=1000, or none"
         breaking.add_argument("--faults", metavar="PLAN", help=failing)
     for showing in (running, replaying):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from convexsim.choices import FirstChoices, RandomChoices
 from convexsim.cli.arguments import COULD_NOT, make_parser
 from convexsim.cli.chosen import chosen, one_of
+from convexsim.cli.explaining import tell_why
 from convexsim.cli.exploring import INTERRUPTED, explore
 from convexsim.cli.findings import tell_findings
 from convexsim.cli.matrix import tabulate
@@ -112,6 +113,7 @@ _COMMANDS: Final = {
     "explore": explore,
     "findings": tell_findings,
     "replay": _replay,
+    "explain": tell_why,
     "certify": prove,
     "verify": check_proof,
     "script": _script,
