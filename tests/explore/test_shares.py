@@ -33,7 +33,7 @@ def by_brute_force(failing: Run, begun: tuple[int, ...]) -> Fraction:
 
 
 def values(failing: Run, runs: int = 4_000) -> list[Fraction | None]:
-    return [share and share.value for share in shares_of(failing, runs)]
+    return [None if share is None else share.value for share in shares_of(failing, runs)]
 
 
 def fractions(*texts: str) -> list[Fraction]:
