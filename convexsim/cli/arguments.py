@@ -122,6 +122,43 @@ def _add_campaign(exploring: argparse.ArgumentParser) -> None:
     exploring.add_argument("--no-store", action="store_true", help="keep nothing of it")
 
 
+def _rates(text: str) -> tuple[float, ...]:
+    try:
+        rates = tuple(float(each) for each in text.split(","))
+    except ValueError:
+        rates = (0.0,)
+    if not all(0 < rate < inf for rate in rates):
+        msg = f"{text!r} are no rates: write calls a second, such as 1,10,100"
+        raise argparse.ArgumentTypeError(msg)
+    return rates
+
+
+def _milliseconds(text: str) -> float:
+    try:
+        return _seconds(text)
+    except argparse.ArgumentTypeError:
+        msg = f"{text!r} is no time: write how many milliseconds, more than 0"
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def _add_conflicts(reporting: argparse.ArgumentParser) -> None:
+    """Add which orders are looked at, and how calls come."""
+    proposing = "who proposes orders besides lockstep and a random walk (nobody)"
+    reporting.add_argument("--explorer", choices=tuple(EXPLORERS), help=proposing)
+    reporting.add_argument(
+        "--runs", type=_count, default=100, metavar="N", help="of the walk, and of the explorer (100)"
+    )
+    reporting.add_argument("--seed", type=int, default=0, help="the same seed gives the same runs (0)")
+    deciding = "what is a choice: 1 every message, 2 begins and commits (2)"
+    reporting.add_argument("--level", type=_level, choices=(1, 2), default=2, help=deciding)
+    coming = "how many calls come in a second (1,10,100)"
+    reporting.add_argument("--rate", type=_rates, default=(1.0, 10.0, 100.0), metavar="R,...", help=coming)
+    running = "how long a mutation runs from begin to commit, in ms (20)"
+    reporting.add_argument("--takes", type=_milliseconds, default=20.0, metavar="MS", help=running)
+    looking = "how many calls are looked at for each rate (1000)"
+    reporting.add_argument("--trials", type=_count, default=1_000, metavar="N", help=looking)
+
+
 def _add_script(scripting: argparse.ArgumentParser) -> None:
     """Add what is run, with what, and whether it is compared."""
     scripting.set_defaults(json=True)
@@ -184,6 +221,8 @@ def make_parser() -> argparse.ArgumentParser:
     replaying.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
     running.add_argument("--seed", type=int, help="draw the order; the same seed gives the same one")
     _add_campaign(exploring)
+    reporting = scenarios("conflicts", "report which functions lose to which, and which reads are to blame")
+    _add_conflicts(reporting)
     listing = command("findings", "list the failures that explorations have found, each once")
     listing.add_argument("file", nargs="?", type=_file, metavar="SCENARIO.py[:NAME]", help="only those of this script")
     listing.add_argument("--json", action="store_true", help="print JSON lines")
@@ -201,7 +240,7 @@ def make_parser() -> argparse.ArgumentParser:
     for deciding in (running, exploring):
         choosing = "what is a choice: 1 every message, 2 begins and commits, 3 whole mutations (2)"
         deciding.add_argument("--level", type=_level, choices=(1, 2, 3), default=2, help=choosing)
-    for breaking in (running, exploring, replaying, certifying, checking):
+    for breaking in (running, exploring, replaying, reporting, certifying, checking):
         failing = "what may go wrong, instead of what the scenario says: crashes=1,late_ms=1000, or none"
         breaking.add_argument("--faults", metavar="PLAN", help=failing)
     for showing in (running, replaying):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from convexsim.choices import FirstChoices, RandomChoices
 from convexsim.cli.arguments import COULD_NOT, make_parser
 from convexsim.cli.chosen import chosen, one_of
+from convexsim.cli.conflicts import tell_conflicts
 from convexsim.cli.exploring import INTERRUPTED, explore
 from convexsim.cli.findings import tell_findings
 from convexsim.cli.matrix import tabulate
@@ -112,6 +113,7 @@ _COMMANDS: Final = {
     "explore": explore,
     "findings": tell_findings,
     "replay": _replay,
+    "conflicts": tell_conflicts,
     "certify": prove,
     "verify": check_proof,
     "script": _script,
