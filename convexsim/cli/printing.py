@@ -12,10 +12,11 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from attrs import asdict
 
+from convexsim.cli.command import BROKEN, HELD
 from convexsim.errors import UsageError
 from convexsim.testing.record import failed_calls, json_line, run_record
 from convexsim.trace.names import one_line, shorten
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from convexsim.simulation import Run
 
 __all__ = [
-    "BROKEN",
-    "HELD",
     "Output",
     "replay_command",
     "say",
@@ -43,9 +42,6 @@ __all__ = [
     "tell_report",
     "tell_run",
 ]
-
-HELD: Final = 0
-BROKEN: Final = 1
 
 
 class Output:
