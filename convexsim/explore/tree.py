@@ -8,7 +8,7 @@ shows it.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_ORDERS", "End", "Orders", "Place", "orders_of"]
 
-MOST_ORDERS = 500
+MOST_ORDERS: Final = 500
 """Orders that a tree holds at most, unless somebody asks for more: who would walk through them all?"""
 
 
@@ -146,15 +146,18 @@ class _Course:
 
 
 class _Watched:
-    """Choices that note what each choice was among, in words."""
+    """Choices that note what each choice was among, in words; of waits nothing, for they are no choice here."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
-        self.offered: list[tuple[str, ...]] = []
+        self.offered: dict[int, tuple[str, ...]] = {}
+        self._count = 0
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
         """Answer as the others do."""
-        self.offered.append(tuple(words_of(label_of(option)) for option in options))
+        if kind != "backoff":
+            self.offered[self._count] = tuple(words_of(label_of(option)) for option in options)
+        self._count += 1
         return self._choices.choose(kind, options)
 
 
@@ -162,7 +165,7 @@ def _course(run: Run) -> _Course:
     watched = _Watched(ListedChoices(run.indexes))
     again = run_again(run, watched)
     assert again.trace is not None
-    cuts = _cuts(again)
+    cuts = [cut for position, cut in enumerate(_cuts(again)) if position in watched.offered]
     shown = timeline(again.trace, cuts)
     starts = [0, *cuts, len(again.trace.events)]
     moments = tuple(
@@ -170,7 +173,8 @@ def _course(run: Run) -> _Course:
     )
     broken = tuple((each.invariant, each.message) for each in again.violations)
     end = End(again.ending, broken, encode(again))
-    return _Course(moments, tuple(watched.offered), again.indexes, shown.lanes, end)
+    taken = tuple(again.indexes[position] for position in watched.offered)
+    return _Course(moments, tuple(watched.offered.values()), taken, shown.lanes, end)
 
 
 def _cuts(run: Run) -> list[int]:
