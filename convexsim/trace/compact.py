@@ -64,7 +64,7 @@ class _View:
         self._paint = paint
         self._columns = [0, *accumulate(lane.slots for lane in timeline.lanes)]
         self._who = min(max((len(short_activity(each.activity)) for each in timeline.moments), default=0), _WHO)
-        self._ms = max((len(_time(moment)) for moment in timeline.moments), default=2)
+        self._ms = max([len("ms"), *(len(_time(moment)) for moment in timeline.moments)])
         beside = self._ms + self._who + 6
         self._pitch = 2 if beside + 2 * self._columns[-1] + _LEAST_WORDS <= width else 1
         self._room = max(width - beside - self._pitch * self._columns[-1], 0)

@@ -75,7 +75,8 @@ def _of_moment(moment: Moment, everybody: str) -> Iterator[str]:
         yield f"Note {everybody}: {_words(moment.label)}"
         return
     who = _lane(moment.place)
-    said = _words(f"{short_activity(moment.activity)} {moment.label}")
+    verb = " calls" if moment.kind == "called" else ""
+    said = _words(f"{short_activity(moment.activity)}{verb} {moment.label}")
     arrow = _ARROWS.get(moment.kind)
     if moment.kind == "conflicted":
         yield f"DB{arrow}{who}: {said}"

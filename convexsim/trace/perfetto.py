@@ -27,6 +27,8 @@ _LAST_OF_STEP: Final = 900
 """How far into its last step a span goes; what begins when it ends, a wait, begins there."""
 _CLIENTS, _SCHEDULED, _RUN = 1, 2, 3
 _PROCESSES: Final = {_CLIENTS: "clients", _SCHEDULED: "scheduled functions", _RUN: "run"}
+_FOLLOWED: Final = ("over", "started")
+"""How a wait ends if what was waited for takes its place in the same step."""
 _MOST_SLOTS: Final = 1_000
 
 Slice = dict[str, Any]
@@ -69,7 +71,7 @@ class _Export:
         first, last = self._timeline.moments[span.first], self._timeline.moments[span.last]
         waits = span.kind in ("wait", "pending")
         begin = first.step * STEP_US + (_LAST_OF_STEP if waits else 0)
-        end = last.step * STEP_US + (0 if waits else _LAST_OF_STEP)
+        end = last.step * STEP_US + (0 if waits and span.outcome in _FOLLOWED else _LAST_OF_STEP)
         named = {"attempt": f"attempt {span.label}", "wait": "waits", "pending": f"{span.label} is pending"}
         return {
             "ph": "X",
@@ -116,4 +118,4 @@ class _Export:
 
 def _arrives(arrow: Arrow) -> int:
     """Return when an arrow arrives in its step: what was scheduled only begins to be pending at its end."""
-    return _LAST_OF_STEP + 1 if arrow.kind == "scheduled" else _LAST_OF_STEP // 2
+    return _LAST_OF_STEP // 2 if arrow.kind == "conflict" else _LAST_OF_STEP
