@@ -16,12 +16,16 @@ from convexsim.errors import (
     PlatformError,
     UsageError,
 )
+from convexsim.explore.arrivals import Arrivals
 from convexsim.explore.audit import Audit, audit
 from convexsim.explore.bounded import Bounded
 from convexsim.explore.certificate import certify
 from convexsim.explore.check import check
+from convexsim.explore.conflicts import ConflictReport, conflicts
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
+from convexsim.explore.explain import explain
+from convexsim.explore.explanation import Explanation
 from convexsim.explore.guided import Guided
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.meter import Meter
@@ -87,16 +91,19 @@ __version__ = "0.1.0"
 __all__ = [
     "UNDEFINED",
     "ActionCtx",
+    "Arrivals",
     "Audit",
     "Bounded",
     "Certificate",
     "CommitTsPlaceholder",
     "Component",
+    "ConflictReport",
     "ConvexError",
     "ConvexSimError",
     "CronSchedule",
     "Dpor",
     "Exhaustive",
+    "Explanation",
     "External",
     "Faults",
     "Finding",
@@ -148,12 +155,14 @@ __all__ = [
     "check",
     "comes_to_rest",
     "components",
+    "conflicts",
     "cron_schedule",
     "define_app",
     "define_component",
     "define_schema",
     "define_table",
     "eventually",
+    "explain",
     "gather",
     "get_convex_size",
     "internal",

@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from convexsim.cli.command import COULD_NOT, INTERRUPTED, NO_READER
 from convexsim.cli.completion import COMPLETION
+from convexsim.cli.conflicts import CONFLICTS
+from convexsim.cli.explaining import EXPLAIN
 from convexsim.cli.exploring import EXPLORE
 from convexsim.cli.findings import FINDINGS
+from convexsim.cli.lessons import LESSON, LESSONS
 from convexsim.cli.matrix import MATRIX
 from convexsim.cli.parser import parse
 from convexsim.cli.printing import Output
@@ -37,8 +40,10 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
+    "learn": (LESSONS, LESSON),
     "run one order": (RUN, REPLAY),
     "search for races": (EXPLORE, FINDINGS),
+    "see": (EXPLAIN, CONFLICTS),
     "prove": (CERTIFY, VERIFY),
     "tabulate": (MATRIX, SCRIPT),
     "set up your shell": (COMPLETION,),
