@@ -203,7 +203,7 @@ const fillHead = () => {
     element("h1", {}, run.scenario),
     verdict,
     element("span", { class: "badge plain" }, `level ${run.level}`),
-    runs.length > 1 ? element("span", { class: "badge plain" }, "compared with the nearest run that passes") : null,
+    runs.length > 1 ? element("span", { class: "badge plain" }, "two runs side by side") : null,
     element("p", { class: "about" }, run.about),
     run.command ? element("div", { class: "replay" }, command, copy) : null,
   ];
