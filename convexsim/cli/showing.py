@@ -16,7 +16,7 @@ from convexsim.cli.arguments import add_faults, add_json, file
 from convexsim.cli.chosen import chosen
 from convexsim.cli.command import BROKEN, HELD, Command, Example
 from convexsim.cli.formats import add_formats, write_file, write_formats
-from convexsim.cli.printing import replay_command, say, tell_run
+from convexsim.cli.printing import replay_command, say, tell_run, tell_written
 from convexsim.cli.terminal import end_at_once, interruption
 from convexsim.errors import UsageError
 from convexsim.explore.nearest import MAX_NEAREST_RUNS, nearest_passing
@@ -79,7 +79,7 @@ def _show(arguments: argparse.Namespace) -> int:
             _tell(arguments, _page_run(arguments, run, string))
         for line in replayed.drift:
             print(f"convexsim: {line}", file=sys.stderr)
-    _tell_written(arguments, written)
+    tell_written([f"written: {path}" for path in written], arguments)
     return BROKEN if run.violations else HELD
 
 
@@ -121,7 +121,7 @@ def _show_saved(arguments: argparse.Namespace) -> int:
         _tell(arguments, saved)
     else:
         write_file(arguments.html, page(saved))
-        _tell_written(arguments, [arguments.html])
+        tell_written([f"written: {arguments.html}"], arguments)
     return BROKEN if saved.broken else HELD
 
 
@@ -134,17 +134,16 @@ def _read(path: Path) -> str:
 
 
 def _saved(path: Path, text: str) -> PageRun:
-    """Return a run as it was saved: a head, its events, and what came of it."""
-    head, *events = text.splitlines() or [""]
+    """Return a run as it was saved: a head, if it has one; its events; and what came of it."""
+    lines = text.splitlines()
     try:
-        facts: dict[str, Any] = json.loads(head)["convexsim"]
-        *told, last = events
-        json.loads(last)["run"]
-    except (KeyError, TypeError, ValueError):
+        facts: dict[str, Any] = json.loads(lines[-1])["run"]
+        head: dict[str, Any] = json.loads(lines[0]).get("convexsim", {})
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         msg = f"{path} is no run that was saved, or not all of one."
         raise UsageError(msg, next_step="Save one with: convexsim show SCENARIO.py STRING --jsonl FILE.") from None
-    trace = read_trace(told)
-    return PageRun(facts["scenario"], facts["about"], facts["level"], facts["replay"], "", trace)
+    trace = read_trace(lines[1:-1] if head else lines[:-1])
+    return PageRun(facts["scenario"], head.get("about", ""), facts["level"], facts["replay"], "", trace)
 
 
 # ------------------------------------------------------------------------------------------------------------ telling
@@ -159,12 +158,6 @@ def _tell(arguments: argparse.Namespace, shown: PageRun) -> None:
 
 def _broken(broken: Broken) -> str:
     return f"{broken.invariant}: {broken.message}"
-
-
-def _tell_written(arguments: argparse.Namespace, paths: list[Path]) -> None:
-    if not arguments.json:
-        for path in paths:
-            say(arguments, f"written: {path}")
 
 
 _FOUND: Final = "scenarios/read_set.py cs2.L2.read_set.A9ijqAi9qt.i2d9t94"

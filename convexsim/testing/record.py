@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convexsim.simulation import Run
     from convexsim.testing.property_error import PropertyError
 
-__all__ = ["PAGE", "STORY", "TRACE", "failed_calls", "json_line", "page_of", "run_record", "write_record"]
+__all__ = ["PAGE", "STORY", "TRACE", "failed_calls", "json_line", "page_of", "run_record", "write_record", "write_run"]
 
 STORY: Final = "story.txt"
 TRACE: Final = "trace.jsonl"
@@ -47,13 +47,18 @@ def run_record(run: Run, string: str, drift: Sequence[str] = ()) -> str:
 
 
 def write_record(error: PropertyError, folder: Path) -> None:
-    """Write a failure into a folder of its own."""
+    """Write a failure of a test into a folder of its own; of one that has no run, only what is said of it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STORY).write_text(f"{error.verdict}\n\n{error.story}\n", encoding="utf-8")
     if error.run is not None:
-        (folder / TRACE).write_text(run_record(error.run, error.replay), encoding="utf-8")
-        shown = page(page_of(error.run, error.replay, error.command))
-        (folder / PAGE).write_text(shown, encoding="utf-8")
+        write_run(folder, error.run, error.replay, error.command)
+
+
+def write_run(folder: Path, run: Run, string: str, command: str) -> None:
+    """Write a run that has kept its events into a folder, for machines and for browsers; `command` repeats it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TRACE).write_text(run_record(run, string), encoding="utf-8")
+    (folder / PAGE).write_text(page(page_of(run, string, command)), encoding="utf-8")
 
 
 def page_of(run: Run, string: str, command: str) -> PageRun:
