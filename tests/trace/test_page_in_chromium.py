@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from convexsim import api, define_app, define_schema, define_table, mutation, scenario, v
 from convexsim.choices import FirstChoices, RandomChoices
@@ -17,56 +15,18 @@ from convexsim.explore.replay import encode
 from convexsim.simulation import Run, Scenario, Simulation
 from convexsim.testing.record import page_of
 from convexsim.trace.page import page
+from tests.pages_in_chromium import NEEDED, OpenPage, chromium
 from tests.trace.test_timeline import now_and_later, two_bumps
 
-CHROMIUM: Final = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: Debian has it as a package")
-FLAGS: Final = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+pytestmark = NEEDED
 EVIL: Final = '</script><img src=x onerror="window.evil=1"><svg onload="window.evil=1">'
 LARGEST: Final = 1_000_000  # bytes of a page of 200 steps
 
 
-class Page:
-    """A page that is open, and everything about it that must not be."""
-
-    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.faults: list[str] = []
-        self.tab = browser.new_page(**options)
-        self.tab.on("console", lambda said: self.faults.append(said.text))
-        self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.tab.on("request", self._asked)
-        self.tab.goto(path.as_uri())
-
-    def _asked(self, request: Any) -> None:
-        if not request.url.startswith("file:"):
-            self.faults.append(request.url)
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.tab.keyboard.press(key)
-
-    def text(self, selector: str) -> str:
-        return str(self.tab.locator(selector).inner_text())
-
-    @property
-    def selected(self) -> int:
-        return int(self.tab.locator(".moment.selected").get_attribute("data-moment"))
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 def run_of(given: Scenario, choices: Any) -> Run:
@@ -75,12 +35,12 @@ def run_of(given: Scenario, choices: Any) -> Run:
 
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
-    pages: list[Page] = []
+    pages: list[OpenPage] = []
 
-    def open_page(*runs: Run, **options: Any) -> Page:
+    def open_page(*runs: Run, **options: Any) -> OpenPage:
         path = tmp_path / f"page{len(pages)}.html"
         path.write_text(page(*(page_of(run, encode(run), "replay it") for run in runs)), encoding="utf-8")
-        pages.append(Page(browser, path, **options))
+        pages.append(OpenPage(browser, path, **options))
         return pages[-1]
 
     yield open_page
