@@ -19,6 +19,7 @@ from convexsim.cli.command import COULD_NOT, INTERRUPTED, NO_READER
 from convexsim.cli.completion import COMPLETION
 from convexsim.cli.exploring import EXPLORE
 from convexsim.cli.findings import FINDINGS
+from convexsim.cli.lessons import LESSON, LESSONS
 from convexsim.cli.matrix import MATRIX
 from convexsim.cli.parser import parse
 from convexsim.cli.printing import Output
@@ -41,6 +42,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     "search for races": (EXPLORE, FINDINGS),
     "prove": (CERTIFY, VERIFY),
     "tabulate": (MATRIX, SCRIPT),
+    "learn": (LESSONS, LESSON),
     "set up your shell": (COMPLETION,),
 }
 """All commands, by what one wants with them."""
