@@ -22,6 +22,8 @@ from convexsim.explore.certificate import certify
 from convexsim.explore.check import check
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
+from convexsim.explore.explain import explain
+from convexsim.explore.explanation import Explanation
 from convexsim.explore.guided import Guided
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.meter import Meter
@@ -97,6 +99,7 @@ __all__ = [
     "CronSchedule",
     "Dpor",
     "Exhaustive",
+    "Explanation",
     "External",
     "Faults",
     "Finding",
@@ -154,6 +157,7 @@ __all__ = [
     "define_schema",
     "define_table",
     "eventually",
+    "explain",
     "gather",
     "get_convex_size",
     "internal",

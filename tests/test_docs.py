@@ -218,6 +218,8 @@ OF_EXPLORATION: Final = {
     "Dpor": "an explorer",
     "Audit": "what audit returns",
     "audit": "repeats every run of an exploration",
+    "Explanation": "what explain returns",
+    "explain": "says why a run broke what it broke",
     "Finding": "what a report has found",
     "Guided": "an explorer",
     "Invariant": "what always, eventually and sometimes make",

@@ -26,6 +26,7 @@ __all__ = [
     "add_scenario",
     "add_steps",
     "add_store",
+    "add_string",
     "count",
     "file",
     "seconds",
@@ -157,6 +158,11 @@ def add_faults(parser: argparse.ArgumentParser) -> None:
     """Add what may go wrong."""
     failing = "what may go wrong, instead of what the scenario says: crashes=1,late_ms=1000, or none"
     parser.add_argument("--faults", metavar="PLAN", help=failing)
+
+
+def add_string(parser: argparse.ArgumentParser) -> None:
+    """Add the string that says which run is meant."""
+    parser.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from convexsim.cli.command import COULD_NOT, INTERRUPTED, NO_READER
 from convexsim.cli.completion import COMPLETION
+from convexsim.cli.explaining import EXPLAIN
 from convexsim.cli.exploring import EXPLORE
 from convexsim.cli.findings import FINDINGS
 from convexsim.cli.lessons import LESSON, LESSONS
@@ -38,11 +39,12 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
+    "learn": (LESSONS, LESSON),
     "run one order": (RUN, REPLAY),
     "search for races": (EXPLORE, FINDINGS),
+    "see": (EXPLAIN,),
     "prove": (CERTIFY, VERIFY),
     "tabulate": (MATRIX, SCRIPT),
-    "learn": (LESSONS, LESSON),
     "set up your shell": (COMPLETION,),
 }
 """All commands, by what one wants with them."""

@@ -1,14 +1,13 @@
-"""The commands `lessons` and `lesson`: the course, and one lesson of it with its question.
+"""The commands `lessons` and `lesson`: the course, on the command line.
 
-Owns how a lesson is told. What a lesson is stands in `testing/lesson.py`, how it is run in `testing/lesson_run.py`.
+Owns what is told of a lesson. What a lesson is stands in `testing/lesson.py`, how it is run in `testing/lesson_run.py`;
+its pages are made by `docs/make_course.py`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-from attrs import asdict, filters
+from typing import TYPE_CHECKING, Final
 
 from convexsim.cli.arguments import add_json
 from convexsim.cli.command import HELD, Command, Example
@@ -27,82 +26,81 @@ __all__ = ["LESSON", "LESSONS"]
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
-    where = "the folder of the course (scenarios here, else the one beside the package)"
+    where = "where the lessons are (scenarios, of the current folder or of the checkout)"
     parser.add_argument("--folder", type=Path, metavar="DIR", help=where)
     add_json(parser)
 
 
 def _add_lesson(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("lesson", metavar="LESSON", help="its number, or the name of its script")
-    changing = "change the line that its question is about, and show what comes out"
-    parser.add_argument("--answer", action="store_true", help=changing)
+    parser.add_argument("name", metavar="LESSON", help="its number, or the name of its script")
+    parser.add_argument("--answer", action="store_true", help="change the line that answers its question, and run that")
     _add_folder(parser)
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    """List the lessons in their order: number, title, file and property."""
+    """List the lessons in order."""
     lessons = lessons_in(arguments.folder)
     if arguments.json:
-        for lesson in lessons:
-            arguments.out.write(json_line("lesson", _facts(lesson)))
+        arguments.out.write("".join(json_line("lesson", _facts(lesson)) for lesson in lessons))
         return HELD
-    for lesson in lessons:
-        say(arguments, f"{lesson.number:>2}  {lesson.title} ({lesson.path})", f"    {lesson.about}")
+    rows = [f"{each.number:>2}  {each.title} ({each.path})\n    {each.about}" for each in lessons]
+    say(arguments, *rows, "", "Run one: convexsim lesson 1")
     return HELD
 
 
 def _teach(arguments: argparse.Namespace) -> int:
-    """Tell a lesson, what its script prints, and its question; or what is printed if the question's line is changed."""
-    lesson = lesson_named(lessons_in(arguments.folder), arguments.lesson)
+    """Tell a lesson, run its script, and ask its question; or find the answer."""
+    lesson = lesson_named(lessons_in(arguments.folder), arguments.name)
     with interruption(end_at_once):
         printed = printed_by(lesson, lesson.changed.source if arguments.answer else lesson.source)
     if arguments.json:
-        answer = {"answer": lesson.answer} if arguments.answer else {}
-        arguments.out.write(json_line("lesson", {**_facts(lesson), **answer, "printed": printed}))
+        arguments.out.write(json_line("lesson", {**_facts(lesson), "output": printed}))
     elif arguments.answer:
-        _tell_answer(lesson, printed, arguments)
+        say(arguments, _changed(lesson), printed, f"Answer: {lesson.answer}")
     else:
-        _tell_lesson(lesson, printed, arguments)
+        say(arguments, _head(lesson), printed, _question(lesson))
     return HELD
 
 
-def _tell_lesson(lesson: Lesson, printed: str, arguments: argparse.Namespace) -> None:
-    say(arguments, f"Lesson {lesson.number}: {lesson.title}", "", "\n\n".join(lesson.paragraphs), "")
-    say(arguments, f"Property: {lesson.about}", "", f"$ python {lesson.path}", printed)
-    say(arguments, f"Question: {lesson.question}", "", f"To find out, change line {lesson.changed.number}, as it says:")
-    _tell_change(lesson, arguments)
-    say(arguments, f"Or let it be changed: convexsim lesson {lesson.number} --answer")
-
-
-def _tell_answer(lesson: Lesson, printed: str, arguments: argparse.Namespace) -> None:
-    say(arguments, f"Question: {lesson.question}", "", f"With line {lesson.changed.number} of {lesson.path} changed:")
-    _tell_change(lesson, arguments)
-    say(arguments, "", printed, f"Answer: {lesson.answer}")
-
-
-def _tell_change(lesson: Lesson, arguments: argparse.Namespace) -> None:
-    say(arguments, f"  - {lesson.changed.before}", f"  + {lesson.changed.after}")
-
-
-def _facts(lesson: Lesson) -> dict[str, Any]:
+def _facts(lesson: Lesson) -> dict[str, object]:
+    changed = lesson.changed
     return {
         "number": lesson.number,
         "title": lesson.title,
-        "property": lesson.about,
         "file": str(lesson.path),
+        "property": lesson.about,
         "question": lesson.question,
-        "change": asdict(lesson.changed, filter=filters.exclude("source")),
+        "answer": lesson.answer,
+        "change": {"line": changed.number, "before": changed.before, "after": changed.after},
     }
+
+
+def _head(lesson: Lesson) -> str:
+    title = f"Lesson {lesson.number}: {lesson.title}"
+    parts = [f"{title}\n{'=' * len(title)}", *lesson.paragraphs, f"Property: {lesson.about}"]
+    return "\n\n".join([*parts, f"{lesson.path} prints:\n"])
+
+
+def _changed(lesson: Lesson) -> str:
+    changed = lesson.changed
+    lines = [f"Line {changed.number} of {lesson.path}", f"  was  {changed.before}", f"  is   {changed.after}"]
+    return "\n".join([f"Question: {lesson.question}", "", *lines, "", "It prints:\n"])
+
+
+def _question(lesson: Lesson) -> str:
+    changed = lesson.changed
+    where = f"Change line {changed.number} of {lesson.path}, `{changed.before}`, and run it again;"
+    return f"Question: {lesson.question}\n{where}\nor let it be changed: convexsim lesson {lesson.number} --answer"
 
 
 LESSONS: Final = Command(
     "lessons",
-    "list the course: lessons on what happens when functions run side by side",
+    "list the lessons of the course",
     _add_folder,
     _list,
     (
-        Example("lessons", "number, title, script and property of each"),
-        Example("lessons --json", "the same for machines, with the question of each"),
+        Example("lessons", "what there is to learn, in order"),
+        Example("lessons --json", "the same for a program"),
     ),
 )
 LESSON: Final = Command(
@@ -111,7 +109,7 @@ LESSON: Final = Command(
     _add_lesson,
     _teach,
     (
-        Example("lesson 3", "a retry: how often one may lose"),
-        Example("lesson 3 --answer", "one line changed, and what the script prints then"),
+        Example("lesson 2", "what a conflict is"),
+        Example("lesson 2 --answer", "its question, answered by changing one line"),
     ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from convexsim.choices import FirstChoices, RandomChoices
-from convexsim.cli.arguments import add_json, add_level, add_scenario, add_steps
+from convexsim.cli.arguments import add_json, add_level, add_scenario, add_steps, add_string
 from convexsim.cli.chosen import chosen, one_of
 from convexsim.cli.command import BROKEN, Command, Example
 from convexsim.cli.printing import tell_run
@@ -34,7 +34,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 
 def _add_replaying(parser: argparse.ArgumentParser) -> None:
     add_scenario(parser)
-    parser.add_argument("string", metavar="STRING", help="what run and explore print, in quotes")
+    add_string(parser)
     add_steps(parser)
     add_json(parser)
 

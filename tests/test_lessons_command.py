@@ -55,6 +55,7 @@ def test_lessons_are_listed_in_their_order(course: Path, capsys: pytest.CaptureF
     assert main(["lessons", "--folder", str(course)]) == 0
     assert capsys.readouterr().out == (
         f" 1  z first ({course}/z_first.py)\n    P0 SMALL.\n 2  a second ({course}/a_second.py)\n    P0 SMALL.\n"
+        "\nRun one: convexsim lesson 1\n"
     )
 
 
@@ -76,10 +77,10 @@ def test_a_lesson_tells_teaches_prints_and_asks_without_the_answer(
         "Property: P0",
         "printed as it stands",
     ]
-    parts += ["Question: what is printed?", '- print(beside.WORD, "as it stands")', '+ print(beside.WORD, "changed")']
+    parts += ["Question: what is printed?", '`print(beside.WORD, "as it stands")`']
     places = [told.index(part) for part in parts]
     assert places == sorted(places)
-    assert "change line 18" in told
+    assert "Change line 18 of" in told
     assert "something else" not in told
 
 
@@ -90,9 +91,9 @@ def test_the_answer_is_what_the_changed_line_prints(course: Path, capsys: pytest
     told = capsys.readouterr().out
     parts = [
         "Question: what is printed?",
-        f"line 18 of {script}",
-        "- print",
-        "+ print",
+        f"Line 18 of {script}",
+        "was  print",
+        "is   print",
         "printed changed",
         "Answer: some",
     ]
@@ -109,12 +110,12 @@ def test_a_lesson_as_json_has_its_change_and_what_is_printed(
     assert main(["lesson", "1", "--json", "--folder", str(course), *asked]) == 0
     lesson = json.loads(capsys.readouterr().out)["lesson"]
     assert lesson["change"] == {
-        "number": 18,
+        "line": 18,
         "before": 'print(beside.WORD, "as it stands")',
         "after": 'print(beside.WORD, "changed")',
     }
-    assert lesson["printed"] == ("printed changed\n" if asked else "printed as it stands\n")
-    assert lesson.get("answer") == ("something else." if asked else None)
+    assert lesson["output"] == ("printed changed\n" if asked else "printed as it stands\n")
+    assert lesson["answer"] == "something else."
 
 
 @pytest.mark.parametrize(
