@@ -15,6 +15,7 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from convexsim.cli.colour import Paint, is_wanted
 from convexsim.cli.command import COULD_NOT, INTERRUPTED, NO_READER
 from convexsim.cli.completion import COMPLETION
 from convexsim.cli.conflicts import CONFLICTS
@@ -35,7 +36,7 @@ from convexsim.testing.scenario_file import explain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convexsim.cli.command import Command
+from convexsim.cli.command import Command
 
 __all__ = ["COMMANDS", "main"]
 
@@ -71,7 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(done.code or 0)
     except UsageError as error:
         return _refused(error, as_json=as_json)
-    arguments.out = Output(sys.stdout)
+    paint = Paint(is_on=arguments.json is not True and is_wanted(arguments.color, sys.stdout))
+    arguments.out = Output(sys.stdout, paint)
     try:
         with redirect_stdout(sys.stderr) if arguments.json else nullcontext():  # what a script prints is no JSON
             code: int = arguments.command.run(arguments)

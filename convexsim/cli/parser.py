@@ -11,13 +11,15 @@ from shutil import get_terminal_size
 from textwrap import fill
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from convexsim.cli.arguments import OneOf
+from convexsim.cli.colour import WHEN
 from convexsim.cli.command import BROKEN, CODES, COULD_NOT, Example
 from convexsim.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from convexsim.cli.command import Command
+from convexsim.cli.command import Command
 
 __all__ = ["FIRST", "actions_of", "parse", "parser_of"]
 
@@ -59,6 +61,8 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
     )
     parser.set_defaults(command=command)
     command.add_arguments(parser)
+    when = "in colours or not: auto, if it is a terminal that can; always; never"
+    parser.add_argument("--color", type=OneOf("way", WHEN), default="auto", metavar="WHEN", help=when)
     parser.add_argument("--traceback", action="store_true", help="on an error, show where it came from")
     return parser
 

@@ -12,10 +12,11 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from attrs import asdict
 
+from convexsim.cli.colour import Paint
 from convexsim.cli.command import BROKEN, HELD
 from convexsim.errors import UsageError
 from convexsim.testing.record import failed_calls, json_line, run_record
@@ -46,10 +47,11 @@ __all__ = [
 
 
 class Output:
-    """Where it is told; that it cannot be told is nobody's bug."""
+    """Where it is told, and in which colours; that it cannot be told is nobody's bug."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, paint: Paint) -> None:
         self._stream = stream
+        self.paint: Final = paint
 
     def write(self, text: str) -> None:
         """Write a text."""
@@ -199,4 +201,4 @@ def replay_command(file: str, string: str, faults: str | None) -> str:
 def say(arguments: argparse.Namespace, *texts: str) -> None:
     """Print texts, each with an end of line."""
     for text in texts:
-        print(text, file=arguments.out)
+        print(arguments.out.paint.story(text), file=arguments.out)
