@@ -43,6 +43,7 @@ __all__ = [
     "tell_finding",
     "tell_report",
     "tell_run",
+    "verdicts",
 ]
 
 
@@ -85,6 +86,12 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
     if arguments.json:
         arguments.out.write(run_record(run, string, drift))
         return BROKEN if run.violations else HELD
+    say(arguments, _story(run, steps=arguments.steps), verdicts(run, drift), how_to_replay(arguments, string))
+    return BROKEN if run.violations else HELD
+
+
+def verdicts(run: Run, drift: Sequence[str] = ()) -> str:
+    """Return what came of a run: whether anything broke, what failed, and how it differs from a recorded one."""
     verdict = "BROKEN" if run.violations else "nothing broke"
     lines = [f"{run.scenario.name}: {verdict} (level {run.level}, {counted(run.steps, 'step')}, {show(run.now)} ms)"]
     lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in run.violations]
@@ -92,9 +99,7 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
     lines += [f"  failed: {activity}: {error}" for activity, error in failed_calls(run).items()]
     scheduled = Counter(run.view.failed_functions())
     lines += [f"  failed scheduled functions: {number}, {error}" for error, number in scheduled.items()]
-    verdicts = "\n".join([*(shorten(one_line(line), WIDTH) for line in lines), *(f"  {line}" for line in drift)])
-    say(arguments, _story(run, steps=arguments.steps), verdicts, how_to_replay(arguments, string))
-    return BROKEN if run.violations else HELD
+    return "\n".join([*(shorten(one_line(line), WIDTH) for line in lines), *(f"  {line}" for line in drift)])
 
 
 def tell_report(campaign: Campaign, arguments: argparse.Namespace) -> None:
