@@ -671,6 +671,17 @@ def test_a_reader_that_never_came_is_no_violation() -> None:
         assert running.stderr.read() == ""
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["help", "help explore", "--version", "completion bash"])
+def test_whoever_does_not_read_help_either_is_left_alone(words: str, unbuffered: str) -> None:
+    with process(*words.split(), PYTHONUNBUFFERED=unbuffered) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.wait() == 141
+        assert running.stderr.read() == ""
+
+
 def test_a_closed_output_is_no_bug_of_convexsim() -> None:
     for words, code in (("run lesson.py:calm", 0), ("explore lesson.py", 1), ("--help", 0)):
         closed = ["sh", "-c", f'exec "$0" -c "$1" {words} >&-', sys.executable, START]

@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from attrs import asdict
 
@@ -50,9 +50,9 @@ __all__ = [
 class Output:
     """Where it is told, and in which colours; that it cannot be told is nobody's bug."""
 
-    def __init__(self, stream: TextIO, paint: Paint) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self.paint: Final = paint
+        self.paint = Paint(is_on=False)
 
     def write(self, text: str) -> None:
         """Write a text."""
