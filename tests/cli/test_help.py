@@ -99,6 +99,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / recorded).write_text("".join(lines[:LINES_OF_SCRIPTS]), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        main(shlex.split(ALL["certify"].examples[0].words))  # what verify reads
         yield folder
 
 
