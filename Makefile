@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test docs course pictures bench others explorers estimate matrix exact mutants lint format clean
+.PHONY: help setup demo test docs course pictures bench others explorers estimate conflicts matrix exact mutants lint format \
+	clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -53,6 +54,9 @@ explorers: $(STAMP) ## measure how soon each explorer finds planted bugs (some m
 
 estimate: $(STAMP) ## measure how far off the meter's estimate of all traces is (some minutes)
 	@$(BIN)/python -m benchmarks.estimate
+
+conflicts: $(STAMP) ## count who loses to whom in versions of the batch processor, and write docs/conflicts.md (a minute or two)
+	@$(BIN)/python -m benchmarks.conflicts
 
 matrix: $(STAMP) ## explore which properties hold in which version, and write docs/matrix.md (a quarter of an hour)
 	@$(BIN)/convexsim matrix components.batch_processor --workers 2 --json docs/matrix.json --markdown docs/matrix.md \

@@ -16,10 +16,12 @@ from convexsim.errors import (
     PlatformError,
     UsageError,
 )
+from convexsim.explore.arrivals import Arrivals
 from convexsim.explore.audit import Audit, audit
 from convexsim.explore.bounded import Bounded
 from convexsim.explore.certificate import certify
 from convexsim.explore.check import check
+from convexsim.explore.conflicts import ConflictReport, conflicts
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.explain import explain
@@ -89,11 +91,13 @@ __version__ = "0.1.0"
 __all__ = [
     "UNDEFINED",
     "ActionCtx",
+    "Arrivals",
     "Audit",
     "Bounded",
     "Certificate",
     "CommitTsPlaceholder",
     "Component",
+    "ConflictReport",
     "ConvexError",
     "ConvexSimError",
     "CronSchedule",
@@ -151,6 +155,7 @@ __all__ = [
     "check",
     "comes_to_rest",
     "components",
+    "conflicts",
     "cron_schedule",
     "define_app",
     "define_component",

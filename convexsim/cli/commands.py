@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from convexsim.cli.command import COULD_NOT, INTERRUPTED, NO_READER
 from convexsim.cli.completion import COMPLETION
+from convexsim.cli.conflicts import CONFLICTS
 from convexsim.cli.explaining import EXPLAIN
 from convexsim.cli.exploring import EXPLORE
 from convexsim.cli.findings import FINDINGS
@@ -42,7 +43,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     "learn": (LESSONS, LESSON),
     "run one order": (RUN, REPLAY),
     "search for races": (EXPLORE, FINDINGS),
-    "see": (EXPLAIN,),
+    "see": (EXPLAIN, CONFLICTS),
     "prove": (CERTIFY, VERIFY),
     "tabulate": (MATRIX, SCRIPT),
     "set up your shell": (COMPLETION,),

@@ -20,14 +20,14 @@ from convexsim.database.write_log import LogEntry, WriteLog, keys_written
 from convexsim.values.keys import after, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from convexsim.database.index import Interval, Table
     from convexsim.database.reads import ReadSet
     from convexsim.database.transaction import FinalTransaction
     from convexsim.database.writes import Write
 
-__all__ = ["FOREIGN", "Committed", "Conflict", "Database", "find_conflict", "foreign_conflict"]
+__all__ = ["FOREIGN", "Committed", "Conflict", "Database", "find_conflict", "find_conflicts", "foreign_conflict"]
 
 _NS: Final = 1_000_000
 """Nanoseconds in a millisecond."""
@@ -77,6 +77,11 @@ class Conflict:
 
 def find_conflict(reads: ReadSet, since: Iterable[LogEntry]) -> Conflict | None:
     """Return the first written key that lies in what was read, oldest commit first, or None."""
+    return next(find_conflicts(reads, since), None)
+
+
+def find_conflicts(reads: ReadSet, since: Iterable[LogEntry]) -> Iterator[Conflict]:
+    """Yield every written key that lies in what was read, oldest commit first: each by itself is a conflict."""
     for entry in since:
         for index, touched in entry.keys.items():
             if index not in reads:
@@ -84,8 +89,7 @@ def find_conflict(reads: ReadSet, since: Iterable[LogEntry]) -> Conflict | None:
             for key, document_id in touched:
                 interval = reads.covering(index, key)
                 if interval is not None:
-                    return Conflict(index, interval, key, document_id, entry.ts, entry.write_source)
-    return None
+                    yield Conflict(index, interval, key, document_id, entry.ts, entry.write_source)
 
 
 def foreign_conflict(final: FinalTransaction, newest_ts: int) -> Conflict:

@@ -72,7 +72,9 @@ def check(
     return report
 
 
-def runs_proposed(scenario: Scenario, explorer: Explorer, level: int, memory: Memory | None = None) -> Iterator[Run]:
+def runs_proposed(
+    scenario: Scenario, explorer: Explorer, level: int, memory: Memory | None = None, *, traced: bool = False
+) -> Iterator[Run]:
     """Run what an explorer proposes, one after the other; the first run keeps its events.
 
     Args:
@@ -80,12 +82,13 @@ def runs_proposed(scenario: Scenario, explorer: Explorer, level: int, memory: Me
         explorer: who proposes.
         level: the granularity of choices.
         memory: what earlier runs of this very scenario have worked out; nothing if not given.
+        traced: whether all runs keep their events.
 
     """
     memory = memory_for(scenario) if memory is None else memory
     last: Run | None = None
     while (choices := explorer.propose(last)) is not None:
-        last = Simulation(scenario, choices, level=level, trace=last is None, memory=memory).run()
+        last = Simulation(scenario, choices, level=level, trace=traced or last is None, memory=memory).run()
         yield last
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import define, field
 
+from convexsim.database.write_log import WriteLog
 from convexsim.invariants import View, Violation, judge, looks_back
 from convexsim.simulation.watched import watch
 from convexsim.trace.event import Broken
@@ -45,6 +46,7 @@ class Run:
         steps: messages handled; `now` the virtual time at the end, in ms.
         trace: its events; None if nobody asked for them.
         footprints: what each step has read and written; None if the choices did not ask for it.
+        log: which keys each commit has touched.
         view: the world at the end, for questions.
 
     """
@@ -60,6 +62,7 @@ class Run:
     now: float = 0.0
     trace: Trace | None = None
     footprints: Footprints | None = None
+    log: WriteLog = field(factory=WriteLog)
     view: View = field(default=None)
 
     @property
@@ -104,7 +107,7 @@ class Monitor:
     def close(self) -> None:
         """Ask what must hold at the end, if the run came to one, and note how it stands."""
         stage, run = self._stage, self._run
-        run.steps, run.now, run.view = stage.steps, stage.now, self._look()
+        run.steps, run.now, run.view, run.log = stage.steps, stage.now, self._look(), stage.database.log
         run.random_values = stage.environment.platform.random_values if stage.environment.drew else 0
         if run.ending == "quiet" and self.always_holds():  # on threads a use of the outside may have come last
             self._ask(self._at_end, run.view)
