@@ -18,6 +18,7 @@ from scenarios.a_retry import a_retry
 from scenarios.crash_leaves_flushing import crash_leaves_flushing
 from scenarios.stranded_items import failed_flush_strands, stranded_items
 from scenarios.timer_cancels_itself import timer_cancels_itself
+from tests.explore.test_timed import noting
 from tests.explore.worlds import app, no_update_is_lost, proper_bumps, stormy, too_many
 
 SAME = "both_count would have broken all the same"
@@ -119,10 +120,11 @@ def test_what_is_told_of_the_order_was_the_other_way_round_in_the_failure(world:
     assert orders or world is crash_leaves_flushing
 
 
-def test_what_comes_to_the_same_trace_is_told_once() -> None:
-    explanation = explain(write_skew, found(write_skew), runs=1)
+@pytest.mark.parametrize("world", [write_skew, planted.three_constraints], ids=lambda world: world.name)
+def test_what_comes_to_the_same_trace_is_told_once(world: Scenario) -> None:
+    explanation = explain(world, found(world), runs=1)
     strings = [explanation.replay, *(each.replay for each in explanation.counterfactuals)]
-    keys = [trace_key(retell(replay([write_skew], string).run).run) for string in strings]
+    keys = [trace_key(retell(replay([world], string).run).run) for string in strings]
     assert len(set(keys)) == len(keys)
 
 
@@ -139,8 +141,8 @@ def test_so_many_are_run_and_the_others_counted(monkeypatch: pytest.MonkeyPatch)
 # ------------------------------------------------------------------------------------------------- another order
 
 
-@pytest.mark.parametrize("world", [lost_update, proper_bumps, too_many, stormy], ids=lambda world: world.name)
-@pytest.mark.parametrize("late_ms", [0.0, 1_000.0])
+@pytest.mark.parametrize("world", [lost_update, proper_bumps, noting, stormy], ids=lambda world: world.name)
+@pytest.mark.parametrize("late_ms", [0.0, 700.0, 2_000.0])
 def test_the_same_order_is_the_same_run(world: Scenario, late_ms: float) -> None:
     world = world.variant("another", late_ms=late_ms)
     for seed in range(10):
