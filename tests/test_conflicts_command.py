@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,9 @@ def test_it_tells_of_each_scenario_who_loses_where_and_how_often_calls_give_up(
     assert "6 runs (lockstep; random walk, seed 0; level 2)" in seven
     assert "a  rows.by_creation_time, the whole index" in seven
     assert "without that read none of these" in seven
+    (string,) = re.findall(r"worst for m:add: .*convexsim replay counting.py '(\S+)'", seven)
+    assert main(["replay", "counting.py", string]) == 0
+    assert capsys.readouterr().out.count("OptimisticConcurrencyControlFailure") == 2
     _, figures = seven.split("in brackets the interval of 95 %\n")
     assert figures.splitlines()[0].split() == ["1", "calls/s", "200", "calls/s"]
     assert figures.splitlines()[1].startswith("m:add")

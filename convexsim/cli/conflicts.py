@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict
 
 from convexsim.cli.chosen import chosen
-from convexsim.cli.printing import HELD, say
+from convexsim.cli.printing import HELD, replay_command, say
 from convexsim.cli.terminal import Progress, end_at_once, interruption
 from convexsim.explore.arrivals import Arrivals
 from convexsim.explore.catalogue import Settings, explorer_named
-from convexsim.explore.conflict_text import exhaustion_text
+from convexsim.explore.conflict_text import conflict_text, exhaustion_text
 from convexsim.explore.conflicts import conflicts
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.testing.record import json_line
@@ -34,6 +34,7 @@ __all__ = ["tell_conflicts"]
 
 def tell_conflicts(arguments: argparse.Namespace) -> int:
     """Tell of each scenario that is meant who loses to whom; return the exit code."""
+    file = str(arguments.file.path)
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
         for number, scenario in enumerate(chosen(scenarios, arguments)):
             report = _report(scenario, arguments)
@@ -41,8 +42,9 @@ def tell_conflicts(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 arguments.out.write(json_line("conflicts", _facts(report, rates)))
             else:
-                text = [exhaustion_text(rates)] if rates[0] else []
-                say(arguments, *[""] * bool(number), str(report), *(f"\n{each}" for each in text))
+                text = [conflict_text(report, lambda string: replay_command(file, string, arguments.faults))]
+                text += [exhaustion_text(rates)] if rates[0] else []
+                say(arguments, *[""] * bool(number), "\n\n".join(text))
             arguments.out.flush()  # a scenario may take long, and somebody may be reading along
     return HELD
 

@@ -225,6 +225,7 @@ def test_a_place_names_its_writers_and_what_else_was_hit() -> None:
     assert cells[LENT].writers == (("m:buyAndLend", 1),)
     assert cells[LENT].besides == ((BY_TITLE, 1),)
     assert (cells[LENT].of, cells[LENT].updates) == (1, False)
+    assert (cells[LENT].decisive, cells[LENT].decisive_both) == (0, 1)
 
 
 def test_places_are_the_same_in_all_runs_whatever_the_ids() -> None:
@@ -285,7 +286,8 @@ m:count                                     █ 1  █ 1
 
 hottest: m:count had read books.by_title ("Emma", …)
   somebody had written there in 1 of its 1 conflict: m:buy in 1, m:buyAndLend in 1
-  not to read there would have spared none of them: all also hit lent.by_creation_time, the whole index (1)
+  not to read there would have spared none of these; they also hit lent.by_creation_time, the whole index (1)
+  to read neither there nor in lent.by_creation_time would have spared 1
   It is a range: whatever is written into it counts, a new row too. Read less of it: `.first()` and
   `.take(n)` read up to the last row they return, and an index with one more field leaves rows out. Or
   let a scheduled mutation do it, which is retried for as long as it takes."""
@@ -295,6 +297,30 @@ def test_it_reads_as_printed() -> None:
     text = str(conflicts(together("buy", "buy_and_lend", "count"), sample=ONE_RUN))
     replayed = text.split("worst for m:count: ")[1].splitlines()[0]
     assert text.replace(replayed, "STRING") == TOLD
+
+
+def test_whoever_makes_a_table_is_told_to_declare_it() -> None:
+    @scenario(app=define_app({"m": {"buy": mutation(lambda ctx: ctx.db.insert("papers", {}))}}))
+    def two_papers(world: World) -> None:
+        for name in ("ann", "bob"):
+            world.client(name).mutation(api.m.buy)
+
+    told = str(conflicts(two_papers, sample=ONE_RUN))
+    assert "m:buy had read _tables.by_id, the whole index" in told
+    assert "Declare the table in the schema." in told
+
+
+def test_what_is_patient_is_not_told_to_be() -> None:
+    report = conflicts(bumps(2).variant("patient"), sample=ONE_RUN)
+    assert "let a scheduled mutation do it" in str(report)
+
+    @scenario(app=counters_app())
+    def later(world: World) -> None:
+        world.client("ann").mutation(api.counters.bump_later)
+
+    told = str(conflicts(later, Exhaustive(backoffs=False), sample=ONE_RUN))
+    assert "hottest: counters:bump had read" in told
+    assert "scheduled mutation" not in told
 
 
 def test_the_hot_batch_is_hot_where_its_lesson_says() -> None:
