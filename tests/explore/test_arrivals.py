@@ -15,6 +15,7 @@ from convexsim.actors.retry import RetryPolicy
 from convexsim.choices import Kind, Option, RandomChoices
 from convexsim.explore.arrivals import Arrival, Judged, Traffic, exhaustion, judged
 from convexsim.explore.contention import Caller
+from convexsim.explore.meter import interval
 from convexsim.explore.random_walk import RandomWalk
 from tests.explore.worlds import app
 
@@ -74,7 +75,7 @@ def test_waits_double_and_only_the_patient_go_on(caller: Caller, waits: list[flo
 def test_odds_between_none_and_all_are_drawn() -> None:
     traffic = Traffic({}, {("m:add", "m:add"): 0.5})
     calls = [Arrival(0.0, CLIENT), Arrival(1.0, CLIENT)]
-    assert ends([*judged(calls, traffic, TAKES_MS, lambda: 0.5)]) == (2, 0)
+    assert [each.lost for each in judged(calls, traffic, TAKES_MS, lambda: 0.5)] == [False, False]
     verdicts = [*judged(calls, traffic, TAKES_MS, lambda: 0.49)]
     assert [each.lost for each in verdicts] == [False, True, False]
     assert ends([*judged(calls, Traffic({}, {}), TAKES_MS, never)]) == (2, 0)
@@ -177,6 +178,13 @@ def test_nobody_is_looked_at_who_cannot_lose() -> None:
     found = exhaustion(CLIENT, Traffic({CLIENT: 1.0, SCHEDULED: 1.0}, {("m:sweep", "m:add"): 1.0}), Arrivals(1e9))
     assert (found.share, found.low, found.high) == (0, 0, 0)
     assert str(found) == "0 % (no conflict)"
+
+
+@pytest.mark.parametrize(
+    ("met", "low", "high"), [(0, 0, 0.3085), (1, 0.0025, 0.4450), (5, 0.1871, 0.8129), (10, 0.6915, 1)]
+)
+def test_an_interval_is_that_of_the_tables(met: int, low: float, high: float) -> None:
+    assert interval(met, 10, 0.95) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_the_same_seed_gives_the_same_streams() -> None:

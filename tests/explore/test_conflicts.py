@@ -80,6 +80,10 @@ class Library:
     def buy_another(ctx: Any) -> None:  # noqa: N805
         ctx.db.insert("books", {"title": "Persuasion"})
 
+    @mutation(args={"title": v.string()})
+    def get(ctx: Any, title: str) -> None:  # noqa: N805
+        ctx.db.insert("books", {"title": title})
+
     @mutation
     def buy_later(ctx: Any) -> None:  # noqa: N805
         ctx.scheduler.run_after(0, internal.m.buy)
@@ -140,6 +144,20 @@ def test_in_lockstep_one_wins_a_round_and_there_are_five(clients: int, lost: int
     assert (found.worst_conflicts, found.worst_given_up) == (lost, gave_up)
     assert found.most_attempts == min(clients, 5)
     assert found.loses_to == (("counters:bump", lost),)
+
+
+def test_a_later_call_that_gets_through_at_once_makes_no_worst_case_better() -> None:
+    crowd = bumps(3)
+
+    @scenario(app=crowd.app)
+    def and_one_more(world: World) -> None:
+        crowd.body(world)
+        late = world.client("late")
+        late.wait(1_000)
+        late.mutation(api.counters.bump)
+
+    found = only(conflicts(and_one_more, sample=ONE_RUN))
+    assert (found.calls, found.most_attempts, found.worst_conflicts) == (5, 3, 3)
 
 
 def test_averages_are_those_of_the_walk_and_the_serial_run_has_no_conflict() -> None:
@@ -266,6 +284,26 @@ def test_whoever_commits_has_met_nobody_that_it_loses_to() -> None:
     assert report.traffic.odds == {("m:count", "m:buy"): 1.0}
 
 
+def test_odds_are_the_share_of_commits_met_that_hit() -> None:
+    @scenario(app=APP)
+    def half(world: World) -> None:
+        for title in ("Emma", "Persuasion"):
+            world.client(title).mutation(api.m.get, {"title": title})
+        world.client("counts").mutation(api.m.count_books)
+        world.client("buys").mutation(api.m.buy_another)
+
+    traffic = conflicts(half, sample=ONE_RUN).traffic
+    assert traffic.odds == {("m:countBooks", "m:get"): 0.5}
+    shares = {caller.function: share for caller, share in traffic.shares.items()}
+    assert shares == {"m:get": 0.5, "m:countBooks": 0.25, "m:buyAnother": 0.25}
+
+
+def test_what_two_places_have_caused_together_is_gone_without_both() -> None:
+    cells = cells_of(conflicts(together("buy", "buy_and_lend", "count"), sample=RandomWalk(runs=40)))
+    assert 0 < cells[BY_TITLE].decisive < cells[BY_TITLE].conflicts == cells[BY_TITLE].decisive_both
+    assert lost_in_lockstep("buy", "buy_and_lend", "buy_another") == 0
+
+
 # ------------------------------------------------------------------------------------------------ words
 
 
@@ -328,4 +366,5 @@ def test_the_hot_batch_is_hot_where_its_lesson_says() -> None:
     hottest = report.cells[0]
     assert hottest.place == Place("batchProcessor/batchItems.by_batchDocId", "(<id>, …)", "range")
     assert hottest.decisive == hottest.conflicts < hottest.of
+    assert not hottest.updates  # it inserts rows of its own
     assert (only(report).worst_conflicts, only(report).worst_given_up) == (85, 15)
