@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench others explorers estimate conflicts matrix exact mutants lint format clean
+.PHONY: help setup demo test docs course pictures bench others explorers estimate conflicts matrix exact mutants lint format \
+	clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -30,6 +31,13 @@ demo: $(STAMP) ## find a race and print how to replay it; prove that another one
 
 test: lint ## lint, types and all tests
 	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+docs: $(STAMP) ## build the documentation into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "make docs: open site/index.html"
+
+course pictures: $(STAMP) ## make the pages and the pictures of the course from its lessons
+	@$(BIN)/python docs/make_course.py
 
 bench: $(STAMP) ## measure the runtime, the component, the search and memory (a minute or two)
 	@$(BIN)/python -m benchmarks.runtime
@@ -70,7 +78,7 @@ format: $(STAMP) ## lay out the sources and mend what can be mended
 	@$(BIN)/ruff check --fix
 
 clean: ## remove everything that these targets made
-	rm -rf .venv .convexsim build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .convexsim build dist site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is the last thing written and .venv is always built from nothing: an interrupted setup leaves no stamp, and the

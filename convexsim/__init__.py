@@ -24,6 +24,8 @@ from convexsim.explore.check import check
 from convexsim.explore.conflicts import ConflictReport, conflicts
 from convexsim.explore.dpor import Dpor
 from convexsim.explore.exhaustive import Exhaustive
+from convexsim.explore.explain import explain
+from convexsim.explore.explanation import Explanation
 from convexsim.explore.guided import Guided
 from convexsim.explore.lockstep import Lockstep, LockstepChoices
 from convexsim.explore.meter import Meter
@@ -101,6 +103,7 @@ __all__ = [
     "CronSchedule",
     "Dpor",
     "Exhaustive",
+    "Explanation",
     "External",
     "Faults",
     "Finding",
@@ -159,6 +162,7 @@ __all__ = [
     "define_schema",
     "define_table",
     "eventually",
+    "explain",
     "gather",
     "get_convex_size",
     "internal",

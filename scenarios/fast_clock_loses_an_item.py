@@ -1,4 +1,6 @@
-"""The clock that is ahead: version 1.0.4 deletes an item that nobody has received.
+"""Lesson 13: The skewed clock.
+
+One node's clock is ahead, and version 1.0.4 deletes an item that nobody has received (race R7).
 
 1.0.4 puts items into rows of their own and says by the clock which of them a flush takes: those that were created up to
 its start. A row that was written on a node whose clock is five seconds ahead was created, as it says, in the future:
@@ -8,6 +10,13 @@ succeeded, and one item is gone.
 
 1.0.5 lets a batch with rows left go on, and so only keeps the item waiting. `hardened` does not ask a clock: what was
 committed before a flush belongs to it.
+
+Property: P1 CONSERVATION, each added item is stored or acked.
+
+Question: What if the clock is five seconds behind?
+
+Answer: Nothing is lost: a row from the past is taken along by the next flush. Not a wrong clock is dangerous, but to
+let clocks decide.
 """
 
 from components.batch_processor import host_app
@@ -35,7 +44,7 @@ def four_items(world: World):
         alice.mutation(api.driver.add_items, {"batchId": "events", "items": items})
 
 
-FAST = Faults(skewed=1, skews_ms=[5_000])
+FAST = Faults(skewed=1, skews_ms=[5_000])  # change: FAST = Faults(skewed=1, skews_ms=[-5_000])
 
 
 @scenario(app=host_app("1.0.4", CONFIG), invariants=[nothing_is_lost], faults=FAST)
@@ -56,9 +65,14 @@ def fast_clock_does_not_matter(world: World):
     four_items(world)
 
 
+def picture():
+    return check(fast_clock_loses_an_item, RandomWalk(runs=200, seed=1))
+
+
 if __name__ == "__main__":
     report = check(fast_clock_loses_an_item, RandomWalk(runs=200, seed=1))
     print(report)
-    print(report.story(), end="\n\n")
+    if report.finding is not None:
+        print(report.story(), end="\n\n")
     for kept in (fast_clock_keeps_it_waiting, fast_clock_does_not_matter):
         print(check(kept, RandomWalk(runs=200, seed=1)))

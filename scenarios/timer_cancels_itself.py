@@ -1,4 +1,6 @@
-"""The timer that cancels itself: version 1.0.5 of the batch processor and its own deadline.
+"""Lesson 10: The timer that cancels itself.
+
+Version 1.0.5 of the batch processor and its own deadline (race R1).
 
 A batch below its threshold is flushed by a timer: a function that the first add schedules. That timer runs a mutation
 which marks the batch as flushing, schedules the delivery, and, tidying up, cancels the batch's timer. But the timer is
@@ -10,6 +12,12 @@ what is running. What a platform makes of a function that cancels itself has cha
 * noop   (today): a warning, and nothing else. The items arrive.
 
 No second client and no fault is needed, only time. In `hardened` the timer is a mutation that does not cancel itself.
+
+Property: P16 NO-STUCK, flushing does not last longer than one action limit; P17 NO-STRAND.
+
+Question: In 1.0.7 the timer's action delivers by itself, and schedules nothing. What changes on the three platforms?
+
+Answer: All items arrive on tree and noop; on throw the timer still fails. (What is left of the race is lesson 11.)
 """
 
 from components.batch_processor import host_app
@@ -17,6 +25,7 @@ from convexsim import Platform, RandomWalk, World, api, check, eventually, scena
 
 ITEMS = ["sign-up", "purchase"]
 
+VERSION = "1.0.5"  # change: VERSION = "1.0.7"
 CONFIG = {"maxBatchSize": 100, "flushIntervalMs": 1_000}
 TREE = Platform(self_cancel="tree")
 
@@ -36,7 +45,7 @@ def two_items(world: World):
     world.client("alice").mutation(api.driver.add_items, {"batchId": "events", "items": ITEMS})
 
 
-@scenario(app=host_app("1.0.5", CONFIG), invariants=[every_item_is_delivered], platform=TREE)
+@scenario(app=host_app(VERSION, CONFIG), invariants=[every_item_is_delivered], platform=TREE)
 def timer_cancels_itself(world: World):
     """In 1.0.5, on a platform where what is scheduled under a canceled function is canceled."""
     two_items(world)
@@ -50,6 +59,11 @@ def timer_leaves_itself_alone(world: World):
 
 on_throw = timer_cancels_itself.variant("timer_cancels_itself_throw", self_cancel="throw")
 on_noop = timer_cancels_itself.variant("timer_cancels_itself_noop", self_cancel="noop")
+
+
+def picture():
+    return check(timer_cancels_itself, RandomWalk(runs=1))
+
 
 if __name__ == "__main__":
     for each in (timer_cancels_itself, on_throw, on_noop, timer_leaves_itself_alone):

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from convexsim.cli import exploring, main
+from convexsim.cli import courses, main
 from convexsim.cli import terminal as terminal_module
 from convexsim.cli.terminal import Progress
 from convexsim.explore import block
@@ -249,7 +249,7 @@ def test_as_many_runs_as_fit_in_the_time(
     explorer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seconds = count(0.0, 0.125)
-    monkeypatch.setattr(exploring, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(courses, "monotonic", lambda: next(seconds))
     code, (_, told) = explored(capsys, "lesson.py:racy", "--keep-going", "--time", "5.5", "--explorer", explorer)
     assert code == 1
     assert 10 < told["report"]["runs"] < 44
@@ -479,8 +479,8 @@ def test_steps_may_be_late_on_the_command_line(capsys: pytest.CaptureFixture[str
         (["--time", "nan"], "argument --time: 'nan' is no time"),
         (["--workers", "0"], "argument --workers: '0' is no number of workers: write 1 to 256"),
         (["--workers", "two"], "argument --workers: 'two' is no number of workers"),
-        (["--level", "L4"], "argument --level: invalid choice: 4"),
-        (["--level", "low"], "argument --level: 'low' is no level: write 2 or L2, say"),
+        (["--level", "L4"], "argument --level: 'L4' is no level here: write 1, 2 or 3"),
+        (["--level", "low"], "argument --level: 'low' is no level here: write 1, 2 or 3"),
         (["--resume", "--no-store"], "Nothing is kept with --no-store, so --resume has nothing to go on with."),
         (["--runs", "0", "--explorer", "lockstep"], "0 runs explore nothing."),
         (["--faults", "crash=1"], "--faults: there is no fault 'crash'. Did you mean 'crashes'?"),

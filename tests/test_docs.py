@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from runpy import run_path
 from typing import Any, Final
 
 import attrs
@@ -25,6 +26,8 @@ from tests.pages import ROOT, Page, printed_by, unchecked
 
 PAGES: Final = {path.name: Page.read(path) for path in sorted((ROOT / "docs").glob("*.md"))}
 RUNTIME: Final = PAGES["runtime.md"]
+COPIED: Final = run_path(str(ROOT / "docs" / "site_pages.py"))["COPIED"]
+"""Pages that only the site has: tests/test_site.py follows the links to them."""
 LONGEST_EXAMPLE: Final = 32  # lines
 WIDTH: Final = 120
 
@@ -117,9 +120,15 @@ def test_every_section_has_an_example_and_says_how_it_is_in_typescript(heading: 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_leads_somewhere(page: str) -> None:
-    anchors = {f"#{anchor(heading)}" for heading in sections_of(PAGES[page])}
-    links = PAGES[page].links
-    assert [link for link in links if link not in anchors and not (ROOT / "docs" / link).exists()] == []
+    lost = []
+    for link in PAGES[page].links:
+        path, _, to = link.partition("#")
+        if path in COPIED:
+            continue
+        led = Page.read(ROOT / "docs" / path) if path.endswith(".md") else PAGES[page]
+        if (to and to not in map(anchor, sections_of(led))) or not (ROOT / "docs" / path).exists():
+            lost.append(link)
+    assert lost == []
 
 
 # ------------------------------------------------------------------------------------------------------ completeness
@@ -212,6 +221,8 @@ OF_EXPLORATION: Final = {
     "ConflictReport": "what conflicts returns",
     "Audit": "what audit returns",
     "audit": "repeats every run of an exploration",
+    "Explanation": "what explain returns",
+    "explain": "says why a run broke what it broke",
     "Finding": "what a report has found",
     "Guided": "an explorer",
     "Invariant": "what always, eventually and sometimes make",

@@ -94,8 +94,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         DEPENDENCE,
-        "if _meets(one, other) or _meets(other, one):",
-        "if _meets(one, other):",
+        "if meets(one, other) or meets(other, one):",
+        "if meets(one, other):",
         "who read before another one wrote commutes with it",
         OF_DPOR,
     ),

@@ -59,6 +59,8 @@ class Footprint:
         phase: what it does, as its message calls it.
         moment: virtual time, in ms; the clock moves only when nothing is left to run.
         creator: the place of the macro step that sent its message; -1 if none did.
+        what: which function it is about, if its message names one.
+        number: that of its first step in the run, from 1.
         reads: the read sets of the transactions that ran or were judged in it.
         writes: by index key, the keys written, of each commit that won.
         touches: the named things that it used, and whether it changed them.
@@ -70,6 +72,8 @@ class Footprint:
     phase: str
     moment: float
     creator: int
+    what: str = ""
+    number: int = 0
     reads: list[ReadSet] = field(factory=list)
     writes: list[Mapping[str, Sequence[tuple[bytes, str]]]] = field(factory=list)
     touches: dict[str, bool] = field(factory=dict)
@@ -134,7 +138,8 @@ class Footprints:
         if getattr(message, "granularity", EVERY_LEVEL) >= self._dispatcher.level:
             creator = bisect_left(self._sent, item.number) - 1
             self._sent.append(self._dispatcher.sent)
-            self.steps.append(Footprint(item.activity, item.phase, self._dispatcher.clock.now, creator))
+            moment, number = self._dispatcher.clock.now, self._dispatcher.steps
+            self.steps.append(Footprint(item.activity, item.phase, moment, creator, item.what, number))
             if self._environment.has_deploys:
                 self.touch(APP, changes=False)
         if isinstance(item.actor, Client):

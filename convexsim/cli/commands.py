@@ -1,8 +1,8 @@
-"""What each command does, and how it ends.
+"""The commands, and how each ends.
 
-Owns exit codes. Which scenarios a file defines, `testing/scenario_file.py` knows; what `explore` does,
-`exploring.py`; what a script is, `testing/script.py`. Whatever goes wrong becomes one line and an exit code here:
-an exception that nobody caught would end the process with 1, and 1 means that an invariant broke.
+Owns the table of them, and exit codes: whatever goes wrong becomes one line and an exit code here, because an exception
+that nobody caught would end the process with 1, and 1 means that an invariant broke. What a command takes and does
+stands in a module of its own, which the table names.
 """
 
 from __future__ import annotations
@@ -15,29 +15,40 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from convexsim.choices import FirstChoices, RandomChoices
-from convexsim.cli.arguments import COULD_NOT, make_parser
-from convexsim.cli.chosen import chosen, one_of
-from convexsim.cli.conflicts import tell_conflicts
-from convexsim.cli.exploring import INTERRUPTED, explore
-from convexsim.cli.findings import tell_findings
-from convexsim.cli.matrix import tabulate
-from convexsim.cli.printing import BROKEN, HELD, Output, say, tell_run
-from convexsim.cli.proving import check_proof, prove
-from convexsim.cli.terminal import end_at_once, interruption
-from convexsim.explore.replay import encode, replay
-from convexsim.simulation import Simulation
-from convexsim.testing.scenario_file import explain, open_scenarios
-from convexsim.testing.script import difference, run_line
-from convexsim.testing.script_file import check_recorded, open_component, read_lines
+from convexsim.cli.command import COULD_NOT, INTERRUPTED, NO_READER
+from convexsim.cli.completion import COMPLETION
+from convexsim.cli.conflicts import CONFLICTS
+from convexsim.cli.explaining import EXPLAIN
+from convexsim.cli.exploring import EXPLORE
+from convexsim.cli.findings import FINDINGS
+from convexsim.cli.lessons import LESSON, LESSONS
+from convexsim.cli.matrix import MATRIX
+from convexsim.cli.parser import parse
+from convexsim.cli.printing import Output
+from convexsim.cli.proving import CERTIFY, VERIFY
+from convexsim.cli.running import REPLAY, RUN
+from convexsim.cli.scripting import SCRIPT
+from convexsim.errors import ConvexSimError, UsageError
+from convexsim.testing.record import json_line
+from convexsim.testing.scenario_file import explain
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
-__all__ = ["main"]
+    from convexsim.cli.command import Command
 
-NO_READER: Final = 141  # what a shell reports for a process that SIGPIPE has ended
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
+    "learn": (LESSONS, LESSON),
+    "run one order": (RUN, REPLAY),
+    "search for races": (EXPLORE, FINDINGS),
+    "see": (EXPLAIN, CONFLICTS),
+    "prove": (CERTIFY, VERIFY),
+    "tabulate": (MATRIX, SCRIPT),
+    "set up your shell": (COMPLETION,),
+}
+"""All commands, by what one wants with them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,14 +63,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # whoever cannot spell an arrow still gets the story
+    words = sys.argv[1:] if argv is None else argv
+    as_json = "--json" in words
     try:
-        arguments = make_parser().parse_args(argv)
+        arguments = parse(words, COMMANDS)
     except SystemExit as done:
         return int(done.code or 0)
+    except UsageError as error:
+        return _refused(error, as_json=as_json)
     arguments.out = Output(sys.stdout)
     try:
         with redirect_stdout(sys.stderr) if arguments.json else nullcontext():  # what a script prints is no JSON
-            code = _COMMANDS[arguments.command](arguments)
+            code: int = arguments.command.run(arguments)
         arguments.out.flush()
     except BrokenPipeError:
         arguments.out.forget()
@@ -70,52 +85,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001 - whatever a script raises: it may even call sys.exit()
         if arguments.traceback:
             traceback.print_exception(error)
-        print(f"convexsim: {explain(error)}", file=sys.stderr)
-        return COULD_NOT
+        return _refused(error, as_json=as_json and arguments.json is True)  # not a file
     return code
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
-        meant = one_of(scenarios, arguments)
-        choices = FirstChoices() if arguments.seed is None else RandomChoices(arguments.seed)
-        run = Simulation(meant, choices, level=arguments.level).run()
-        return tell_run(run, encode(run), arguments)
-
-
-def _replay(arguments: argparse.Namespace) -> int:
-    with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
-        replayed = replay(chosen(scenarios, arguments), arguments.string)
-        return tell_run(replayed.run, replayed.string, arguments, replayed.drift)
-
-
-def _script(arguments: argparse.Namespace) -> int:
-    with interruption(end_at_once), open_component(arguments.component) as component:
-        lines = read_lines(arguments.file, arguments.version)
-        apps = [component.app_for(line) for line in lines]  # whatever is wrong is told before anything runs
-        if arguments.check:
-            check_recorded(lines)
-        differing = 0
-        for line, offered in zip(lines, apps, strict=True):
-            results = run_line(line, offered)
-            if not arguments.check:
-                say(arguments, line.answered(results))
-            elif (told := difference(line, results)) is not None:
-                differing += 1
-                say(arguments, told, "")
-        if arguments.check:
-            say(arguments, f"{arguments.file}: {len(lines) - differing} of {len(lines)} lines answer as recorded")
-    return BROKEN if differing else HELD
-
-
-_COMMANDS: Final = {
-    "run": _run,
-    "explore": explore,
-    "findings": tell_findings,
-    "replay": _replay,
-    "conflicts": tell_conflicts,
-    "certify": prove,
-    "verify": check_proof,
-    "script": _script,
-    "matrix": tabulate,
-}
+def _refused(error: BaseException, *, as_json: bool) -> int:
+    """Say in one line what went wrong, and return the exit code."""
+    said = explain(error)
+    if as_json:
+        code, next_step = (error.code, error.next_step) if isinstance(error, ConvexSimError) else ("Error", "")
+        sys.stderr.write(json_line("error", {"code": code, "message": said, "next_step": next_step}))
+    else:
+        print(f"convexsim: {said}", file=sys.stderr)
+    return COULD_NOT

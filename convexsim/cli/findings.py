@@ -5,13 +5,14 @@ Owns the table and its JSON. When two failures are one stands in `explore/shape.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import asdict
 
-from convexsim.cli.exploring import path_of
-from convexsim.cli.printing import HELD, replay_command, say
-from convexsim.cli.store import FILE, Findings
+from convexsim.cli.arguments import add_file, add_json, add_store
+from convexsim.cli.command import HELD, Command, Example
+from convexsim.cli.printing import replay_command, say
+from convexsim.cli.store import FILE, Findings, path_of
 from convexsim.testing.record import json_line
 
 if TYPE_CHECKING:
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
 
     from convexsim.cli.store import Known
 
-__all__ = ["tell_findings"]
+__all__ = ["FINDINGS"]
 
 
-def tell_findings(arguments: argparse.Namespace) -> int:
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_file(parser, nargs="?")
+    add_store(parser)
+    add_json(parser)
+
+
+def _tell_findings(arguments: argparse.Namespace) -> int:
     """List the distinct failures that were found, and return the exit code: also that of an empty list."""
     found: Sequence[Known] = ()
     if arguments.store.is_file() or (arguments.store / FILE).exists():  # a file is refused, as explore does
@@ -55,3 +62,15 @@ def _table(found: Sequence[Known]) -> list[str]:
     return [
         f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>5}  {row[3]:>{widths[3]}}  {row[4]}" for row in rows
     ]
+
+
+FINDINGS: Final = Command(
+    "findings",
+    "list the failures that explorations have found, each once",
+    _add_arguments,
+    _tell_findings,
+    (
+        Example("findings", "all that the store of the current folder has, with the lines that replay them"),
+        Example("findings scenarios/timer_cancels_itself.py", "only what was found in one script"),
+    ),
+)

@@ -1,24 +1,20 @@
 """Hands: who explores the blocks of campaigns, this process alone or several others.
 
 Owns who is free, who has which block, and what becomes of a block whose worker dies. What such a process does stands in
-`worker.py`, which block is next in `explore/campaign.py`. Used by `exploring.py`.
+`worker.py`, how one talks to it in `processes.py`, which block is next in `explore/campaign.py`. Used by `courses.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import selectors
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from attrs import asdict, frozen
 
+from convexsim.cli.processes import Child
+from convexsim.cli.worker import serve
 from convexsim.errors import UsageError
 from convexsim.explore.block import Memories, Tally, explore_block
 
@@ -107,7 +103,7 @@ class Workers:
         self._selector: Final = selectors.DefaultSelector()
         self._workers: Final = [_Worker(script) for _ in range(count)]
         for worker in self._workers:
-            self._selector.register(worker.answers, selectors.EVENT_READ, worker)
+            self._selector.register(worker.process.answers, selectors.EVENT_READ, worker)
 
     def __enter__(self) -> Self:
         return self
@@ -141,13 +137,13 @@ class Workers:
         for key, _ in self._selector.select(_LOOKS_S):
             worker: _Worker = key.data
             order = worker.order
-            for told in worker.read():
+            for told in worker.process.heard():
                 if order is not None and "runs" in told:
                     watch.see(order, told["runs"])
                 elif order is not None:
                     worker.order = None
                     yield order, Tally.from_json(told["tally"])
-            if worker.is_dead:
+            if worker.process.is_dead:
                 self._replace(worker, watch)
         for worker in self._workers:
             if worker.order is not None and not watch.wants(worker.order) and worker.is_late():
@@ -155,17 +151,17 @@ class Workers:
 
     def _replace(self, worker: _Worker, watch: Watch) -> None:
         """Let another worker explore the block of one that died, if that is wanted and is the first time."""
-        self._selector.unregister(worker.answers)
+        self._selector.unregister(worker.process.answers)
         order, deaths = worker.order, worker.deaths + 1
-        worker.end()
+        code = worker.end()
         wanted = order is not None and watch.wants(order)
         if order is not None and wanted and deaths > 1:
             where = f"block {order.block.number} of {order.campaign.scenario.name}"
-            msg = f"A worker has died in {where}, and so has another one: {_how(worker.process.returncode)}."
+            msg = f"A worker has died in {where}, and so has another one: {_how(code)}."
             raise UsageError(msg, next_step="Look for what ends the process there; --workers 1 explores without any.")
         fresh = _Worker(self._script)
         self._workers[self._workers.index(worker)] = fresh
-        self._selector.register(fresh.answers, selectors.EVENT_READ, fresh)
+        self._selector.register(fresh.process.answers, selectors.EVENT_READ, fresh)
         if order is not None and wanted:
             fresh.begin(order)
             fresh.deaths = deaths
@@ -175,21 +171,12 @@ class _Worker:
     """One process, and its order; `deaths` counts those who had that order before."""
 
     def __init__(self, script: dict[str, Any]) -> None:
-        program = f"import sys; sys.path[:] = {sys.path!r}; from convexsim.cli.worker import serve; serve()"
-        command, pipe = [sys.executable, "-c", program], subprocess.PIPE
-        with _shielded():
-            self.process: Final = subprocess.Popen(command, stdin=pipe, stdout=pipe)  # noqa: S603 - it is ourselves
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self._orders: Final[IO[bytes]] = self.process.stdin
-        self.answers: Final[IO[bytes]] = self.process.stdout
+        self.process: Final = Child(serve)
         self.order: Order | None = None
         self.deaths = 0
-        self.is_dead = False
         self._number = 0
-        self._unread = b""
         self._late_at: float | None = None
-        self._say(script)
+        self.process.say(script)
 
     def begin(self, order: Order) -> None:
         """Send an order."""
@@ -198,45 +185,20 @@ class _Worker:
         self._number += 1
         self._late_at = None
         told = {"number": self._number, "scenario": order.campaign.scenario.name}
-        self._say({**told, "plan": asdict(order.campaign.plan), "block": asdict(order.block)})
-
-    def read(self) -> Iterator[dict[str, Any]]:
-        """Return the whole lines that have come; the end of them is the end of the process."""
-        arrived = os.read(self.answers.fileno(), 1 << 16)
-        self.is_dead = not arrived
-        *lines, self._unread = (self._unread + arrived).split(b"\n")
-        return (json.loads(line) for line in lines)
+        self.process.say({**told, "plan": asdict(order.campaign.plan), "block": asdict(order.block)})
 
     def is_late(self) -> bool:
         """Ask the process to end its block, and say whether that was asked long ago."""
         if self._late_at is None:
-            self._say({"stop": self._number})
+            self.process.say({"stop": self._number})
             self._late_at = monotonic() + _GRACE_S
         return monotonic() > self._late_at
 
-    def end(self) -> None:
-        """Send it home, whatever it does."""
+    def end(self) -> int:
+        """Send it home, whatever it does, and return its exit code."""
         self.process.kill()
-        self.process.wait()
-        with suppress(OSError):
-            self._orders.close()
-        self.answers.close()
-
-    def _say(self, told: dict[str, Any]) -> None:
-        with suppress(BrokenPipeError):  # a dead process is met where its answers end
-            self._orders.write(json.dumps(told).encode() + b"\n")
-            self._orders.flush()
+        return self.process.end()
 
 
 def _how(code: int) -> str:
     return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-
-
-@contextmanager
-def _shielded() -> Iterator[None]:
-    """Let processes that begin here never hear of Ctrl-C, which a terminal tells to all: this one decides for them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
-from convexsim.cli.exploring import INTERRUPTED
+from convexsim.cli.arguments import count, workers
+from convexsim.cli.command import BROKEN, HELD, INTERRUPTED, Command, Example
 from convexsim.cli.matrix_files import Asked, Kept, check_files, saved_cell, write_files
 from convexsim.cli.matrix_text import shown_cell, table
 from convexsim.cli.matrix_work import Task, legs_of
-from convexsim.cli.printing import BROKEN, HELD, say
+from convexsim.cli.printing import say
 from convexsim.explore.replay import replay
 from convexsim.testing.matrix import SHARED, Budget, cell_of, model_sets, names, open_subject
 
@@ -27,12 +29,36 @@ if TYPE_CHECKING:
     from convexsim.testing.cells import Leg
     from convexsim.testing.matrix import Subject
 
-__all__ = ["tabulate"]
+__all__ = ["MATRIX"]
 
 _SHOWN_AFTER_S: Final = 0.2
 
 
-def tabulate(arguments: argparse.Namespace) -> int:
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what is tabulated, with how much effort, and where the results go."""
+    offering = "the component, by its module's name; the module has a function matrix()"
+    parser.add_argument("component", metavar="MODULE", help=offering)
+    parser.add_argument("--versions", metavar="V,...", help="of the component (all)")
+    parser.add_argument("--properties", metavar="P,...", help="by their numbers (all)")
+    parser.add_argument("--faults", metavar="N,U,...", help="the fault models at work (all)")
+    together = "how many fault models are at work together at most (2); then all of them"
+    parser.add_argument("--together", type=count, default=2, metavar="N", help=together)
+    budget = "workloads for each version and part under several faults, 2 and 4 times that under one and none (8)"
+    parser.add_argument("--budget", type=count, default=8, metavar="N", help=budget)
+    seeding = "the same seed gives the same workloads and orders (0)"
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=seeding)
+    parser.add_argument("--workers", type=workers, default=1, metavar="N", help="processes at work (1)")
+    parser.add_argument("--resume", action="store_true", help="go on where the same matrix was stopped")
+    storing = "the folder in which it is kept how far it is (.convexsim)"
+    parser.add_argument("--store", type=Path, default=Path(".convexsim"), metavar="DIR", help=storing)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all cells, and how each was broken")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as a page")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write a line for each violation, to replay it")
+    showing = "explore nothing; tell the story of a violation that stands in the file named by --json"
+    parser.add_argument("--show", metavar="VERSION:PROPERTY", help=showing)
+
+
+def _tabulate(arguments: argparse.Namespace) -> int:
     """Explore what was asked for, print the table, and return the exit code: whether anything is violated."""
     with _importable():
         subject = open_subject(arguments.component)
@@ -158,3 +184,22 @@ def _show(subject: Subject, arguments: argparse.Namespace) -> int:
     again = replay([world], cell.found.replay)
     say(arguments, *shown_cell(subject, cell, again))
     return BROKEN if again.run.violations else HELD
+
+
+MATRIX: Final = Command(
+    "matrix",
+    "tabulate which properties of a component hold in which version",
+    _add_arguments,
+    _tabulate,
+    (
+        Example(
+            "matrix components.batch_processor --versions 1.0.5 --properties P4 --faults N --budget 1",
+            "a corner of the table: one property in one version, without faults",
+        ),
+        Example(
+            "matrix components.batch_processor --json docs/matrix.json --show 1.0.5:P10",
+            "the story of what broke a cell of a table made before",
+            code=BROKEN,
+        ),
+    ),
+)

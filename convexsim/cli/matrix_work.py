@@ -1,24 +1,18 @@
 """Who goes through a matrix: one process for each version's workloads of one part, so many at a time.
 
-Owns both ends of the pipe: the command gives a process its task as a line of JSON, and the process answers with lines
-of JSON: how far it is, and each leg when it is done. It ends with its input, so none outlives the command. What a leg
-is stands in `testing/matrix.py`. Used by `matrix.py`.
+Owns what both say: the command gives a process its task, and the process answers how far it is, and each leg when it is
+done. How they talk stands in `processes.py`, what a leg is in `testing/matrix.py`. Used by `matrix.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import selectors
-import subprocess
-import sys
 from collections import deque
-from contextlib import suppress
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, frozen
 
+from convexsim.cli.processes import Child, Parent
 from convexsim.errors import UsageError
 from convexsim.testing.cells import Leg
 from convexsim.testing.matrix import Budget, Route, explored, open_subject, shared
@@ -65,11 +59,11 @@ def legs_of(tasks: Sequence[Task], workers: int) -> Iterator[Leg | None]:
             while waiting or selector.get_map():
                 while waiting and len(selector.get_map()) < workers:
                     begun = _Process(waiting.popleft())
-                    selector.register(begun.answers, selectors.EVENT_READ, begun)
+                    selector.register(begun.child.answers, selectors.EVENT_READ, begun)
                 for key, _ in selector.select(_LOOKS_S):
                     process: _Process = key.data
                     yield from process.read()
-                    if process.has_ended:
+                    if process.child.is_dead:
                         selector.unregister(key.fileobj)
                         process.end()
         finally:
@@ -81,25 +75,13 @@ class _Process:
     """A process and its task."""
 
     def __init__(self, task: Task) -> None:
-        program = f"import sys; sys.path[:] = {sys.path!r}; from convexsim.cli.matrix_work import serve; serve()"
-        command, pipe = [sys.executable, "-c", program], subprocess.PIPE
         self.task: Final = task
-        self.has_ended = False
-        self._process: Final = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)  # noqa: S603
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self.answers: Final = self._process.stdout
-        self._unread = b""
-        self._process.stdin.write(_spelled(task))
-        self._process.stdin.flush()
+        self.child: Final = Child(serve)
+        self.child.say(_spelled(task))
 
     def read(self) -> Iterator[Leg | None]:
         """Yield what has come: legs, and nothing for a sign of life."""
-        arrived = os.read(self.answers.fileno(), 1 << 16)
-        self.has_ended = not arrived
-        *lines, self._unread = (self._unread + arrived).split(b"\n")
-        for line in lines:
-            told = json.loads(line)
+        for told in self.child.heard():
             if "error" in told:
                 raise UsageError(told["error"], next_step="Mend that, and go on with --resume.")
             yield Leg.of(told["leg"]) if told else None
@@ -111,8 +93,7 @@ class _Process:
             UsageError: it has died.
 
         """
-        code = self._process.wait()
-        self._close()
+        code = self.child.end()
         if code:
             route = self.task.route
             msg = f"The process for {route.version}, {route.part}, has died with exit code {code}."
@@ -120,45 +101,29 @@ class _Process:
 
     def kill(self) -> None:
         """End it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
-        self._close()
-
-    def _close(self) -> None:
-        with suppress(OSError):
-            self._process.stdin.close()  # type: ignore[union-attr]
-        self.answers.close()
+        self.child.kill()
+        self.child.end()
 
 
-def _spelled(task: Task) -> bytes:
+def _spelled(task: Task) -> dict[str, Any]:
     before, others = ([leg.as_data() for leg in legs] for legs in (task.before, task.others))
     told = {"component": task.component, "numbers": task.numbers, "before": before, "others": others}
-    return json.dumps({**told, "route": asdict(task.route), "budget": asdict(task.budget)}).encode() + b"\n"
+    return {**told, "route": asdict(task.route), "budget": asdict(task.budget)}
 
 
 def serve() -> None:
-    """Carry out the task that stands on the first line of the input."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a component prints is no answer
-
-    def say(told: dict[str, Any]) -> None:
-        print(json.dumps(told, separators=(",", ":")), file=out, flush=True)
-
-    told = json.loads(sys.stdin.readline())
-    Thread(target=_end_with_input, daemon=True).start()
+    """Carry out the task that the parent tells first."""
+    parent = Parent()
+    told = parent.first()
+    parent.listen(lambda _: None)
     try:
         subject = open_subject(told["component"]).only(told["numbers"])
         before, others = ([Leg.of(leg) for leg in told[which]] for which in ("before", "others"))
         budget, route = Budget(**told["budget"]), Route(**told["route"])
         if others:
-            say({"leg": shared(subject, route, budget, others).as_data()})
+            parent.say({"leg": shared(subject, route, budget, others).as_data()})
         else:
-            for leg in explored(subject, route, budget, before, lambda: say({})):
-                say({"leg": leg.as_data()})
+            for leg in explored(subject, route, budget, before, lambda: parent.say({})):
+                parent.say({"leg": leg.as_data()})
     except BaseException as error:  # noqa: BLE001 - whatever a component raises
-        say({"error": f"{told['route']['version']}, {told['route']['part']}: {explain(error)}"})
-
-
-def _end_with_input() -> None:
-    sys.stdin.read()
-    os._exit(0)
+        parent.say({"error": f"{told['route']['version']}, {told['route']['part']}: {explain(error)}"})

@@ -12,10 +12,11 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from attrs import asdict
 
+from convexsim.cli.command import BROKEN, HELD
 from convexsim.errors import UsageError
 from convexsim.testing.record import failed_calls, json_line, run_record
 from convexsim.trace.names import one_line, shorten
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
     from convexsim.simulation import Run
 
 __all__ = [
-    "BROKEN",
-    "HELD",
     "Output",
+    "how_to_replay",
     "replay_command",
     "say",
     "say_report",
@@ -43,9 +43,6 @@ __all__ = [
     "tell_report",
     "tell_run",
 ]
-
-HELD: Final = 0
-BROKEN: Final = 1
 
 
 class Output:
@@ -94,7 +91,7 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
     scheduled = Counter(run.view.failed_functions())
     lines += [f"  failed scheduled functions: {number}, {error}" for error, number in scheduled.items()]
     verdicts = "\n".join([*(shorten(one_line(line), WIDTH) for line in lines), *(f"  {line}" for line in drift)])
-    say(arguments, _story(run, steps=arguments.steps), verdicts, _how_to_replay(arguments, string))
+    say(arguments, _story(run, steps=arguments.steps), verdicts, how_to_replay(arguments, string))
     return BROKEN if run.violations else HELD
 
 
@@ -114,7 +111,7 @@ def say_report(report: Report, arguments: argparse.Namespace, others: Sequence[s
     if finding is None:
         say(arguments, str(report))
     else:
-        say(arguments, _story(finding.run), str(report), _how_to_replay(arguments, finding.replay), *others, "")
+        say(arguments, _story(finding.run), str(report), how_to_replay(arguments, finding.replay), *others, "")
 
 
 def tell_finding(seen: Sighting, scenario: str, arguments: argparse.Namespace) -> None:
@@ -137,7 +134,7 @@ def _seen(seen: Sighting, *without: str) -> dict[str, Any]:
 
 def _also(seen: Sighting, arguments: argparse.Namespace) -> str:
     said = shorten(one_line(f"also broken, in {counted(seen.times, 'run')}: {seen.invariant}: {seen.message}"), WIDTH)
-    return f"{said}\n{_how_to_replay(arguments, seen.replay)}"
+    return f"{said}\n{how_to_replay(arguments, seen.replay)}"
 
 
 def _facts(campaign: Campaign) -> dict[str, Any]:
@@ -183,7 +180,8 @@ def _story(run: Run, *, steps: bool = False) -> str:
     return f"{title}\n\n{story(run.trace, steps=steps)}\n"
 
 
-def _how_to_replay(arguments: argparse.Namespace, string: str) -> str:
+def how_to_replay(arguments: argparse.Namespace, string: str) -> str:
+    """Return the line that says how to see a run again."""
     return f"replay it: {replay_command(str(arguments.file.path), string, arguments.faults)}"
 
 

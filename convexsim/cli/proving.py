@@ -7,12 +7,13 @@ Owns what is told of both. What a certificate is stands in `simulation/certifica
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from convexsim.cli.arguments import COULD_NOT
+from convexsim.cli.arguments import add_json, add_level, add_scenario
 from convexsim.cli.chosen import one_of
-from convexsim.cli.exploring import INTERRUPTED
-from convexsim.cli.printing import BROKEN, HELD, say, say_report
+from convexsim.cli.command import BROKEN, COULD_NOT, HELD, INTERRUPTED, Command, Example
+from convexsim.cli.printing import say, say_report
 from convexsim.cli.terminal import Interrupt, Progress, end_at_once, interruption
 from convexsim.explore.certificate import certify
 from convexsim.explore.verify import verify
@@ -23,14 +24,27 @@ from convexsim.values import counted
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
     from convexsim.simulation import Run
 
-__all__ = ["check_proof", "prove"]
+__all__ = ["CERTIFY", "VERIFY"]
 
 
-def prove(arguments: argparse.Namespace) -> int:
+def _add_proving(parser: argparse.ArgumentParser) -> None:
+    add_scenario(parser)
+    parser.add_argument("certificate", type=Path, metavar="FILE", help="where to write it")
+    parser.add_argument("--runs", type=int, default=100_000, metavar="N", help="how many at most (100000)")
+    add_level(parser, (2, 3), 3)
+    add_json(parser)
+
+
+def _add_checking(parser: argparse.ArgumentParser) -> None:
+    add_scenario(parser)
+    parser.add_argument("certificate", type=Path, metavar="FILE", help="what certify has written")
+    add_json(parser)
+
+
+def _prove(arguments: argparse.Namespace) -> int:
     """Search one scenario to its end, write the certificate, and return the exit code."""
     interrupt = Interrupt()
     with interruption(interrupt), open_scenarios(arguments.file.path) as scenarios:
@@ -57,7 +71,7 @@ def prove(arguments: argparse.Namespace) -> int:
     return INTERRUPTED if found.interrupted else COULD_NOT
 
 
-def check_proof(arguments: argparse.Namespace) -> int:
+def _check_proof(arguments: argparse.Namespace) -> int:
     """Check a certificate, tell what it proves or why it proves nothing, and return the exit code."""
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
         verdict = verify(one_of(scenarios, arguments), Certificate.load(arguments.certificate))
@@ -82,3 +96,31 @@ def _check_place(path: Path) -> None:
         raise unwritable(path, error) from None
     if is_new:
         path.unlink()
+
+
+_PROVED: Final = "scenarios/concurrent_threshold_flushes.py:two_threshold_flushes two.certificate"
+
+CERTIFY: Final = Command(
+    "certify",
+    "search a scenario to the end, and write a certificate of it",
+    _add_proving,
+    _prove,
+    (
+        Example(f"certify {_PROVED}", "one order of all those that differ, listed in a file"),
+        Example(
+            "certify scenarios/double_chain.py:double_chain chain.certificate",
+            "a race that is found instead: its story, and no certificate",
+            code=BROKEN,
+        ),
+    ),
+)
+VERIFY: Final = Command(
+    "verify",
+    "check that a certificate stands for every order",
+    _add_checking,
+    _check_proof,
+    (
+        Example(f"verify {_PROVED}", "every order of the scenario is one of those listed, and holds"),
+        Example(f"verify --json {_PROVED}", "the same for a program"),
+    ),
+)

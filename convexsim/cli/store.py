@@ -2,7 +2,7 @@
 
 Owns the file, its tables and what may be wrong with it. Each block is written in one transaction as soon as it is done,
 so whoever kills a campaign loses the blocks in flight at most. One process writes at a time; another one waits. What a
-block is stands in `explore/block.py`. Used by `exploring.py`, which fills it, and `findings.py`, which reads it.
+block is stands in `explore/block.py`. Used by `courses.py`, which fills it, and `findings.py`, which reads it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import sqlite3
 from contextlib import contextmanager
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from attrs import asdict, frozen
@@ -20,11 +21,10 @@ from convexsim.explore.block import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from convexsim.explore.block import Sighting
 
-__all__ = ["FILE", "Findings", "Identity", "Known", "Store"]
+__all__ = ["FILE", "Findings", "Identity", "Known", "Store", "path_of"]
 
 FILE: Final = "findings.sqlite"
 _VERSION: Final = 1
@@ -46,6 +46,12 @@ CREATE TABLE sightings (
     run INTEGER NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (finding, campaign, block)
 );
 """
+
+
+def path_of(script: Path) -> str:
+    """Return how a script is called in the store: as seen from the current folder, if it is in there."""
+    path, here = script.resolve(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 @frozen

@@ -1,23 +1,19 @@
 """A worker: a process that explores the blocks it is given, one after the other.
 
 Owns the life of such a process: it imports the script by its path, so nothing of it has to be sent; reads an order from
-its input, one line of JSON, and answers on its output with lines of JSON: how many runs are done, then the tally. It
-ends with its input, so none outlives the command that began it, whatever a run does; Ctrl-C is not its business. Who
-gives the orders stands in `hands.py`.
+its parent, and answers how many runs are done, then the tally. Ctrl-C is not its business. Who gives the orders stands
+in `hands.py`, how they come in `processes.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.cli.chosen import with_faults
+from convexsim.cli.processes import Parent
 from convexsim.explore.block import Block, Memories, Plan, Tally, explore_block
 from convexsim.testing.scenario_file import explain, named, open_scenarios
 
@@ -39,19 +35,15 @@ class _Worker:
     """One process: its orders, and whether the one at work is still wanted."""
 
     def __init__(self) -> None:
-        self._in: Final = os.fdopen(os.dup(0), encoding="utf-8")
-        self._out: Final = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what a script asks for is no order,
-        os.dup2(2, 1)  # and what it prints no answer
-        sys.stdout = sys.stderr
+        self._parent: Final = Parent()
         self._orders: Final[SimpleQueue[dict[str, Any]]] = SimpleQueue()
         self._memories: Final = Memories()
         self._stopped = 0
         self._number = 0
 
     def serve(self) -> None:
-        script = json.loads(self._in.readline())
-        Thread(target=self._listen, daemon=True).start()
+        script = self._parent.first()
+        self._parent.listen(self._hear)
         with ExitStack() as stack:
             try:
                 found = stack.enter_context(open_scenarios(Path(script["path"])))
@@ -61,20 +53,16 @@ class _Worker:
             while True:
                 self._carry_out(self._orders.get(), scenarios)
 
-    def _listen(self) -> None:
-        """Read orders, also while one is carried out; without anybody who gives them there is nothing left to do."""
-        for line in self._in:
-            told = json.loads(line)
-            if "stop" in told:
-                self._stopped = told["stop"]
-            else:
-                self._orders.put(told)
-        os._exit(0)
+    def _hear(self, told: dict[str, Any]) -> None:
+        if "stop" in told:
+            self._stopped = told["stop"]
+        else:
+            self._orders.put(told)
 
     def _refuse_all(self, why: str) -> None:
         while True:
             block = self._orders.get()["block"]
-            self._say({"tally": Tally(block["number"], block["runs"], error=why).to_json()})
+            self._parent.say({"tally": Tally(block["number"], block["runs"], error=why).to_json()})
 
     def _carry_out(self, order: dict[str, Any], scenarios: list[Scenario]) -> None:
         self._number = order["number"]
@@ -84,13 +72,10 @@ class _Worker:
             tally = explore_block(scenario, Plan(**order["plan"]), block, self._look, self._memories.of(scenario))
         except BaseException as error:  # noqa: BLE001 - whatever a script raises
             tally = Tally(block.number, block.runs, error=explain(error))
-        self._say({"tally": tally.to_json()})
+        self._parent.say({"tally": tally.to_json()})
 
     def _look(self, runs: int) -> None:
         if self._stopped == self._number:
             raise KeyboardInterrupt
         if runs % TELLS_AFTER == 0:
-            self._say({"runs": runs})
-
-    def _say(self, told: dict[str, Any]) -> None:
-        print(json.dumps(told, separators=(",", ":")), file=self._out, flush=True)
+            self._parent.say({"runs": runs})

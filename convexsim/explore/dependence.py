@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from convexsim.actors.footprints import Footprint
 
-__all__ = ["Dependence", "past_of"]
+__all__ = ["Dependence", "meets", "past_of"]
 
 
 @frozen
@@ -42,7 +42,7 @@ class Dependence:
             return True
         if any(changes or other.touches[thing] for thing, changes in one.touches.items() if thing in other.touches):
             return True
-        if _meets(one, other) or _meets(other, one):
+        if meets(one, other) or meets(other, one):
             return True
         if self.ordered and any(fact in other.shows and fact in self.ordered for fact in one.shows):
             return True
@@ -56,8 +56,8 @@ class Dependence:
         return any(index.rpartition(".")[0] in self.watched for keys in step.writes for index in keys)
 
 
-def _meets(writer: Footprint, reader: Footprint) -> bool:
-    """Whether one has written what the other has read; a new table changes what every name may mean."""
+def meets(writer: Footprint, reader: Footprint) -> bool:
+    """Return whether one has written what the other has read; a new table changes what every name may mean."""
     for keys in writer.writes:
         if READ_BY_ALL in keys:
             return True

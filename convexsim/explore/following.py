@@ -1,20 +1,23 @@
-"""Choices that follow another run, though something is left out of it.
+"""Choices that follow another run, though something is left out of it, or comes in another order.
 
-Owns how what remains finds its place when the places shift: by what it is, not by its number. Used by `shrink.py`.
+Owns how what remains finds its place when the places shift: by what it is, not by its number. Used by `shrink.py` and
+`counterfactuals.py`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from convexsim.actors.dispatcher import CLOCK
+from convexsim.actors.footprints import Footprints
 from convexsim.choices import root_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from convexsim.choices import ChoiceRecord, Forced, Kind, Option
 
-__all__ = ["Among", "Following", "Indexes"]
+__all__ = ["Among", "Following", "Indexes", "Reordered"]
 
 Indexes = tuple[int, ...]
 
@@ -84,3 +87,38 @@ class Among:
                     self._rest.remove(each)
                     return offered.index(each)
         return 0
+
+
+class Reordered:
+    """The macro steps of another run in another order, as far as they are there, each by whose it is.
+
+    Args:
+        activities: whose step comes when; `CLOCK` where time passes while somebody could run.
+        drawn: what was drawn beside the order, by kind and activity, first one first.
+
+    """
+
+    def __init__(self, activities: Sequence[str], drawn: Mapping[tuple[Kind, str], Sequence[int]]) -> None:
+        self.footprints: Final = Footprints()
+        self._rest = list(activities)
+        self._drawn = {key: list(indexes) for key, indexes in drawn.items()}
+        self._seen = 0
+
+    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
+        """Return the first step of the order that is offered and has not come yet, or the next draw of its owner."""
+        if kind != "step":
+            left = self._drawn.get((kind, options[0].activity))
+            index = left.pop(0) if left else 0
+            return index if index < len(options) else 0
+        self._strike_out([step.activity for step in self.footprints.steps[self._seen :]])
+        self._seen = len(self.footprints.steps)
+        offered = [option.activity for option in options]
+        index = next((offered.index(each) for each in self._rest if each in offered), 0)
+        if offered[index] == CLOCK:
+            self._strike_out([CLOCK])
+        return index
+
+    def _strike_out(self, done: Sequence[str]) -> None:
+        for activity in done:
+            if activity in self._rest:
+                self._rest.remove(activity)

@@ -18,13 +18,13 @@ from convexsim.trace.names import short_activity
 from convexsim.values import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from convexsim.choices import Forced, Kind, Label
     from convexsim.simulation import Run
     from convexsim.trace.event import Event, Trace
 
-__all__ = ["Switch", "chosen_at", "switches_of", "words_of"]
+__all__ = ["Switch", "Tense", "chosen_at", "functions_of", "moments_of", "switches_of", "told", "words_of"]
 
 _NAMES: Final[dict[Kind, Literal["switch", "fault", "wait", "draw"]]] = {
     "step": "switch",
@@ -32,15 +32,30 @@ _NAMES: Final[dict[Kind, Literal["switch", "fault", "wait", "draw"]]] = {
     "backoff": "wait",
     "random": "draw",
 }
+Tense = Literal["present", "past", "participle"]
+"""As in it begins, it began, had it begun."""
+
+
+@frozen
+class _Verb:
+    """What somebody does, in each tense; attributes are named after them."""
+
+    present: str
+    past: str
+    participle: str
+
+
 _VERBS: Final = {
-    "start": "starts",
-    "run": "runs",
-    "begin": "begins",
-    "commit": "commits",
-    "deploy": "deploys another app",
-    "external": "goes outside",
-    "resume": "goes on",
+    "start": _Verb("starts", "started", "started"),
+    "run": _Verb("runs", "ran", "run"),
+    "begin": _Verb("begins", "began", "begun"),
+    "commit": _Verb("commits", "committed", "committed"),
+    "deploy": _Verb("deploys another app", "deployed another app", "deployed another app"),
+    "external": _Verb("goes outside", "went outside", "gone outside"),
+    "resume": _Verb("goes on", "went on", "gone on"),
+    "tick": _Verb("passes", "passed", "passed"),
 }
+_TAKES: Final = _Verb("takes", "took", "taken")
 
 
 @frozen
@@ -68,34 +83,43 @@ class Switch:
 
 def switches_of(run: Run) -> tuple[Switch, ...]:
     """Return the forced choices of a run that has kept its events, first one first."""
-    shown_by = chosen_at(run)
-    assert run.trace is not None
-    functions = _functions(run.trace)
-    switches = []
-    for forced in run.record.forced:
-        happened = run.trace.events[shown_by[forced.position]]
-        switches.append(Switch(_NAMES[forced.kind], happened.step, happened.at_ms, _told(forced, functions)))
-    return tuple(switches)
+    assert run.trace is not None, "the run has kept no events to tell of"
+    moments = moments_of(run)
+    functions = functions_of(run.trace)
+    return tuple(
+        Switch(_NAMES[forced.kind], *moments[forced.position], told(forced, functions)) for forced in run.record.forced
+    )
 
 
-def words_of(label: Label) -> str:
+def words_of(label: Label, tense: Tense = "present") -> str:
     """Return what a step does, in words."""
-    if label.activity == CLOCK:
-        return "time passes"
-    verb = _VERBS.get(label.phase, f"takes the step {label.phase!r}")
+    who = "time" if label.activity == CLOCK else short_activity(label.activity)
+    verb: str = getattr(_VERBS.get(label.phase, _TAKES), tense)
+    step = "" if label.phase in _VERBS else f" the step {label.phase!r}"
     purpose = f", to {label.what}," if " " in label.what else f" {label.what}"
-    return f"{short_activity(label.activity)} {verb}{purpose if label.what else ''}"
+    return f"{who} {verb}{step}{purpose if label.what else ''}"
 
 
-def _told(forced: Forced, functions: dict[str, str]) -> str:
+def told(forced: Forced, functions: Mapping[str, str]) -> str:
+    """Return a choice in words; of one that is option 0, which is not forced, what it takes and not before whom.
+
+    Args:
+        forced: the choice.
+        functions: which function each activity runs (`functions_of`).
+
+    """
     activity = short_activity(forced.taken.activity)
     function = functions.get(forced.taken.activity, "")
     if forced.kind == "fault":
         return f"{forced.taken.phase} strikes {activity}{function and f' in {function}'}"
+    if forced.kind == "random" and not forced.index:
+        return f"{activity} draws {forced.taken.phase.split()[-1]} in {function}"
     if forced.kind == "random":
         return f"{activity} draws {forced.taken.phase.split()[-1]} in {function}, not {forced.passed.phase.split()[-1]}"
     if forced.kind == "backoff":
         return f"{activity} {forced.taken.phase.replace('wait', 'waits', 1)} before it tries {function} again"
+    if not forced.index:
+        return words_of(forced.taken).removesuffix(",")
     return f"{words_of(forced.taken)} before {words_of(forced.passed)}".removesuffix(",")
 
 
@@ -103,7 +127,7 @@ def _is_chosen_step(happened: Event) -> bool:
     return isinstance(happened, Passed) or (isinstance(happened, Stepped) and happened.options > 0)
 
 
-def _functions(trace: Trace) -> dict[str, str]:
+def functions_of(trace: Trace) -> dict[str, str]:
     """Return which function each activity runs."""
     called = {happened.activity: happened.function for happened in trace.events if isinstance(happened, Called)}
     effects = [happened.effect for happened in trace.events if isinstance(happened, Did)]
@@ -128,3 +152,11 @@ def chosen_at(run: Run) -> dict[int, int]:
         for position, (kind, index, _, _) in enumerate(run.record.taken)
         if kind != "fault" or index
     }
+
+
+def moments_of(run: Run) -> dict[int, tuple[int, float]]:
+    """Return step and time of the choices that show in a run that has kept its events, by position."""
+    shown_by = chosen_at(run)
+    assert run.trace is not None
+    happened = {position: run.trace.events[at] for position, at in shown_by.items()}
+    return {position: (each.step, each.at_ms) for position, each in happened.items()}

@@ -19,7 +19,7 @@ from convexsim.trace.names import Names, short_activity, shorten
 from convexsim.values import UNDEFINED, equal, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from convexsim.trace.event import Event, Trace, Written
 
@@ -48,17 +48,19 @@ _FAULTS: Final = {
 _TITLES: Final = ("ms", "who", "what")
 
 
-def story(trace: Trace, *, steps: bool = False) -> str:
+def story(trace: Trace, *, steps: bool = False, only: Container[int] | None = None) -> str:
     """Return the events of a run in words: when (virtual ms, said when it changes), who (the activity), what.
 
     Args:
         trace: of one run.
         steps: whether every message that was handled gets a line too.
+        only: the numbers of the events that are told, for a shorter one; all are, if not given. Names stay the same.
 
     """
-    events = [happened for happened in trace.events if steps or not isinstance(happened, event.Stepped)]
-    if not events:
+    numbered = [each for each in enumerate(trace.events) if steps or not isinstance(each[1], event.Stepped)]
+    if not numbered:
         return "Nothing happened."
+    events = [happened for _, happened in numbered]
     times = [_time(happened.at_ms) for happened in events]
     people = [short_activity(happened.activity) for happened in events]
     when_width = max(map(len, [*times, _TITLES[0]]))
@@ -66,8 +68,9 @@ def story(trace: Trace, *, steps: bool = False) -> str:
     teller = Teller(events, WIDTH - when_width - who_width - 2 * len(_GAP))
     rows = [_TITLES]
     told_time = ""
-    for happened, time, who in zip(events, times, people, strict=True):
-        for number, line in enumerate(teller.tell(happened)):
+    for (at, happened), time, who in zip(numbered, times, people, strict=True):
+        lines = teller.tell(happened)
+        for number, line in enumerate(lines if only is None or at in only else ()):
             rows.append((time if time != told_time else "", "" if number else who, line))
             told_time = time
     if len(rows) > _FIRST_LINES + _LAST_LINES + 1:  # the line that says so is one, too

@@ -1,0 +1,75 @@
+"""Lesson 1: A snapshot.
+
+Two accounts, and a transfer between them. While alice moves money, eve adds up both accounts. Whatever comes first, a
+query sees the database as it was at one moment, its *snapshot*: before the transfer, or after it, never in between. So
+the sum is always 100, in every order there is.
+
+An action has no snapshot. It asks one query, and then another one, and each of them begins at a moment of its own. If
+the transfer commits between the two, the first account is read before it and the second one after: the sum is 110, an
+amount of money that never existed. Neither query was wrong. There was a gap between them.
+
+The story shows it: eve's second query begins at a later ts (timestamp) than her first one.
+
+Property: what is read together belongs together, or the constant sum of a bank.
+
+Question: How must eve ask, so that nobody can come in between?
+
+Answer: With one query. It may read as many documents as it likes, all of them come from one snapshot.
+"""
+
+from convexsim import Exhaustive, action, api, check, define_app, eventually, mutation, query, scenario
+
+
+@mutation
+def open_accounts(ctx):
+    for name in ("from", "to"):
+        ctx.db.insert("accounts", {"name": name, "money": 50})
+
+
+@mutation
+def transfer(ctx):
+    for row in ctx.db.query("accounts").collect():
+        ctx.db.patch(row["_id"], {"money": row["money"] + (10 if row["name"] == "to" else -10)})
+
+
+@query
+def money(ctx, name):
+    return next(row["money"] for row in ctx.db.query("accounts").collect() if row["name"] == name)
+
+
+@query
+def total(ctx):
+    return sum(row["money"] for row in ctx.db.query("accounts").collect())
+
+
+@action
+async def total_in_two(ctx):
+    return await ctx.run_query(api.bank.money, {"name": "from"}) + await ctx.run_query(api.bank.money, {"name": "to"})
+
+
+@eventually
+def the_sum_is_constant(view):
+    """Whoever adds up the accounts finds 100."""
+    found = [call.result for call in view.calls() if call.activity == "eve.1"]
+    assert found == [100], f"eve has found {found}"
+
+
+@scenario(app=define_app({"bank": globals()}), invariants=[the_sum_is_constant])
+def a_snapshot(world):
+    """Alice transfers 10 while eve adds up."""
+    world.client("bank").mutation(api.bank.open_accounts)
+    for who in ("alice", "eve"):
+        world.client(who).wait(1)
+    world.client("alice").mutation(api.bank.transfer)
+    world.client("eve").action(api.bank.total_in_two)  # change: world.client("eve").query(api.bank.total)
+
+
+def picture():
+    return check(a_snapshot, Exhaustive())
+
+
+if __name__ == "__main__":
+    report = check(a_snapshot, Exhaustive())
+    print(report)
+    if report.finding is not None:
+        print(report.story())
