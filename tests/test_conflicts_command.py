@@ -101,7 +101,7 @@ def test_a_world_without_conflicts_is_told_so(capsys: pytest.CaptureFixture[str]
         (["--rate", "1,x"], "argument --rate: '1,x' are no rates: write calls a second, such as 1,10,100"),
         (["--rate", "0"], "argument --rate: '0' are no rates: write calls a second, such as 1,10,100"),
         (["--takes", "0"], "argument --takes: '0' is no time: write how many milliseconds, more than 0"),
-        (["--level", "3"], "argument --level: invalid choice: 3 (choose from 1, 2)"),
+        (["--level", "3"], "argument --level: '3' is no level here: write 1 or 2"),
     ],
 )
 def test_what_means_nothing_is_refused(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
