@@ -117,7 +117,10 @@ CONFLICTS: Final = Command(
     _add_conflicts,
     _tell,
     (
-        Example("conflicts scenarios/hot_batch.py:hot_batch", "twenty adds, and the read that costs fifteen of them"),
-        Example("conflicts scenarios/read_set.py --rate 10 --json", "the same of another one, for a program"),
+        Example(
+            "conflicts scenarios/hot_batch.py:hot_batch --runs 20 --rate 5,10",
+            "twenty adds, and the read that costs fifteen of them",
+        ),
+        Example("conflicts scenarios/read_set.py --runs 20 --rate 10 --json", "the same of another one, for a program"),
     ),
 )

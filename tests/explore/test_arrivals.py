@@ -120,6 +120,14 @@ def test_against_writers_who_lose_to_nobody_five_tries_fail_like_five_coins() ->
     assert 0 < found.low < found.share < found.high < 1
 
 
+def test_each_mutation_comes_as_often_as_its_share_says() -> None:
+    # Of two that come 100 times a second each, one is harmless.
+    harmful = Caller("m:close", is_patient=True)
+    traffic = Traffic({CLIENT: 1.0, harmful: 100.0, SCHEDULED: 100.0}, {("m:add", "m:close"): 1.0})
+    found = exhaustion(CLIENT, traffic, Arrivals(1, TAKES_MS, trials=200))
+    assert found.low < (1 - exp(-2)) ** 5 < found.high
+
+
 # ------------------------------------------------------------------------------------------------ by the runtime
 
 

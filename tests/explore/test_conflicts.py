@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from convexsim import (
+    Arrivals,
     Exhaustive,
     Faults,
     Lockstep,
@@ -175,6 +176,10 @@ def test_the_worst_run_can_be_repeated() -> None:
     assert (tally.conflicts, tally.given_up) == (found.worst_conflicts, found.worst_given_up) == (15, 1)
 
 
+def test_the_walk_has_a_hundred_runs_if_nobody_says() -> None:
+    assert conflicts(together("buy")).sample_runs == 100
+
+
 def test_an_explorer_comes_on_top_and_all_runs_are_counted() -> None:
     seen: list[int] = []
     report = conflicts(
@@ -196,6 +201,7 @@ def test_a_query_is_no_row_and_what_is_scheduled_is_patient() -> None:
     assert [function.name for function in report.functions] == ["m:buy", "m:buyLater"]
     assert {caller.is_patient for caller in report.traffic.shares if caller.function == "m:buy"} == {True}
     assert report.traffic.shares[Caller("m:buyLater", is_patient=False)] == 1
+    assert [one.function for one in report.exhaustion(Arrivals(1))] == ["m:buyLater"]
 
 
 def test_a_run_that_breaks_early_is_said_to() -> None:
@@ -262,6 +268,12 @@ def test_a_write_from_outside_hits_what_the_verdict_names() -> None:
     assert cell.writers == (("a write from outside this world", cell.conflicts),)
 
 
+def test_who_never_gets_through_counts_too() -> None:
+    world = together("buy").variant("foreign", faults=Faults(conflicts=5))
+    found = only(conflicts(world, Exhaustive(backoffs=False), sample=ONE_RUN))
+    assert (found.worst_conflicts, found.worst_given_up) == (5, 1)
+
+
 @pytest.mark.parametrize("make", [lambda: bumps(4), lambda: together("buy", "rename", "count", "buy_and_lend")])
 def test_the_second_look_begins_with_the_verdict(make: Callable[[], Scenario]) -> None:
     found = 0
@@ -296,6 +308,18 @@ def test_odds_are_the_share_of_commits_met_that_hit() -> None:
     assert traffic.odds == {("m:countBooks", "m:get"): 0.5}
     shares = {caller.function: share for caller, share in traffic.shares.items()}
     assert shares == {"m:get": 0.5, "m:countBooks": 0.25, "m:buyAnother": 0.25}
+
+
+def test_who_meets_a_commit_and_gets_through_lowers_the_odds() -> None:
+    @scenario(app=APP)
+    def in_this_order(world: World) -> None:
+        world.client("a").mutation(api.m.get, {"title": "Persuasion"})
+        world.client("b").mutation(api.m.count_books)
+        world.client("c").mutation(api.m.get, {"title": "Emma"})
+        world.client("d").mutation(api.m.count_books)
+
+    # b has met a and got through; d has met a, b and c, and lost to c.
+    assert conflicts(in_this_order, sample=ONE_RUN).traffic.odds == {("m:countBooks", "m:get"): 1 / 3}
 
 
 def test_what_two_places_have_caused_together_is_gone_without_both() -> None:
