@@ -187,7 +187,7 @@ def exhaustion(caller: Caller, traffic: Traffic, arrivals: Arrivals) -> Exhausti
     """
     if not traffic.may_lose(caller):
         return Exhaustion(caller.function, arrivals, 0, 0.0, 0.0)
-    draw = RandomChoices(f"arrivals:{arrivals.seed}:{arrivals.per_second}:{caller.function}").draw
+    draw = RandomChoices(f"arrivals:{arrivals.seed}:{arrivals.per_second:g}:{caller.function}").draw
     exhausted = sum(_gives_up(caller, traffic, arrivals, draw) for _ in range(arrivals.trials))
     return Exhaustion(caller.function, arrivals, exhausted, *interval(exhausted, arrivals.trials, _CONFIDENCE))
 

@@ -199,6 +199,8 @@ def test_the_same_seed_gives_the_same_streams() -> None:
     found = [exhaustion(CLIENT, ALL_LOSE, Arrivals(100, TAKES_MS, trials=40, seed=seed)) for seed in (1, 1, 2)]
     assert found[0] == found[1]
     assert found[0].exhausted != found[2].exhausted
+    as_float = exhaustion(CLIENT, ALL_LOSE, Arrivals(100.0, TAKES_MS, trials=40, seed=1))
+    assert as_float == found[0]
 
 
 def test_more_calls_give_up_more_often() -> None:
