@@ -24,10 +24,12 @@ from convexsim.cli.findings import FINDINGS
 from convexsim.cli.lessons import LESSON, LESSONS
 from convexsim.cli.matrix import MATRIX
 from convexsim.cli.parser import parse
+from convexsim.cli.playing import PLAY
 from convexsim.cli.printing import Output
 from convexsim.cli.proving import CERTIFY, VERIFY
 from convexsim.cli.running import REPLAY, RUN
 from convexsim.cli.scripting import SCRIPT
+from convexsim.cli.showing import SHOW
 from convexsim.errors import ConvexSimError, UsageError
 from convexsim.testing.record import json_line
 from convexsim.testing.scenario_file import explain
@@ -43,7 +45,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     "learn": (LESSONS, LESSON),
     "run one order": (RUN, REPLAY),
     "search for races": (EXPLORE, FINDINGS),
-    "see": (EXPLAIN, CONFLICTS),
+    "see": (SHOW, EXPLAIN, CONFLICTS, PLAY),
     "prove": (CERTIFY, VERIFY),
     "tabulate": (MATRIX, SCRIPT),
     "set up your shell": (COMPLETION,),

@@ -42,6 +42,7 @@ __all__ = [
     "tell_finding",
     "tell_report",
     "tell_run",
+    "tell_written",
 ]
 
 
@@ -194,6 +195,12 @@ def replay_command(file: str, string: str, faults: str | None) -> str:
         program = "python -m convexsim"
     planned = f" --faults {shlex.quote(faults)}" if faults else ""
     return f"{program} replay {shlex.quote(file)} '{string}'{planned}"
+
+
+def tell_written(lines: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Tell people what was written where; who asked for JSON has named the files himself."""
+    if not arguments.json:
+        say(arguments, *lines)
 
 
 def say(arguments: argparse.Namespace, *texts: str) -> None:

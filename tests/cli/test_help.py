@@ -108,7 +108,7 @@ def test_an_example_ends_as_it_says(example: Example, folder: Path, capsys: pyte
     out, err = capsys.readouterr()
     assert out
     assert err == ""
-    assert "drifted:" not in out
+    assert "\n  drifted" not in out
 
 
 # ----------------------------------------------------------------------------------------------------- errors as JSON
