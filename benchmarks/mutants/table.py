@@ -22,8 +22,8 @@ MUTANTS: Final = (
     *of_functions.MUTANTS,
     *of_actors.MUTANTS,
     *of_search.MUTANTS,
-    *of_conflicts.MUTANTS,
     *of_explanations.MUTANTS,
+    *of_conflicts.MUTANTS,
     *of_accumulator.MUTANTS,
     *of_hardened.MUTANTS,
 )
