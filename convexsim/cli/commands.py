@@ -25,6 +25,7 @@ from convexsim.cli.findings import FINDINGS
 from convexsim.cli.lessons import LESSON, LESSONS
 from convexsim.cli.matrix import MATRIX
 from convexsim.cli.parser import front, parse
+from convexsim.cli.playing import PLAY
 from convexsim.cli.printing import Output
 from convexsim.cli.proving import CERTIFY, VERIFY
 from convexsim.cli.running import REPLAY, RUN
@@ -37,7 +38,7 @@ from convexsim.testing.scenario_file import explain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-from convexsim.cli.command import Command
+    from convexsim.cli.command import Command
 
 __all__ = ["COMMANDS", "main"]
 
@@ -45,7 +46,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     "learn": (LESSONS, LESSON),
     "run one order": (RUN, REPLAY),
     "search for races": (EXPLORE, FINDINGS),
-    "see": (SHOW, EXPLAIN, CONFLICTS),
+    "see": (SHOW, EXPLAIN, CONFLICTS, PLAY),
     "prove": (CERTIFY, VERIFY),
     "tabulate": (MATRIX, SCRIPT),
     "set up your shell": (COMPLETION,),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from convexsim.simulation import Run
 
-__all__ = ["FORMATS", "add_formats", "header", "write_formats"]
+__all__ = ["FORMATS", "add_formats", "header", "write_file", "write_formats"]
 
 _FORM: Final = 1
 """The number of the form of JSON lines; what is added to them leaves it as it is."""
@@ -100,9 +100,19 @@ def write_formats(arguments: argparse.Namespace, run: Run, string: str) -> list[
     asked = [(form, getattr(arguments, form.name)) for form in FORMATS]
     written = [(form, path) for form, path in asked if path is not None]
     for form, path in written:
-        try:
-            path.write_text(form.text(run, string), encoding="utf-8")
-        except OSError as error:
-            msg = f"{path} cannot be written: {error.strerror}."
-            raise UsageError(msg, next_step="Name a file in a folder that is there.") from None
+        write_file(path, form.text(run, string))
     return [path for _, path in written]
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file.
+
+    Raises:
+        UsageError: it cannot be written.
+
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"{path} cannot be written: {error.strerror}."
+        raise UsageError(msg, next_step="Name a file in a folder that is there.") from None

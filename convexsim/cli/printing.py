@@ -44,7 +44,7 @@ __all__ = [
     "tell_finding",
     "tell_report",
     "tell_run",
-    "verdicts",
+    "tell_written",
 ]
 
 
@@ -87,11 +87,11 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
     if arguments.json:
         arguments.out.write(run_record(run, string, drift))
         return BROKEN if run.violations else HELD
-    say(arguments, _story(run, steps=arguments.steps), verdicts(run, drift), how_to_replay(arguments, string))
+    say(arguments, _story(run, steps=arguments.steps), _verdicts(run, drift), how_to_replay(arguments, string))
     return BROKEN if run.violations else HELD
 
 
-def verdicts(run: Run, drift: Sequence[str] = ()) -> str:
+def _verdicts(run: Run, drift: Sequence[str] = ()) -> str:
     """Return what came of a run: whether anything broke, what failed, and how it differs from a recorded one."""
     verdict = "BROKEN" if run.violations else "nothing broke"
     lines = [f"{run.scenario.name}: {verdict} (level {run.level}, {counted(run.steps, 'step')}, {show(run.now)} ms)"]
@@ -206,6 +206,12 @@ def replay_command(file: str, string: str, faults: str | None) -> str:
         program = "python -m convexsim"
     planned = f" --faults {shlex.quote(faults)}" if faults else ""
     return f"{program} replay {shlex.quote(file)} '{string}'{planned}"
+
+
+def tell_written(lines: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Tell people what was written where; who asked for JSON has named the files himself."""
+    if not arguments.json:
+        say(arguments, *lines)
 
 
 def say(arguments: argparse.Namespace, *texts: str) -> None:
