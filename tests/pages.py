@@ -1,9 +1,9 @@
 """Pages for people, as tests read them: their marked examples, and what these print when they run as they stand.
 
 A marked block is a fence under a comment: ``<!-- example: name -->`` marks a program, ``<!-- output: name -->`` what it
-prints, ``<!-- file: path.py -->`` a file, ``<!-- commands: name -->`` what one types, each line behind a ``$``, and
-what is shown of its output. README and docs/ mark theirs alike; which pages there are, and what else they must say,
-their own tests know.
+prints, ``<!-- file: path.py -->`` a file, ``<!-- edit: path.py -->`` a change of one, ``<!-- commands: name -->`` what
+one types, each line behind a ``$``, and what is shown of its output. README and docs/ mark theirs alike; which pages
+there are, and what else they must say, their own tests know.
 """
 
 from __future__ import annotations
@@ -66,15 +66,38 @@ class Page:
     @property
     def sessions(self) -> list[tuple[str, str]]:
         """The commands that the page shows, and what it shows of their output, in its order."""
-        blocks = [self.block(f"commands: {name}") for name in re.findall(r"<!-- commands: (\w+) -->", self.text)]
-        typed = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-        return [(line, out.rstrip("\n") + "\n") for block in blocks for line, out in typed.findall(block)]
+        return [session for kind, _, text in self.steps if kind == "commands" for session in typed_in(text)]
+
+    @property
+    def steps(self) -> list[tuple[str, str, str]]:
+        """Its marked blocks in its order: what each is, its name, and its text."""
+        return re.findall(r"<!-- (\w+): (\S+) -->\n```\w*\n(.*?)```", self.text, re.DOTALL)
 
     @property
     def links(self) -> list[str]:
         """The targets of its links, but for those that leave the repository."""
         prose = re.sub(r"```.*?```", "", self.text, flags=re.DOTALL)
         return [link for link in re.findall(r"\]\(([^)]+)\)", prose) if ":" not in link]
+
+
+def typed_in(block: str) -> list[tuple[str, str]]:
+    """Return the commands of a block, and what it shows of their output."""
+    typed = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+    return [(line, shown.rstrip("\n") + "\n") for line, shown in typed]
+
+
+def shows(excerpt: str, output: str) -> bool:
+    """Tell whether an output is what a page shows of it: … is anything in a line, or any number of lines."""
+    whole = re.escape(excerpt).replace("…\\\n", "(?:.*\n)*").replace("…", ".*")
+    return re.fullmatch(whole, output) is not None
+
+
+def edited(text: str, change: str) -> str:
+    """Return a file after a change: behind a ``-`` stands what goes, behind a ``+`` what comes."""
+    lines = change.splitlines(keepends=True)
+    before, after = ("".join(line[1:] for line in lines if line[0] != other) for other in "+-")
+    assert text.count(before) == 1, f"this does not stand in the file, or more than once:\n{before}"
+    return text.replace(before, after)
 
 
 def unchecked(page: Page) -> list[str]:

@@ -451,8 +451,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         SWITCHES,
-        'if kind != "fault" or index',
-        "if True",
+        '        if kind != "fault" or index\n',
+        "",
         "faults that do not strike are looked for in the trace",
         ("tests/explore/test_switches.py", "tests/explore/test_replay.py"),
     ),

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.cli.command import BROKEN, HELD, INTERRUPTED
 from convexsim.cli.hands import Order
-from convexsim.cli.printing import tell_clock, tell_finding, tell_report
+from convexsim.cli.printing import tell_clock, tell_finding, tell_report, tell_written
+from convexsim.cli.reporting import report_campaign
 from convexsim.cli.terminal import Progress
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Exploration:
                 break
             self._finish(at, course)
             tell_report(course.campaign, self._arguments)
+            tell_written(report_campaign(course.campaign, self._arguments), self._arguments)
             tell_clock(course.clock(self._arguments.workers), self._arguments)
             report = course.campaign.report
             broken = broken or report.finding is not None or not (report.holds or report.interrupted)

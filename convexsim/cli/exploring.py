@@ -15,6 +15,7 @@ from convexsim.cli.chosen import chosen
 from convexsim.cli.command import BROKEN, Command, Example
 from convexsim.cli.courses import Course, Exploration
 from convexsim.cli.hands import Alone, Workers
+from convexsim.cli.reporting import add_report
 from convexsim.cli.store import Identity, Store, path_of
 from convexsim.cli.terminal import Interrupt, interruption
 from convexsim.errors import UsageError
@@ -57,6 +58,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on where the same exploration was stopped")
     parser.add_argument("--no-store", action="store_true", help="keep nothing of it")
     add_store(parser)
+    add_report(parser)
     add_json(parser)
 
 

@@ -1,21 +1,20 @@
 """The commands `lessons` and `lesson`: the course, on the command line.
 
-Owns what is told of a lesson and how its script is run. What a lesson is stands in `testing/lesson.py`, its pages are
-made by `docs/make_course.py`.
+Owns what is told of a lesson. What a lesson is stands in `testing/lesson.py`, how it is run in `testing/lesson_run.py`;
+its pages are made by `docs/make_course.py`.
 """
 
 from __future__ import annotations
 
-import io
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convexsim.cli.arguments import add_json
 from convexsim.cli.command import HELD, Command, Example
 from convexsim.cli.printing import say
+from convexsim.cli.terminal import end_at_once, interruption
 from convexsim.testing.lesson import lesson_named, lessons_in
+from convexsim.testing.lesson_run import printed_by
 from convexsim.testing.record import json_line
 
 if TYPE_CHECKING:
@@ -44,23 +43,22 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         arguments.out.write("".join(json_line("lesson", _facts(lesson)) for lesson in lessons))
         return HELD
-    width = max(len(lesson.title) for lesson in lessons)
-    rows = [f"{each.number:>2}  {each.title:<{width}}  {each.path}" for each in lessons]
-    say(arguments, "\n".join([*rows, "", "Run one: convexsim lesson 1"]))
+    rows = [f"{each.number:>2}  {each.title} ({each.path})\n    {each.about}" for each in lessons]
+    say(arguments, *rows, "", "Run one: convexsim lesson 1")
     return HELD
 
 
 def _teach(arguments: argparse.Namespace) -> int:
     """Tell a lesson, run its script, and ask its question; or find the answer."""
     lesson = lesson_named(lessons_in(arguments.folder), arguments.name)
-    source = lesson.changed.source if arguments.answer else lesson.source
+    with interruption(end_at_once):
+        printed = printed_by(lesson, lesson.changed.source if arguments.answer else lesson.source)
     if arguments.json:
-        told = {**_facts(lesson), "output": _output(lesson, source)}
-        arguments.out.write(json_line("lesson", told))
-        return HELD
-    say(arguments, _changed(lesson) if arguments.answer else _head(lesson))
-    say(arguments, _output(lesson, source))
-    say(arguments, f"Answer: {lesson.answer}" if arguments.answer else _question(lesson))
+        arguments.out.write(json_line("lesson", {**_facts(lesson), "output": printed}))
+    elif arguments.answer:
+        say(arguments, _changed(lesson), printed, f"Answer: {lesson.answer}")
+    else:
+        say(arguments, _head(lesson), printed, _question(lesson))
     return HELD
 
 
@@ -86,28 +84,13 @@ def _head(lesson: Lesson) -> str:
 def _changed(lesson: Lesson) -> str:
     changed = lesson.changed
     lines = [f"Line {changed.number} of {lesson.path}", f"  was  {changed.before}", f"  is   {changed.after}"]
-    return "\n".join([lesson.question, "", *lines, "", "It prints:\n"])
+    return "\n".join([f"Question: {lesson.question}", "", *lines, "", "It prints:\n"])
 
 
 def _question(lesson: Lesson) -> str:
     changed = lesson.changed
     where = f"Change line {changed.number} of {lesson.path}, `{changed.before}`, and run it again;"
     return f"Question: {lesson.question}\n{where}\nor let it be changed: convexsim lesson {lesson.number} --answer"
-
-
-def _output(lesson: Lesson, source: str) -> str:
-    """Run a script as `python script.py` would, and return what it prints."""
-    name = "__main__"
-    folder = str(lesson.path.resolve().parent)
-    own, before = sys.modules[name], sys.path.copy()
-    sys.path[:0] = [folder, str(Path(folder).parent)]
-    try:
-        with redirect_stdout(io.StringIO()) as printed:
-            exec(compile(source, str(lesson.path), "exec"), {"__name__": name, "__file__": str(lesson.path)})  # noqa: S102 - it is the lesson's own script
-    finally:
-        sys.path[:] = before
-        sys.modules[name] = own
-    return printed.getvalue()
 
 
 LESSONS: Final = Command(

@@ -11,7 +11,8 @@ from convexsim.choices import FirstChoices, RandomChoices
 from convexsim.cli.arguments import add_json, add_level, add_scenario, add_steps, add_string
 from convexsim.cli.chosen import chosen, one_of
 from convexsim.cli.command import BROKEN, Command, Example
-from convexsim.cli.printing import tell_run
+from convexsim.cli.printing import tell_run, tell_written
+from convexsim.cli.reporting import add_report, report_run
 from convexsim.cli.terminal import end_at_once, interruption
 from convexsim.explore.replay import encode, replay
 from convexsim.simulation import Simulation
@@ -36,6 +37,7 @@ def _add_replaying(parser: argparse.ArgumentParser) -> None:
     add_scenario(parser)
     add_string(parser)
     add_steps(parser)
+    add_report(parser)
     add_json(parser)
 
 
@@ -50,7 +52,9 @@ def _run(arguments: argparse.Namespace) -> int:
 def _replay(arguments: argparse.Namespace) -> int:
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
         replayed = replay(chosen(scenarios, arguments), arguments.string)
-        return tell_run(replayed.run, replayed.string, arguments, replayed.drift)
+        code = tell_run(replayed.run, replayed.string, arguments, replayed.drift)
+        tell_written(report_run(replayed.run, replayed.string, arguments), arguments)
+        return code
 
 
 _FOUND: Final = "scenarios/double_chain.py 'cs2.L2.double_chain.6A99mm.di95kji'"

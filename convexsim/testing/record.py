@@ -1,4 +1,4 @@
-"""Records: what happened in a run, as files: the story for people, JSON lines for machines.
+"""Records: what happened in a run, as files: story and page for people, JSON lines for machines.
 
 Owns which facts of a run are told to machines, and the folder of a failure. `cli/printing.py` prints the same lines.
 """
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict
 
+from convexsim.explore.switches import switches_of
 from convexsim.trace.event import json_lines
+from convexsim.trace.page import PageRun, page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
     from convexsim.simulation import Run
     from convexsim.testing.property_error import PropertyError
 
-__all__ = ["STORY", "TRACE", "failed_calls", "json_line", "run_record", "write_record"]
+__all__ = ["PAGE", "STORY", "TRACE", "failed_calls", "json_line", "page_of", "run_record", "write_record", "write_run"]
 
 STORY: Final = "story.txt"
 TRACE: Final = "trace.jsonl"
+PAGE: Final = "page.html"
 
 
 def run_record(run: Run, string: str, drift: Sequence[str] = ()) -> str:
@@ -44,11 +47,25 @@ def run_record(run: Run, string: str, drift: Sequence[str] = ()) -> str:
 
 
 def write_record(error: PropertyError, folder: Path) -> None:
-    """Write a failure into a folder of its own; a page for browsers has its place beside these files."""
+    """Write a failure of a test into a folder of its own; of one that has no run, only what is said of it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STORY).write_text(f"{error.verdict}\n\n{error.story}\n", encoding="utf-8")
     if error.run is not None:
-        (folder / TRACE).write_text(run_record(error.run, error.replay), encoding="utf-8")
+        write_run(folder, error.run, error.replay, error.command)
+
+
+def write_run(folder: Path, run: Run, string: str, command: str) -> None:
+    """Write a run that has kept its events into a folder, for machines and for browsers; `command` repeats it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TRACE).write_text(run_record(run, string), encoding="utf-8")
+    (folder / PAGE).write_text(page(page_of(run, string, command)), encoding="utf-8")
+
+
+def page_of(run: Run, string: str, command: str) -> PageRun:
+    """Return a run that has kept its events as a page shows it; `command` repeats it."""
+    assert run.trace is not None
+    switches = tuple((switch.step, switch.what) for switch in switches_of(run))
+    return PageRun(run.scenario.name, run.scenario.about, run.level, string, command, run.trace, switches)
 
 
 def failed_calls(run: Run) -> dict[str, str]:

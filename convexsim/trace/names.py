@@ -21,6 +21,7 @@ from convexsim.values.spelling import show
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from convexsim.database.index import Interval
     from convexsim.trace.event import Event
 
 __all__ = ["Names", "Shapes", "one_line", "short_activity", "shorten"]
@@ -71,26 +72,30 @@ class Names:
 
     def keys_read(self, conflict: Conflict) -> str:
         """Spell the interval of a conflict: ``("hits", …)`` stands for all keys that begin so."""
-        low, high = conflict.interval
+        return self.keys(conflict.index, conflict.interval)
+
+    def keys(self, index: str, interval: Interval) -> str:
+        """Spell an interval of an index (``component/table.index``), as `keys_read` does."""
+        low, high = interval
         values, beyond = _taken_apart(low)
         if high == after(low):
-            return self._key(values, conflict)
+            return self._key(values, index)
         if high == prefix_end(low):
-            return self._key(values, conflict, more=True)
+            return self._key(values, index, more=True)
         start, end = "the first key", "the last key"
         if low:
-            start = f"{'after ' if beyond else ''}{self._key(values, conflict, more=beyond == _ALL_WITH)}"
+            start = f"{'after ' if beyond else ''}{self._key(values, index, more=beyond == _ALL_WITH)}"
         if high != _ALL_WITH:
             values, beyond = _taken_apart(high)
-            end = f"{'' if beyond else 'before '}{self._key(values, conflict, more=beyond == _ALL_WITH)}"
+            end = f"{'' if beyond else 'before '}{self._key(values, index, more=beyond == _ALL_WITH)}"
         return f"from {start} to {end}"
 
     def key_written(self, conflict: Conflict) -> str:
         """Spell the key of a conflict."""
-        return self._key(decode_key(conflict.key), conflict)
+        return self._key(decode_key(conflict.key), conflict.index)
 
-    def _key(self, values: list[Any], conflict: Conflict, *, more: bool = False) -> str:
-        table, _, index = conflict.index.rpartition(".")
+    def _key(self, values: list[Any], of: str, *, more: bool = False) -> str:
+        table, _, index = of.rpartition(".")
         # A whole key ends with creation time and id. The id says it all; the time is a number that nobody chose.
         if index != "by_id" and len(values) > 1 and self._tables.get(str(values[-1])) == table:
             values = [*values[:-2], values[-1]]

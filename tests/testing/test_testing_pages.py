@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.pages import ROOT, Page
+from tests.pages import ROOT, Page, shows
 
 pytest_plugins = "pytester"
 
 PAGES: Final = [Page.read(ROOT / name) for name in ("README.md", "docs/testing.md")]
-
-
-def shows(excerpt: str, output: str) -> bool:
-    """Tell whether an output is what a page shows of it: … is anything in a line, or any number of lines."""
-    whole = re.escape(excerpt).replace("…\\\n", "(?:.*\n)*").replace("…", ".*")
-    return re.fullmatch(whole, output) is not None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
