@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Output",
+    "finding_facts",
     "how_to_replay",
     "replay_command",
     "say",
@@ -147,18 +148,6 @@ def _also(seen: Sighting, arguments: argparse.Namespace) -> str:
 
 def _facts(campaign: Campaign) -> dict[str, Any]:
     report, unseen = campaign.report, campaign.meter.unseen
-    finding = report.finding
-    told = None
-    if finding is not None:
-        told = {
-            "violations": [asdict(broken) for broken in finding.violations],
-            "found_at_run": finding.found_at_run,
-            "choices_before": finding.choices_before,
-            "choices_after": finding.choices_after,
-            "is_minimal": finding.is_minimal,
-            "switches": [asdict(switch) for switch in finding.switches],
-            "replay": finding.replay,
-        }
     return {
         "scenario": report.scenario.name,
         "explorer": report.explorer,
@@ -177,8 +166,24 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "unreached": report.unreached,
         "failed_calls": report.failed_calls,
         "differs_from_step": report.differs_from_step,
-        "finding": told,
+        "finding": finding_facts(report),
         "findings": [_seen(each) for each in campaign.sightings],
+    }
+
+
+def finding_facts(report: Report) -> dict[str, Any] | None:
+    """Return what an exploration has found, as JSON; None if nothing."""
+    finding = report.finding
+    if finding is None:
+        return None
+    return {
+        "violations": [asdict(broken) for broken in finding.violations],
+        "found_at_run": finding.found_at_run,
+        "choices_before": finding.choices_before,
+        "choices_after": finding.choices_after,
+        "is_minimal": finding.is_minimal,
+        "switches": [asdict(switch) for switch in finding.switches],
+        "replay": finding.replay,
     }
 
 

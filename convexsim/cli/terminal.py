@@ -1,6 +1,6 @@
 """Whoever sits before the terminal: how far a command is, and what Ctrl-C does.
 
-Owns the line of progress and the handling of SIGINT. Nothing of it reaches a run. Used by `commands.py`.
+Owns the line of progress and the handling of SIGINT. Nothing of it reaches a run. Used by whatever takes long.
 """
 
 from __future__ import annotations
