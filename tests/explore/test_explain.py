@@ -31,11 +31,10 @@ from convexsim.explore.explanation import Chance, decisive, settled
 from convexsim.explore.gist import activities_that_matter, events_that_matter
 from convexsim.explore.retold import retell
 from convexsim.explore.shares import Share
-from scenarios.a_retry import a_retry
 from scenarios.double_chain import double_chain
 from scenarios.stranded_items import failed_flush_strands, stranded_items
 from scenarios.timer_cancels_itself import on_throw, timer_cancels_itself
-from tests.explore.worlds import proper_bumps
+from tests.explore.worlds import crowd, proper_bumps
 from tests.pages import ROOT
 
 
@@ -144,12 +143,12 @@ def test_an_interrupted_explanation_tells_what_it_has(after: int) -> None:
 
 
 def test_many_what_ifs_are_counted_and_lines_are_not_too_wide() -> None:
-    report = check(a_retry, Lockstep())
+    report = check(crowd, Lockstep())
     assert report.finding is not None
-    explanation = explain(a_retry, report.finding.run, runs=1)
+    explanation = explain(crowd, report.finding.run, runs=1)
     saving = sum(not each.breaks for each in explanation.counterfactuals)
     told = " ".join(str(explanation).split())
-    assert told.count("every_call_succeeds would have held.") == 12 < saving
+    assert told.count("no_update_is_lost would have held.") == 12 < saving
     assert f"{saving - 12} other changes do away with it" in told
     assert max(len(line) for line in str(explanation).splitlines()) <= 120
 
