@@ -38,7 +38,7 @@ from convexsim.testing.scenario_file import explain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-from convexsim.cli.command import Command
+    from convexsim.cli.command import Command
 
 __all__ = ["COMMANDS", "main"]
 

@@ -18,7 +18,7 @@ from convexsim.cli.matrix_files import Asked, Kept, check_files, saved_cell, wri
 from convexsim.cli.matrix_text import shown_cell, table
 from convexsim.cli.matrix_work import Task, legs_of
 from convexsim.cli.printing import say
-from convexsim.cli.terminal import Progress
+from convexsim.cli.terminal import Interrupt, Progress, interruption
 from convexsim.explore.replay import replay
 from convexsim.testing.matrix import SHARED, Budget, cell_of, model_sets, names, open_subject
 
@@ -65,9 +65,10 @@ def _tabulate(arguments: argparse.Namespace) -> int:
         asked = _asked(subject, arguments)
         check_files(arguments)
         subject = subject.only(asked.numbers)
-        kept = Kept(arguments.store, asked)
-        legs = kept.begin(resume=arguments.resume)
-        is_whole = _explore(subject, asked, legs, kept, arguments.workers)
+        interrupt = Interrupt()
+        with interruption(interrupt):
+            legs = _explore(subject, asked, arguments, interrupt)
+        is_whole = not interrupt.asked
     cells = [cell_of(subject, version, number, legs) for version in asked.versions for number in asked.numbers]
     if is_whole:
         write_files(arguments, subject, asked, cells)
@@ -102,8 +103,10 @@ def _asked(subject: Subject, arguments: argparse.Namespace) -> Asked:
     )
 
 
-def _explore(subject: Subject, asked: Asked, legs: list[Leg], kept: Kept, workers: int) -> bool:
-    """Go through what is left, adding each leg to `legs`; return whether it came to its end."""
+def _explore(subject: Subject, asked: Asked, arguments: argparse.Namespace, interrupt: Interrupt) -> list[Leg]:
+    """Go through what is left, keeping each leg as soon as it is done, until somebody interrupts; return all legs."""
+    kept = Kept(arguments.store, asked)
+    legs = kept.begin(resume=arguments.resume)
     tasks = []
     for route in asked.routes():
         before = tuple(leg for leg in legs if leg.models != SHARED and asked.is_of(leg, route))
@@ -113,23 +116,20 @@ def _explore(subject: Subject, asked: Asked, legs: list[Leg], kept: Kept, worker
     left = sum(planned[models] for task in tasks for models in task.route.sets[len(task.before) :])
     done = 0
     with Progress("matrix", unit="workloads") as progress:
-        try:
-            for leg in legs_of(tasks, workers):
-                if leg is None:
-                    done += 1
-                    progress.count(done, of=left)
-                else:
-                    left -= planned[leg.models] - leg.workloads  # all that was asked of these is known
-                    kept.add(leg)
-                    legs.append(leg)
-            whole = asked.sorted([leg for leg in legs if leg.models != SHARED])
-            for leg in legs_of(_sharing(asked, legs, whole), workers):
-                if leg is not None:
-                    kept.add(leg)
-                    legs.append(leg)
-        except KeyboardInterrupt:
-            return False
-    return True
+        for leg in legs_of(tasks, arguments.workers, interrupt):
+            if leg is None:
+                done += 1
+                progress.count(done, of=left)
+            else:
+                left -= planned[leg.models] - leg.workloads  # all that was asked of these is known
+                kept.add(leg)
+                legs.append(leg)
+        whole = asked.sorted([leg for leg in legs if leg.models != SHARED])
+        for leg in legs_of(_sharing(asked, legs, whole), arguments.workers, interrupt):
+            if leg is not None:
+                kept.add(leg)
+                legs.append(leg)
+    return legs
 
 
 def _sharing(asked: Asked, legs: list[Leg], whole: list[Leg]) -> list[Task]:

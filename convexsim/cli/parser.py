@@ -19,7 +19,7 @@ from convexsim.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-from convexsim.cli.command import Command
+    from convexsim.cli.command import Command
 
 __all__ = ["FIRST", "actions_of", "front", "parse", "parser_of"]
 

@@ -148,18 +148,23 @@ def conflicts(
         explorer: who proposes orders besides lockstep and the random walk.
         sample: the random walk of which the averages are; of 100 runs if not given.
         level: the granularity of choices, 1 or 2; at level 3 there are no conflicts.
-        on_run: called after every run with its number.
+        on_run: called after every run with its number; a KeyboardInterrupt raised in it ends it with what is known, if
+            there is a run of the walk among that.
 
     """
     walk = sample if sample is not None else RandomWalk(SAMPLE_RUNS)
     explorers: list[Explorer] = [Lockstep(), walk, *([] if explorer is None else [as_explorer(explorer)])]
     memory = memory_for(scenario)
     sums = _Sums()
-    for each in explorers:
-        for run in runs_proposed(scenario, each, level, memory, traced=True):
-            sums.add(run, is_sample=each is walk)
-            if on_run is not None:
-                on_run(sums.runs)
+    try:
+        for each in explorers:
+            for run in runs_proposed(scenario, each, level, memory, traced=True):
+                sums.add(run, is_sample=each is walk)
+                if on_run is not None:
+                    on_run(sums.runs)
+    except KeyboardInterrupt:
+        if not sums.sample_runs:
+            raise
     names = tuple(each.name for each in explorers)
     functions = sorted(map(sums.function, sorted(sums.attempts)), key=lambda one: -sum(dict(one.loses_to).values()))
     cells = sorted(sums.cells(), key=lambda cell: (-cell.conflicts, cell.function, cell.place))

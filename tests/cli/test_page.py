@@ -30,7 +30,7 @@ TOLD_BY: Final = {
     "report": ["explore scenarios/double_chain.py:double_chain --json"],
     "clock": ["explore scenarios/double_chain.py:double_chain --json"],
     "finding of findings": ["explore scenarios/double_chain.py:double_chain", "findings --json"],
-    "show": [f"show {CONFLICT} --json"],
+    "orders": ["play scenarios/a_snapshot.py --html play.html --json"],
     "explanation": [f"explain {CHAIN} --runs 4 --json"],
     "conflicts": ["conflicts scenarios/read_set.py --runs 3 --json"],
     "certificate": [f"certify {UNPROVED} --json"],
@@ -71,7 +71,11 @@ def test_a_command_prints_what_stands_below_it(typed: str, shown: str, capsys: p
 def test_every_command_is_there() -> None:
     assert [row.split()[0] for row in table("Commands")] == [
         *[name for name in ALL if name in ("lessons", "lesson", "run", "replay", "explore", "findings")],
-        *[name for name in ALL if name in ("show", "explain", "conflicts", "certify", "verify", "matrix", "script")],
+        *[
+            name
+            for name in ALL
+            if name in ("show", "explain", "conflicts", "play", "certify", "verify", "matrix", "script")
+        ],
         "completion",
     ]
 
@@ -81,7 +85,7 @@ def test_every_exit_code_is_there() -> None:
 
 
 def test_every_form_is_there() -> None:
-    assert re.findall(r"^\* `--(\w+) FILE`", PAGE.text, re.MULTILINE) == [form.name for form in FORMATS]
+    assert re.findall(r"^\* `--(\w+) FILE`", PAGE.text, re.MULTILINE) == ["html", *(form.name for form in FORMATS)]
 
 
 def keys_of(value: Any) -> set[str]:
