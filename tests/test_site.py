@@ -17,6 +17,7 @@ import convexsim
 from convexsim import testing
 from convexsim.testing import strategies
 from tests.pages import ROOT
+from tests.pages_in_chromium import NEEDED, OpenPage, chromium
 
 REFERENCE: Final = ROOT / "docs" / "reference"
 LEFT_ON_PURPOSE: Final = {"404.html"}
@@ -78,6 +79,19 @@ def test_nothing_is_fetched_from_elsewhere(pages: dict[Path, Links], site: Path)
     assert [page.name for page in pages if re.search(asked, page.read_text(encoding="utf-8"))] == []
     imported = r"@import|url\(\s*[\"']?(https?:|//)"
     assert [css.name for css in site.rglob("*.css") if re.search(imported, css.read_text(encoding="utf-8"))] == []
+
+
+@NEEDED
+def test_the_search_finds_a_page_where_the_site_is_a_folder(site: Path) -> None:
+    with chromium() as browser:
+        opened = OpenPage(browser, site / "reference" / "testing.html")
+        opened.tab.locator(".md-search__input").fill("ten minutes")
+        first = opened.tab.locator(".md-search-result__item").first
+        first.wait_for(timeout=20_000)
+        assert "Test your own component in ten minutes" in first.inner_text()
+        first.locator("a").first.click()
+        opened.tab.wait_for_url("**/tutorial.html*")
+        assert opened.faults == []
 
 
 def test_what_stands_elsewhere_is_shown_as_it_is(site: Path) -> None:
