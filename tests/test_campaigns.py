@@ -282,7 +282,7 @@ def test_the_line_on_a_terminal_says_what_is_known(monkeypatch: pytest.MonkeyPat
             with Progress(calm.name, before=40) as progress:
                 progress.show(140, campaign, seconds)
     assert terminal.getvalue().replace(" ", "").split() == [
-        "calm:140of1,200runs,50runs/s,1distincttracein20ofthem,lessthan7.1%unseen,21sleft",
+        "calm:[#.........]140of1,200runs,50runs/s,1distincttracein20ofthem,lessthan7.1%unseen,21sleft",
         "calm:140runs,50runs/s,2distincttraces,88sleft",
         "calm:140runs,50runs/s,2distinctends,lessthan7.1%unseen,88sleft",
     ]

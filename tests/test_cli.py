@@ -329,7 +329,9 @@ def test_progress_is_one_line_on_a_terminal(
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main(["explore", "lesson.py:calm", "--runs", "5"]) == 0
-    first, second = "calm: 2 of 5 runs, 16 runs/s, 0 s left", "calm: 4 of 5 runs, 16 runs/s, 0 s left"
+    first, second = (
+        f"calm: [{bar}] {n} of 5 runs, 16 runs/s, 0 s left" for bar, n in (("####......", 2), ("########..", 4))
+    )
     assert terminal.getvalue() == f"\r{first}\r{second}\r{' ' * len(second)}\r"
     assert capsys.readouterr().out == "calm: no failure in 5 runs (random walk, seed 0, level 2)\n"
 
@@ -411,7 +413,7 @@ def test_replay_as_json_is_the_run_as_json(capsys: pytest.CaptureFixture[str]) -
             "there is no explorer 'psychic'. There are: bounded, ",
         ),
         (["explore", "lesson.py", "--explorer", "dpro"], "there is no explorer 'dpro'. Did you mean 'dpor'?"),
-        (["explore", "lesson.py", "--zzz"], "unrecognized arguments: --zzz. There are: --explorer, --faults, "),
+        (["explore", "lesson.py", "--zzz"], "unrecognized arguments: --zzz. There are: --color, --explorer, "),
         (["explore", "lesson.py", "--fats", "none"], "--fats none. Did you mean '--faults'? (see convexsim explore"),
         (["explore", "lesson.py", "--run", "3"], "unrecognized arguments: --run 3. Did you mean '--runs'?"),
         (["run", "lesson.py", "calm"], "unrecognized arguments: calm (see convexsim run --help)"),
@@ -662,6 +664,17 @@ def test_a_reader_that_leaves_early_is_no_violation() -> None:
 def test_a_reader_that_never_came_is_no_violation() -> None:
     # So little is written at the very end only, unless the environment (as of some CI) asks for the contrary.
     with process("run", "lesson.py:calm", PYTHONUNBUFFERED="") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.wait() == 141
+        assert running.stderr.read() == ""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["help", "help explore", "--version", "completion bash"])
+def test_whoever_does_not_read_help_either_is_left_alone(words: str, unbuffered: str) -> None:
+    with process(*words.split(), PYTHONUNBUFFERED=unbuffered) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,21 @@ def test_it_tells_of_each_scenario_who_loses_where_and_how_often_calls_give_up(
     assert "6 runs (lockstep; random walk, seed 0; level 2)" in seven
     assert "a  rows.by_creation_time, the whole index" in seven
     assert "without that read none of these" in seven
+    (string,) = re.findall(r"worst for m:add: .*convexsim replay counting.py '(\S+)'", seven)
+    assert main(["replay", "counting.py", string]) == 0
+    assert capsys.readouterr().out.count("OptimisticConcurrencyControlFailure") == 2
     _, figures = seven.split("in brackets the interval of 95 %\n")
     assert figures.splitlines()[0].split() == ["1", "calls/s", "200", "calls/s"]
     assert figures.splitlines()[1].startswith("m:add")
+
+
+def test_the_hottest_place_is_red_where_there_are_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["conflicts", "counting.py:adding_7", "--runs", "5", "--rate", "1", "--trials", "5", "--color"]
+    assert main([*command, "never"]) == 0
+    plain = capsys.readouterr().out
+    (hottest,) = re.findall("█ .*", plain)
+    assert main([*command, "always"]) == 0
+    assert f"\x1b[1;31m{hottest}\x1b[0m" in capsys.readouterr().out
 
 
 def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +110,7 @@ def test_a_world_without_conflicts_is_told_so(capsys: pytest.CaptureFixture[str]
         (["--rate", "1,x"], "argument --rate: '1,x' are no rates: write calls a second, such as 1,10,100"),
         (["--rate", "0"], "argument --rate: '0' are no rates: write calls a second, such as 1,10,100"),
         (["--takes", "0"], "argument --takes: '0' is no time: write how many milliseconds, more than 0"),
-        (["--level", "3"], "argument --level: invalid choice: 3 (choose from 1, 2)"),
+        (["--level", "3"], "argument --level: '3' is no level here: write 1 or 2"),
     ],
 )
 def test_what_means_nothing_is_refused(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

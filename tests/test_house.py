@@ -65,11 +65,11 @@ DOORS_OPEN: dict[str, dict[str, str]] = {
         "threading": "runs the same actors on real threads, to show what determinism is compared with",
         "time": "real threads wait in real time",
     },
+    "convexsim/cli/colour.py": {"os.environ": "whether whoever sits there wants colours; nothing of it reaches a run"},
     "convexsim/cli/courses.py": {
         "time": "--time is real time; it decides how many blocks there are, not what is in them"
     },
     "convexsim/cli/hands.py": {"time": "how long a worker may take to end a run that nobody wants"},
-    "convexsim/cli/matrix.py": {"time": "the progress line shows what is left; nothing of it reaches a run"},
     "convexsim/cli/processes.py": {"threading": "hears of its parent's end while a run goes on; touches no run"},
     "convexsim/cli/terminal.py": {"time": "the progress line shows elapsed seconds; nothing of it reaches a run"},
 }

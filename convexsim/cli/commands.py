@@ -15,7 +15,8 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from convexsim.cli.command import COULD_NOT, INTERRUPTED, NO_READER
+from convexsim.cli.colour import Paint, is_wanted
+from convexsim.cli.command import COULD_NOT, HELD, INTERRUPTED, NO_READER
 from convexsim.cli.completion import COMPLETION
 from convexsim.cli.conflicts import CONFLICTS
 from convexsim.cli.explaining import EXPLAIN
@@ -23,7 +24,7 @@ from convexsim.cli.exploring import EXPLORE
 from convexsim.cli.findings import FINDINGS
 from convexsim.cli.lessons import LESSON, LESSONS
 from convexsim.cli.matrix import MATRIX
-from convexsim.cli.parser import parse
+from convexsim.cli.parser import front, parse
 from convexsim.cli.playing import PLAY
 from convexsim.cli.printing import Output
 from convexsim.cli.proving import CERTIFY, VERIFY
@@ -65,29 +66,43 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # whoever cannot spell an arrow still gets the story
-    words = sys.argv[1:] if argv is None else argv
+    out = Output(sys.stdout)
+    try:
+        return _carry_out(sys.argv[1:] if argv is None else argv, out)
+    except BrokenPipeError:
+        out.forget()
+        return NO_READER
+
+
+def _carry_out(words: Sequence[str], out: Output) -> int:
+    """Do what the words ask for, tell it, and return the exit code."""
+    if not words:
+        sys.stderr.write(front(COMMANDS))
+        return COULD_NOT
     as_json = "--json" in words
     try:
-        arguments = parse(words, COMMANDS)
-    except SystemExit as done:
-        return int(done.code or 0)
+        asked = parse(words, COMMANDS)
+        if isinstance(asked, str):
+            out.write(asked)
+            out.flush()
+            return HELD
     except UsageError as error:
         return _refused(error, as_json=as_json)
-    arguments.out = Output(sys.stdout)
+    out.paint = Paint(is_on=asked.json is not True and is_wanted(asked.color, sys.stdout))
+    asked.out = out
     try:
-        with redirect_stdout(sys.stderr) if arguments.json else nullcontext():  # what a script prints is no JSON
-            code: int = arguments.command.run(arguments)
-        arguments.out.flush()
+        with redirect_stdout(sys.stderr) if asked.json else nullcontext():  # what a script prints is no JSON
+            code: int = asked.command.run(asked)
+        out.flush()
     except BrokenPipeError:
-        arguments.out.forget()
-        return NO_READER
+        raise
     except KeyboardInterrupt:
         print("convexsim: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - whatever a script raises: it may even call sys.exit()
-        if arguments.traceback:
+        if asked.traceback:
             traceback.print_exception(error)
-        return _refused(error, as_json=as_json and arguments.json is True)  # not a file
+        return _refused(error, as_json=as_json and asked.json is True)  # not a file
     return code
 
 

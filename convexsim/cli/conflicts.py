@@ -7,6 +7,7 @@ how it reads in `explore/conflict_text.py`.
 from __future__ import annotations
 
 import argparse
+import sys
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,12 +15,12 @@ from attrs import asdict
 
 from convexsim.cli.arguments import OneOf, add_json, add_level, add_scenario, count, seconds
 from convexsim.cli.chosen import chosen
-from convexsim.cli.command import HELD, Command, Example
-from convexsim.cli.printing import say
-from convexsim.cli.terminal import Progress, end_at_once, interruption
+from convexsim.cli.command import HELD, INTERRUPTED, Command, Example
+from convexsim.cli.printing import replay_command, say
+from convexsim.cli.terminal import Interrupt, Progress, interruption
 from convexsim.explore.arrivals import Arrivals
 from convexsim.explore.catalogue import EXPLORERS, Settings, explorer_named
-from convexsim.explore.conflict_text import exhaustion_text
+from convexsim.explore.conflict_text import conflict_text, exhaustion_text
 from convexsim.explore.conflicts import conflicts
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.testing.record import json_line
@@ -73,25 +74,37 @@ def _milliseconds(text: str) -> float:
 
 def _tell(arguments: argparse.Namespace) -> int:
     """Tell of each scenario that is meant who loses to whom; return the exit code."""
-    with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
+    file = str(arguments.file.path)
+    interrupt = Interrupt()
+    with interruption(interrupt), open_scenarios(arguments.file.path) as scenarios:
         for number, scenario in enumerate(chosen(scenarios, arguments)):
-            report = _report(scenario, arguments)
+            report = _report(scenario, arguments, interrupt)
             rates = [report.exhaustion(arrivals) for arrivals in _arrivals(arguments)]
             if arguments.json:
                 arguments.out.write(json_line("conflicts", _facts(report, rates)))
             else:
-                text = [exhaustion_text(rates)] if rates[0] else []
-                say(arguments, *[""] * bool(number), str(report), *(f"\n{each}" for each in text))
+                text = [conflict_text(report, lambda string: replay_command(file, string, arguments.faults))]
+                text += [exhaustion_text(rates)] if rates[0] else []
+                say(arguments, *[""] * bool(number), "\n\n".join(text))
             arguments.out.flush()  # a scenario may take long, and somebody may be reading along
+            if interrupt.asked:
+                print(f"convexsim: interrupted; this is of the {report.runs:,} runs until then", file=sys.stderr)
+                return INTERRUPTED
     return HELD
 
 
-def _report(scenario: Scenario, arguments: argparse.Namespace) -> ConflictReport:
+def _report(scenario: Scenario, arguments: argparse.Namespace, interrupt: Interrupt) -> ConflictReport:
     settings = Settings(arguments.runs, arguments.seed)
     explorer = None if arguments.explorer is None else explorer_named(arguments.explorer, settings)
     walk = RandomWalk(arguments.runs, arguments.seed)
     with Progress(scenario.name) as progress:
-        return conflicts(scenario, explorer, sample=walk, level=arguments.level, on_run=progress.count)
+
+        def look(number: int) -> None:
+            progress.count(number)
+            if interrupt.asked:
+                raise KeyboardInterrupt
+
+        return conflicts(scenario, explorer, sample=walk, level=arguments.level, on_run=look)
 
 
 def _arrivals(arguments: argparse.Namespace) -> list[Arrivals]:
@@ -115,7 +128,10 @@ CONFLICTS: Final = Command(
     _add_conflicts,
     _tell,
     (
-        Example("conflicts scenarios/hot_batch.py:hot_batch", "twenty adds, and the read that costs fifteen of them"),
-        Example("conflicts scenarios/read_set.py --rate 10 --json", "the same of another one, for a program"),
+        Example(
+            "conflicts scenarios/hot_batch.py:hot_batch --runs 20 --rate 5,10",
+            "twenty adds, and the read that costs fifteen of them",
+        ),
+        Example("conflicts scenarios/read_set.py --runs 20 --rate 10 --json", "the same of another one, for a program"),
     ),
 )

@@ -10,8 +10,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from convexsim.cli.arguments import count, workers
 from convexsim.cli.command import BROKEN, HELD, INTERRUPTED, Command, Example
@@ -19,6 +18,7 @@ from convexsim.cli.matrix_files import Asked, Kept, check_files, saved_cell, wri
 from convexsim.cli.matrix_text import shown_cell, table
 from convexsim.cli.matrix_work import Task, legs_of
 from convexsim.cli.printing import say
+from convexsim.cli.terminal import Interrupt, Progress, interruption
 from convexsim.explore.replay import replay
 from convexsim.testing.matrix import SHARED, Budget, cell_of, model_sets, names, open_subject
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from convexsim.testing.matrix import Subject
 
 __all__ = ["MATRIX"]
-
-_SHOWN_AFTER_S: Final = 0.2
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,9 +65,10 @@ def _tabulate(arguments: argparse.Namespace) -> int:
         asked = _asked(subject, arguments)
         check_files(arguments)
         subject = subject.only(asked.numbers)
-        kept = Kept(arguments.store, asked)
-        legs = kept.begin(resume=arguments.resume)
-        is_whole = _explore(subject, asked, legs, kept, arguments.workers)
+        interrupt = Interrupt()
+        with interruption(interrupt):
+            legs = _explore(subject, asked, arguments, interrupt)
+        is_whole = not interrupt.asked
     cells = [cell_of(subject, version, number, legs) for version in asked.versions for number in asked.numbers]
     if is_whole:
         write_files(arguments, subject, asked, cells)
@@ -104,8 +103,10 @@ def _asked(subject: Subject, arguments: argparse.Namespace) -> Asked:
     )
 
 
-def _explore(subject: Subject, asked: Asked, legs: list[Leg], kept: Kept, workers: int) -> bool:
-    """Go through what is left, adding each leg to `legs`; return whether it came to its end."""
+def _explore(subject: Subject, asked: Asked, arguments: argparse.Namespace, interrupt: Interrupt) -> list[Leg]:
+    """Go through what is left, keeping each leg as soon as it is done, until somebody interrupts; return all legs."""
+    kept = Kept(arguments.store, asked)
+    legs = kept.begin(resume=arguments.resume)
     tasks = []
     for route in asked.routes():
         before = tuple(leg for leg in legs if leg.models != SHARED and asked.is_of(leg, route))
@@ -113,23 +114,22 @@ def _explore(subject: Subject, asked: Asked, legs: list[Leg], kept: Kept, worker
             tasks.append(Task(asked.component, route, asked.numbers, asked.budget, before))
     planned = {models: asked.budget.of(subject.at_work(models)) for models in asked.sets}
     left = sum(planned[models] for task in tasks for models in task.route.sets[len(task.before) :])
-    with _Progress(left) as progress:
-        try:
-            for leg in legs_of(tasks, workers):
-                if leg is None:
-                    progress.step()
-                else:
-                    progress.leave_out(planned[leg.models] - leg.workloads)
-                    kept.add(leg)
-                    legs.append(leg)
-            whole = asked.sorted([leg for leg in legs if leg.models != SHARED])
-            for leg in legs_of(_sharing(asked, legs, whole), workers):
-                if leg is not None:
-                    kept.add(leg)
-                    legs.append(leg)
-        except KeyboardInterrupt:
-            return False
-    return True
+    done = 0
+    with Progress("matrix", unit="workloads") as progress:
+        for leg in legs_of(tasks, arguments.workers, interrupt):
+            if leg is None:
+                done += 1
+                progress.count(done, of=left)
+            else:
+                left -= planned[leg.models] - leg.workloads  # all that was asked of these is known
+                kept.add(leg)
+                legs.append(leg)
+        whole = asked.sorted([leg for leg in legs if leg.models != SHARED])
+        for leg in legs_of(_sharing(asked, legs, whole), arguments.workers, interrupt):
+            if leg is not None:
+                kept.add(leg)
+                legs.append(leg)
+    return legs
 
 
 def _sharing(asked: Asked, legs: list[Leg], whole: list[Leg]) -> list[Task]:
@@ -140,37 +140,6 @@ def _sharing(asked: Asked, legs: list[Leg], whole: list[Leg]) -> list[Task]:
         if not any(leg.models == SHARED and asked.is_of(leg, route) for leg in legs) and len(asked.versions) > 1:
             tasks.append(Task(asked.component, route, asked.numbers, asked.budget, others=others))
     return tasks
-
-
-class _Progress:
-    """A line on the terminal: how far it is, and for how long it will go on."""
-
-    def __init__(self, workloads: int) -> None:
-        self._left = workloads
-        self._done = 0
-        self._begun = self._shown_at = monotonic()
-
-    def step(self) -> None:
-        """One more workload is done."""
-        self._done += 1
-        self._left -= 1
-        now = monotonic()
-        if sys.stderr.isatty() and now - self._shown_at > _SHOWN_AFTER_S:
-            self._shown_at = now
-            rate = self._done / (now - self._begun)
-            told = f"{self._done:,} workloads, {rate:,.1f}/s, at most {self._left:,} left, {self._left / rate:,.0f} s"
-            print(f"\rmatrix: {told:<70}", end="", file=sys.stderr, flush=True)
-
-    def leave_out(self, workloads: int) -> None:
-        """Some workloads are not needed: everything that was asked of them is known."""
-        self._left -= workloads
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{'':78}\r", end="", file=sys.stderr, flush=True)
 
 
 def _show(subject: Subject, arguments: argparse.Namespace) -> int:

@@ -21,6 +21,8 @@ from convexsim.testing.scenario_file import explain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from convexsim.cli.terminal import Interrupt
+
 __all__ = ["Task", "legs_of", "serve"]
 
 _LOOKS_S: Final = 0.2
@@ -46,8 +48,10 @@ class Task:
     others: tuple[Leg, ...] = ()
 
 
-def legs_of(tasks: Sequence[Task], workers: int) -> Iterator[Leg | None]:
+def legs_of(tasks: Sequence[Task], workers: int, interrupt: Interrupt) -> Iterator[Leg | None]:
     """Carry out tasks, so many at a time; yield each leg when it is done, and None after each workload.
+
+    Ctrl-C ends it.
 
     Raises:
         UsageError: a task could not be carried out.
@@ -56,7 +60,7 @@ def legs_of(tasks: Sequence[Task], workers: int) -> Iterator[Leg | None]:
     waiting = deque(tasks)
     with selectors.DefaultSelector() as selector:
         try:
-            while waiting or selector.get_map():
+            while (waiting or selector.get_map()) and not interrupt.asked:
                 while waiting and len(selector.get_map()) < workers:
                     begun = _Process(waiting.popleft())
                     selector.register(begun.child.answers, selectors.EVENT_READ, begun)

@@ -11,7 +11,9 @@ from shutil import get_terminal_size
 from textwrap import fill
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from convexsim.cli.command import BROKEN, CODES, COULD_NOT, Example
+from convexsim.cli.arguments import OneOf
+from convexsim.cli.colour import WHEN
+from convexsim.cli.command import BROKEN, CODES, Example
 from convexsim.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from convexsim.cli.command import Command
 
-__all__ = ["FIRST", "actions_of", "parse", "parser_of"]
+__all__ = ["FIRST", "actions_of", "front", "parse", "parser_of"]
 
 _FRONT: Final = """\
 usage: convexsim COMMAND ...
@@ -38,6 +40,7 @@ FIRST: Final = (
 )
 """From a scenario to the story of its race."""
 
+_HELP: Final = ("-h", "--help")
 _NARROWEST: Final = 30
 _LAST: Final = "convexsim help COMMAND says what a command takes, with two examples."
 
@@ -59,6 +62,8 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
     )
     parser.set_defaults(command=command)
     command.add_arguments(parser)
+    when = "in colours or not: auto, if it is a terminal that can; always; never"
+    parser.add_argument("--color", type=OneOf("way", WHEN), default="auto", metavar="WHEN", help=when)
     parser.add_argument("--traceback", action="store_true", help="on an error, show where it came from")
     return parser
 
@@ -68,35 +73,31 @@ def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return parser._actions  # noqa: SLF001
 
 
-def parse(words: Sequence[str], table: Mapping[str, Sequence[Command]]) -> argparse.Namespace:
-    """Return what was meant, with the `Command` as `command` and all of them as `table`.
+def parse(words: Sequence[str], table: Mapping[str, Sequence[Command]]) -> argparse.Namespace | str:
+    """Return what was meant, with its `Command` as `command` and all as `table`; or the help that was asked for.
 
     Args:
-        words: what stands behind `convexsim`.
+        words: what stands behind `convexsim`, at least one.
         table: all commands, by what one wants with them.
 
     Raises:
         UsageError: it cannot be meant.
-        SystemExit: help was asked for, and is printed.
 
     """
     commands = {command.name: command for group in table.values() for command in group}
-    if not words:
-        print(_front(table), end="", file=sys.stderr)
-        raise SystemExit(COULD_NOT)
     name, *rest = words
     if name == "help":
         name, rest = (rest[0], ["--help"]) if rest else ("--help", [])
-    if name in ("-h", "--help"):
-        print(_front(table), end="")
-        raise SystemExit
+    if name in _HELP:
+        return front(table)
     if name == "--version":
         # By way of sys.modules, because the rooms of the package do not import its front door.
-        print(f"convexsim {sys.modules['convexsim'].__version__}")
-        raise SystemExit
+        return f"convexsim {sys.modules['convexsim'].__version__}\n"
     if name not in commands:
         raise UsageError(f"There is no command {name!r}. {did_you_mean(name, commands)} (see convexsim --help)")
     parser = parser_of(commands[name])
+    if any(word in _HELP for word in rest):
+        return parser.format_help()
     parsed, left = parser.parse_known_args(rest)
     if left:
         known = [spelled for action in actions_of(parser) for spelled in action.option_strings]
@@ -107,7 +108,8 @@ def parse(words: Sequence[str], table: Mapping[str, Sequence[Command]]) -> argpa
     return parsed
 
 
-def _front(table: Mapping[str, Sequence[Command]]) -> str:
+def front(table: Mapping[str, Sequence[Command]]) -> str:
+    """Return what one reads first: the commands, three lines to begin with, and the exit codes."""
     groups = [f"{heading}:\n{''.join(map(_listed, group))}" for heading, group in table.items()]
     first = _shown("from a scenario to the story of its race", FIRST)
     return "\n".join([_FRONT, *groups, first, _codes(), f"{fill(_LAST, _width())}\n"])

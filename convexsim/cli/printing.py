@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from attrs import asdict
 
+from convexsim.cli.colour import Paint
 from convexsim.cli.command import BROKEN, HELD
 from convexsim.errors import UsageError
 from convexsim.testing.record import failed_calls, json_line, run_record
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Output",
+    "finding_facts",
     "how_to_replay",
     "replay_command",
     "say",
@@ -43,14 +45,16 @@ __all__ = [
     "tell_report",
     "tell_run",
     "tell_written",
+    "verdicts",
 ]
 
 
 class Output:
-    """Where it is told; that it cannot be told is nobody's bug."""
+    """Where it is told, and in which colours; that it cannot be told is nobody's bug."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.paint = Paint(is_on=False)
 
     def write(self, text: str) -> None:
         """Write a text."""
@@ -84,6 +88,12 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
     if arguments.json:
         arguments.out.write(run_record(run, string, drift))
         return BROKEN if run.violations else HELD
+    say(arguments, _story(run, steps=arguments.steps), verdicts(run, drift), how_to_replay(arguments, string))
+    return BROKEN if run.violations else HELD
+
+
+def verdicts(run: Run, drift: Sequence[str] = ()) -> str:
+    """Return what came of a run: whether anything broke, what failed, and how it differs from a recorded one."""
     verdict = "BROKEN" if run.violations else "nothing broke"
     lines = [f"{run.scenario.name}: {verdict} (level {run.level}, {counted(run.steps, 'step')}, {show(run.now)} ms)"]
     lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in run.violations]
@@ -91,9 +101,7 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
     lines += [f"  failed: {activity}: {error}" for activity, error in failed_calls(run).items()]
     scheduled = Counter(run.view.failed_functions())
     lines += [f"  failed scheduled functions: {number}, {error}" for error, number in scheduled.items()]
-    verdicts = "\n".join([*(shorten(one_line(line), WIDTH) for line in lines), *(f"  {line}" for line in drift)])
-    say(arguments, _story(run, steps=arguments.steps), verdicts, how_to_replay(arguments, string))
-    return BROKEN if run.violations else HELD
+    return "\n".join([*(shorten(one_line(line), WIDTH) for line in lines), *(f"  {line}" for line in drift)])
 
 
 def tell_report(campaign: Campaign, arguments: argparse.Namespace) -> None:
@@ -140,18 +148,6 @@ def _also(seen: Sighting, arguments: argparse.Namespace) -> str:
 
 def _facts(campaign: Campaign) -> dict[str, Any]:
     report, unseen = campaign.report, campaign.meter.unseen
-    finding = report.finding
-    told = None
-    if finding is not None:
-        told = {
-            "violations": [asdict(broken) for broken in finding.violations],
-            "found_at_run": finding.found_at_run,
-            "choices_before": finding.choices_before,
-            "choices_after": finding.choices_after,
-            "is_minimal": finding.is_minimal,
-            "switches": [asdict(switch) for switch in finding.switches],
-            "replay": finding.replay,
-        }
     return {
         "scenario": report.scenario.name,
         "explorer": report.explorer,
@@ -170,8 +166,24 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "unreached": report.unreached,
         "failed_calls": report.failed_calls,
         "differs_from_step": report.differs_from_step,
-        "finding": told,
+        "finding": finding_facts(report),
         "findings": [_seen(each) for each in campaign.sightings],
+    }
+
+
+def finding_facts(report: Report) -> dict[str, Any] | None:
+    """Return what an exploration has found, as JSON; None if nothing."""
+    finding = report.finding
+    if finding is None:
+        return None
+    return {
+        "violations": [asdict(broken) for broken in finding.violations],
+        "found_at_run": finding.found_at_run,
+        "choices_before": finding.choices_before,
+        "choices_after": finding.choices_after,
+        "is_minimal": finding.is_minimal,
+        "switches": [asdict(switch) for switch in finding.switches],
+        "replay": finding.replay,
     }
 
 
@@ -197,13 +209,13 @@ def replay_command(file: str, string: str, faults: str | None) -> str:
     return f"{program} replay {shlex.quote(file)} '{string}'{planned}"
 
 
-def tell_written(lines: Sequence[str], arguments: argparse.Namespace) -> None:
-    """Tell people what was written where; who asked for JSON has named the files himself."""
+def tell_written(paths: Sequence[Path], arguments: argparse.Namespace) -> None:
+    """Tell people what was written; who asked for JSON has named the files himself."""
     if not arguments.json:
-        say(arguments, *lines)
+        say(arguments, *(f"{path}: written" for path in paths))
 
 
 def say(arguments: argparse.Namespace, *texts: str) -> None:
     """Print texts, each with an end of line."""
     for text in texts:
-        print(text, file=arguments.out)
+        print(arguments.out.paint.story(text), file=arguments.out)

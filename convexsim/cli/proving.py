@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.cli.arguments import add_json, add_level, add_scenario
 from convexsim.cli.chosen import one_of
 from convexsim.cli.command import BROKEN, COULD_NOT, HELD, INTERRUPTED, Command, Example
-from convexsim.cli.printing import say, say_report
+from convexsim.cli.printing import finding_facts, say, say_report
 from convexsim.cli.terminal import Interrupt, Progress, end_at_once, interruption
 from convexsim.explore.certificate import certify
 from convexsim.explore.verify import verify
@@ -25,6 +25,7 @@ from convexsim.values import counted
 if TYPE_CHECKING:
     import argparse
 
+    from convexsim.explore.report import Report
     from convexsim.simulation import Run
 
 __all__ = ["CERTIFY", "VERIFY"]
@@ -61,14 +62,29 @@ def _prove(arguments: argparse.Namespace) -> int:
         if isinstance(found, Certificate):
             found.save(arguments.certificate)
             listed = f"{meant.name}: {counted(len(found.runs), 'run')} listed; convexsim verify says what they prove"
-            facts = {"scenario": meant.name, "runs": len(found.runs)}
+            facts = {"scenario": meant.name, "is_written": True, "runs": len(found.runs)}
             say(arguments, json_line("certificate", facts).rstrip() if arguments.json else listed)
             return HELD
-        say_report(found, arguments)
+        if arguments.json:
+            arguments.out.write(json_line("certificate", _refusal(found)))
+        else:
+            say_report(found, arguments)
     if found.finding is not None or found.unreached:
         return BROKEN
     print(f"convexsim: {arguments.certificate} is not written: the search did not come to its end", file=sys.stderr)
     return INTERRUPTED if found.interrupted else COULD_NOT
+
+
+def _refusal(report: Report) -> dict[str, Any]:
+    """Return why there is no certificate: what was found, or that the search did not come to its end."""
+    return {
+        "scenario": report.scenario.name,
+        "is_written": False,
+        "runs": report.runs,
+        "interrupted": report.interrupted,
+        "unreached": report.unreached,
+        "finding": finding_facts(report),
+    }
 
 
 def _check_proof(arguments: argparse.Namespace) -> int:

@@ -42,6 +42,7 @@ def _script(arguments: argparse.Namespace) -> int:
             results = run_line(line, offered)
             if not arguments.check:
                 say(arguments, line.answered(results))
+                arguments.out.flush()  # what was recorded stays, whatever comes next
             elif (told := difference(line, results)) is not None:
                 differing += 1
                 say(arguments, told, "")

@@ -1,6 +1,6 @@
 """Whoever sits before the terminal: how far a command is, and what Ctrl-C does.
 
-Owns the line of progress and the handling of SIGINT. Nothing of it reaches a run. Used by `commands.py`.
+Owns the line of progress and the handling of SIGINT. Nothing of it reaches a run. Used by whatever takes long.
 """
 
 from __future__ import annotations
@@ -24,19 +24,23 @@ if TYPE_CHECKING:
 __all__ = ["Interrupt", "Progress", "end_at_once", "interruption"]
 
 _PROGRESS_S: Final = 0.1
+_BAR: Final = 10
+_FAST: Final = 10
+"""From so many a second on nobody asks for tenths."""
 
 
 class Progress:
-    """A line on the terminal that says how far an exploration is; nothing at all if nobody looks.
+    """A line on the terminal that says how far something is; nothing at all if nobody looks.
 
     Args:
-        name: of the scenario.
-        before: how many runs were done at another time.
+        name: of the scenario, or of whatever takes long.
+        before: how many were done at another time.
+        unit: what is counted.
 
     """
 
-    def __init__(self, name: str, before: int = 0) -> None:
-        self._name, self._before = name, before
+    def __init__(self, name: str, before: int = 0, unit: str = "runs") -> None:
+        self._name, self._before, self._unit = name, before, unit
         self._is_watched = sys.stderr.isatty()
         self._begun = self._shown_at = monotonic()
         self._width = 0
@@ -52,25 +56,31 @@ class Progress:
         """
         if not self._is_due():
             return
-        passed = self._shown_at - self._begun
-        rate = (runs - self._before) / passed
-        goal, unseen = campaign.goal, campaign.meter.unseen
-        of = f" of {goal.runs:,}" if goal.runs < MOST_RUNS else ""
-        left = seconds - passed if seconds is not None else (goal.runs - runs) / rate if of and rate else None
-        told = [f"{runs:,}{of} runs", f"{rate:,.0f} runs/s"]
+        unseen = campaign.meter.unseen
+        told = []
         if campaign.meter.distinct:
             told.append(_distinct(campaign))
         if campaign.is_sample and unseen is not None:
             told.append(f"less than {100 * unseen.share:.2g} % unseen")
+        of = campaign.goal.runs if campaign.goal.runs < MOST_RUNS else None
+        left = None if seconds is None else seconds - (self._shown_at - self._begun)
+        self._tell(runs, of, left, told)
+
+    def count(self, done: int, of: int | None = None) -> None:
+        """Say how many are done, of how many at most if anybody knows, unless that was said just now."""
+        if self._is_due():
+            self._tell(done, of, None, [])
+
+    def _tell(self, done: int, of: int | None, left: float | None, more: list[str]) -> None:
+        rate = (done - self._before) / (self._shown_at - self._begun)
+        if left is None and of is not None and rate:
+            left = (of - done) / rate
+        bar, whole = ("", "") if of is None else (f" [{'#' * (_BAR * done // max(of, 1)):.<{_BAR}}]", f" of {of:,}")
+        speed = f"{rate:,.0f}" if rate >= _FAST else f"{rate:,.1f}"
+        told = [f"{done:,}{whole} {self._unit}", f"{speed} {self._unit}/s", *more]
         if left is not None:
             told.append(f"{max(0.0, left):,.0f} s left")
-        self._print(told)
-
-    def count(self, runs: int) -> None:
-        """Say how many runs are done of nobody knows how many, unless that was said just now."""
-        if self._is_due():
-            rate = (runs - self._before) / (self._shown_at - self._begun)
-            self._print([f"{runs:,} runs", f"{rate:,.0f} runs/s"])
+        self._print(f"{self._name}:{bar} {', '.join(told)}")
 
     def _is_due(self) -> bool:
         """Whether it is time to say something; it counts as said."""
@@ -80,8 +90,7 @@ class Progress:
         self._shown_at = now
         return True
 
-    def _print(self, told: list[str]) -> None:
-        text = f"{self._name}: {', '.join(told)}"
+    def _print(self, text: str) -> None:
         print(f"\r{text:<{self._width}}", end="", file=sys.stderr, flush=True)
         self._width = len(text)
 

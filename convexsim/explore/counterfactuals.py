@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from convexsim.actors.dispatcher import CLOCK
-from convexsim.choices import Label
+from convexsim.choices import Label, ListedChoices
 from convexsim.explore.following import Following, Reordered
 from convexsim.explore.replay import encode, without_trailing_zeros
-from convexsim.explore.shrink import leaving_out
 from convexsim.explore.switches import words_of
 from convexsim.explore.trace_key import Recorded, makes_traces, trace_key
 from convexsim.simulation import run_again
@@ -87,7 +86,7 @@ class Turns:
     """
 
     def __init__(self, failing: Run, retold: Retold, activities: Sequence[str]) -> None:
-        self._failing, self._retold = failing, retold
+        self._failing = failing
         turns = [*turns_of(failing, retold, activities)]
         self._turns, self.left = turns[:MAX_TURNS], len(turns[MAX_TURNS:])
 
@@ -98,7 +97,8 @@ class Turns:
             on_run: called after every run.
 
         """
-        seen: dict[Hashable, None] = {_key(self._retold.run): None}
+        itself = run_again(self._failing, Recorded(ListedChoices(self._failing.indexes)), trace=False)
+        seen: dict[Hashable, None] = {_key(itself): None}
         for turn in self._turns:
             run = run_again(self._failing, turn.choices, trace=False)
             key = _key(run)
@@ -127,15 +127,13 @@ def _key(run: Run) -> Hashable:
 
 def turns_of(failing: Run, retold: Retold, activities: Sequence[str]) -> Iterator[Turn]:
     """Yield what can be turned round: forced choices, then waits that were none, then races, each in its order."""
-    for forced in failing.record.forced:
-        asked = retold.asked[forced.position]
-        yield Turn(_without(asked, retold), Recorded(leaving_out(failing, [forced])), lambda _: True)
+    for asked in retold.asked:
+        if asked.index:
+            yield Turn(_without(asked, retold), _instead(failing, asked, 0), lambda _: True)
     for asked in retold.asked:
         if asked.kind == "backoff" and not asked.index:
             longest = len(asked.labels) - 1
-            rest = [each for each in failing.record.forced if each.position > asked.position]
-            choices = Recorded(Following((*failing.indexes[: asked.position], longest), rest))
-            yield Turn(_waiting(asked, longest, retold), choices, lambda _: True)
+            yield Turn(_waiting(asked, longest, retold), _instead(failing, asked, longest), lambda _: True)
     drawn: dict[tuple[Kind, str], list[int]] = {}
     for asked in retold.asked:
         if asked.kind != "step":
@@ -144,6 +142,12 @@ def turns_of(failing: Run, retold: Retold, activities: Sequence[str]) -> Iterato
         first, second = (_label(retold.steps[at]) for at in (one, other))
         condition = f"had {words_of(second, 'participle')} before {words_of(first, 'past')}".removesuffix(",")
         yield Turn(condition, Reordered(order_of(retold, (one, other)), drawn), _Reversal(retold.steps, one, other))
+
+
+def _instead(failing: Run, asked: Asked, index: int) -> Choices:
+    """Return the run with another option in the place of one; what is forced after it goes by its label."""
+    later = [forced for forced in failing.record.forced if forced.position > asked.position]
+    return Recorded(Following((*failing.indexes[: asked.position], index), later))
 
 
 def _without(asked: Asked, retold: Retold) -> str:

@@ -13,12 +13,11 @@ from convexsim.cli import main
 from convexsim.cli.command import CODES, Command, Example
 from convexsim.cli.commands import COMMANDS
 from convexsim.cli.parser import FIRST, parser_of
+from tests.cli.repository import looks_like_the_repository
 
-ROOT = Path(__file__).parents[2]
 GOLDENS = Path(__file__).parent / "goldens"
 ALL = {command.name: command for group in COMMANDS.values() for command in group}
 EXAMPLES = [*FIRST, *(example for command in ALL.values() for example in command.examples)]
-LINES_OF_SCRIPTS = 3
 
 
 @pytest.fixture(autouse=True)
@@ -90,15 +89,10 @@ def test_a_command_speaks_json(command: Command) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Stand in a folder that looks like the repository, so that what examples write does not land in there."""
-    folder = tmp_path_factory.mktemp("repository")
-    for name in ("scenarios", "components", "docs"):
-        (folder / name).symlink_to(ROOT / name)
-    recorded = Path("tests/conformance/serial.jsonl")
-    (folder / recorded.parent).mkdir(parents=True)
-    lines = (ROOT / recorded).read_text(encoding="utf-8").splitlines(keepends=True)
-    (folder / recorded).write_text("".join(lines[:LINES_OF_SCRIPTS]), encoding="utf-8")
+    folder = looks_like_the_repository(tmp_path_factory.mktemp("repository"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        main(shlex.split(ALL["certify"].examples[0].words))  # what verify reads
         yield folder
 
 
