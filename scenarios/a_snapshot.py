@@ -1,20 +1,22 @@
 """Lesson 1: A snapshot.
 
-Two accounts, and a transfer between them. While alice moves money, eve adds up both accounts. Whatever comes first, a
-query sees the database as it was at one moment, its *snapshot*: before the transfer, or after it, never in between. So
-the sum is always 100, in every order there is.
+Two accounts with 50 each, and a transfer of 10 between them. While alice transfers, eve adds up both accounts. What
+does she see? A query sees the database as it was at one moment, its *snapshot*: all that was committed before it began,
+and nothing after that.
 
-An action has no snapshot. It asks one query, and then another one, and each of them begins at a moment of its own. If
-the transfer commits between the two, the first account is read before it and the second one after: the sum is 110, an
-amount of money that never existed. Neither query was wrong. There was a gap between them.
+Here eve calls an action, and an action has no snapshot. It asks one query, and then another one, and each of them has
+a snapshot of its own. If the transfer commits between the two, the first account is read before it and the second one
+after: the sum is 110, an amount of money that never existed. Neither query was wrong. There was a gap between them.
 
-The story shows it: eve's second query begins at a later ts (timestamp) than her first one.
+The story shows it. Commits are numbered, and "begins at ts 2" (timestamp) means that all commits up to number 2 are
+seen: eve's first query begins at ts 1, her second one at ts 2, and commit 2 is the transfer.
 
-Property: what is read together belongs together, or the constant sum of a bank.
+Property: the sum of both accounts, asked for at any moment, is 100.
 
 Question: How must eve ask, so that nobody can come in between?
 
-Answer: With one query. It may read as many documents as it likes, all of them come from one snapshot.
+Answer: With one query. It may read as many documents as it likes, all of them come from one snapshot: the sum is 100
+in every order there is.
 """
 
 from convexsim import Exhaustive, action, api, check, define_app, eventually, mutation, query, scenario

@@ -1,18 +1,17 @@
 """Lesson 8: Concurrent threshold flushes.
 
-Several adds cross the threshold at once. In 1.0.5 every one that sees it reached schedules an attempt to flush of its
-own. They race, and that is fine: the first that commits takes the batch from accumulating to flushing, and every other
-one finds "not_accumulating": of two on one snapshot one commits, and the loser's retry sees what it wrote. Proved here:
-for two adds, and for three in 1.0.9, whose add counts nothing any more.
+Several adds cross the threshold at once. In 1.0.5 each that sees it reached schedules an attempt to flush. They race,
+and that is fine: the first that commits takes the batch from accumulating to flushing, and every other one finds
+"not_accumulating" (of two on one snapshot one commits; the loser's retry sees what it wrote). Proved here: for two
+adds, and for three in 1.0.9, whose add counts nothing.
 
 Property: P7 ONE-FLIGHT, at most one executing flush per batch; P3 AT-MOST-ONCE-ACK.
 
 Question: The service is down for the first delivery. Is it still one flush per batch?
 
-Answer: No. The batch goes back to accumulating, with its items, and a later attempt wins it once more.
+Answer: No, two. The batch goes back to accumulating with its items, and a later attempt wins it again. Still nothing is
+delivered twice, because the first delivery has failed.
 """
-
-from collections import Counter
 
 import convexsim
 from components.batch_processor import host_app
@@ -23,16 +22,15 @@ app = host_app("1.0.5", {"maxBatchSize": 2, "flushIntervalMs": 0})
 
 
 def one_transition_wins_per_batch(view):
-    wins: Counter[str] = Counter()
-    for answered in view.answers(TRANSITION):
-        wins[answered.args["batchDocId"]] += answered.outcome.unwrap()["flushed"]
-    assert set(wins.values()) <= {1}, f"transitions won per batch: {sorted(wins.values())}"
+    attempts = [(answered.args["batchDocId"], answered.outcome.unwrap()) for answered in view.answers(TRANSITION)]
+    won = [batch for batch, result in attempts if result["flushed"]]
+    assert all(result["flushed"] or result["reason"] == "not_accumulating" for _, result in attempts)
+    assert len(won) == len(set(won)), f"transitions that won: {len(won)}, batches: {len(set(won))}"
 
 
 def nothing_is_delivered_twice(view):
-    delivered = sorted(item for entry in view.contents("deliveries") for item in entry["items"])
-    added = sorted(item for call in view.calls() if call.error is None for item in call.args["items"])
-    assert delivered == added, f"added {added}, delivered {delivered}"
+    arrived = sorted(item for entry in view.contents("deliveries") if entry["plan"] == "ok" for item in entry["items"])
+    assert len(arrived) == len(set(arrived)), f"arrived {arrived}"
 
 
 @convexsim.sometimes
@@ -47,8 +45,8 @@ def adds(world, count):
     world.external("processBatch")  # change: world.external("processBatch", plan=[{"fail": "it is down"}])
     world.external("deliveries")
     for number in range(count):
-        items = [f"item {number}.{part}" for part in range(2)]
-        world.client(f"client{number}").mutation(api.driver.add_items, {"batchId": "events", "items": items})
+        args = {"batchId": "events", "items": [f"item {number}.{part}" for part in range(2)]}
+        world.client(f"client{number}").mutation(api.driver.add_items, args)
 
 
 @scenario(app=app, invariants=INVARIANTS)
@@ -64,7 +62,6 @@ def two_threshold_flushes(world: World):
 
 @scenario(app=host_app("1.0.9", {"immediateFlushThreshold": 2, "flushIntervalMs": 0}), invariants=INVARIANTS)
 def concurrent_threshold_flushes_1_0_9(world: World):
-    """Three clients add two items each to one batch whose threshold is two, in 1.0.9."""
     adds(world, 3)
 
 

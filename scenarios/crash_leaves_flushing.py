@@ -1,6 +1,6 @@
 """Lesson 12: Crash in mid-flush.
 
-The action that should deliver dies, and the batch is flushing for ever, in every release (race R3).
+The action that should deliver dies, and the batch is flushing for ever, in every release.
 
 A flush takes two transactions and an action between them: one marks the batch as flushing, the action calls the
 callback, another writes down how that went. An action runs at most once. If its node dies, it is marked as failed and
@@ -15,7 +15,8 @@ Property: P16 NO-STUCK, flushing does not last longer than one action limit.
 
 Question: And if two actions die, one after the other?
 
-Answer: `hardened` delivers all the same: whoever looks after an action is looked after in turn.
+Answer: `hardened` delivers all the same: an attempt that was lost counts as failed, and the next one has somebody to
+look after it, too.
 """
 
 from components.batch_processor import host_app

@@ -1,6 +1,6 @@
 """Lesson 15: The double chain of the iterator.
 
-A job that is paused and resumed too soon goes through its table twice at once (race R6).
+A job that is paused and resumed too soon goes through its table twice at once.
 
 A job of the table iterator is driven by a chain of actions, each of which takes a page and schedules the next. A pause
 only changes the job's status; what is pending stays pending, and ends when it finds the job paused. A resume starts a

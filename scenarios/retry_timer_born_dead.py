@@ -1,6 +1,6 @@
 """Lesson 11: The retry timer born dead.
 
-Version 1.0.7 of the batch processor, and one error of its callback (race R2).
+Version 1.0.7 of the batch processor, and one error of its callback.
 
 1.0.7 no longer lets a timer cancel its own delivery: the action that the timer runs delivers by itself. But on the way
 it still cancels the batch's timer, which is what is running. If the delivery then fails, the failed batch is given a

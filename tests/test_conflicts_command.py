@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,9 @@ def test_it_tells_of_each_scenario_who_loses_where_and_how_often_calls_give_up(
     assert "6 runs (lockstep; random walk, seed 0; level 2)" in seven
     assert "a  rows.by_creation_time, the whole index" in seven
     assert "without that read none of these" in seven
+    (string,) = re.findall(r"worst for m:add: .*convexsim replay counting.py '(\S+)'", seven)
+    assert main(["replay", "counting.py", string]) == 0
+    assert capsys.readouterr().out.count("OptimisticConcurrencyControlFailure") == 2
     _, figures = seven.split("in brackets the interval of 95 %\n")
     assert figures.splitlines()[0].split() == ["1", "calls/s", "200", "calls/s"]
     assert figures.splitlines()[1].startswith("m:add")
@@ -97,7 +101,7 @@ def test_a_world_without_conflicts_is_told_so(capsys: pytest.CaptureFixture[str]
         (["--rate", "1,x"], "argument --rate: '1,x' are no rates: write calls a second, such as 1,10,100"),
         (["--rate", "0"], "argument --rate: '0' are no rates: write calls a second, such as 1,10,100"),
         (["--takes", "0"], "argument --takes: '0' is no time: write how many milliseconds, more than 0"),
-        (["--level", "3"], "argument --level: invalid choice: 3 (choose from 1, 2)"),
+        (["--level", "3"], "argument --level: '3' is no level here: write 1 or 2"),
     ],
 )
 def test_what_means_nothing_is_refused(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.mutants import of_accumulator, of_actors, of_data, of_functions, of_hardened, of_search
+from benchmarks.mutants import (
+    of_accumulator,
+    of_actors,
+    of_conflicts,
+    of_data,
+    of_explanations,
+    of_functions,
+    of_hardened,
+    of_search,
+)
 
 __all__ = ["MUTANTS"]
 
@@ -13,6 +22,8 @@ MUTANTS: Final = (
     *of_functions.MUTANTS,
     *of_actors.MUTANTS,
     *of_search.MUTANTS,
+    *of_explanations.MUTANTS,
+    *of_conflicts.MUTANTS,
     *of_accumulator.MUTANTS,
     *of_hardened.MUTANTS,
 )

@@ -16,11 +16,11 @@ from attrs import asdict
 from convexsim.cli.arguments import OneOf, add_json, add_level, add_scenario, count, seconds
 from convexsim.cli.chosen import chosen
 from convexsim.cli.command import HELD, INTERRUPTED, Command, Example
-from convexsim.cli.printing import say
+from convexsim.cli.printing import replay_command, say
 from convexsim.cli.terminal import Interrupt, Progress, interruption
 from convexsim.explore.arrivals import Arrivals
 from convexsim.explore.catalogue import EXPLORERS, Settings, explorer_named
-from convexsim.explore.conflict_text import exhaustion_text
+from convexsim.explore.conflict_text import conflict_text, exhaustion_text
 from convexsim.explore.conflicts import conflicts
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.testing.record import json_line
@@ -74,6 +74,7 @@ def _milliseconds(text: str) -> float:
 
 def _tell(arguments: argparse.Namespace) -> int:
     """Tell of each scenario that is meant who loses to whom; return the exit code."""
+    file = str(arguments.file.path)
     interrupt = Interrupt()
     with interruption(interrupt), open_scenarios(arguments.file.path) as scenarios:
         for number, scenario in enumerate(chosen(scenarios, arguments)):
@@ -82,8 +83,9 @@ def _tell(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 arguments.out.write(json_line("conflicts", _facts(report, rates)))
             else:
-                text = [exhaustion_text(rates)] if rates[0] else []
-                say(arguments, *[""] * bool(number), str(report), *(f"\n{each}" for each in text))
+                text = [conflict_text(report, lambda string: replay_command(file, string, arguments.faults))]
+                text += [exhaustion_text(rates)] if rates[0] else []
+                say(arguments, *[""] * bool(number), "\n\n".join(text))
             arguments.out.flush()  # a scenario may take long, and somebody may be reading along
             if interrupt.asked:
                 print(f"convexsim: interrupted; this is of the {report.runs:,} runs until then", file=sys.stderr)
@@ -126,7 +128,10 @@ CONFLICTS: Final = Command(
     _add_conflicts,
     _tell,
     (
-        Example("conflicts scenarios/hot_batch.py:hot_batch", "twenty adds, and the read that costs fifteen of them"),
-        Example("conflicts scenarios/read_set.py --rate 10 --json", "the same of another one, for a program"),
+        Example(
+            "conflicts scenarios/hot_batch.py:hot_batch --runs 20 --rate 5,10",
+            "twenty adds, and the read that costs fifteen of them",
+        ),
+        Example("conflicts scenarios/read_set.py --runs 20 --rate 10 --json", "the same of another one, for a program"),
     ),
 )

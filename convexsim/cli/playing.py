@@ -70,7 +70,7 @@ def _told(orders: Orders, broken: int, arguments: argparse.Namespace) -> str:
     breaks = f"{broken:,} of them {'breaks' if broken == 1 else 'break'} something" if broken else "nothing breaks"
     whole = "" if orders.is_complete else f"; there are more: --orders {2 * arguments.orders}, or --level 3"
     name = orders.scenario.name
-    return f"{name}: {counted(orders.count, 'order')}, {breaks}{whole}\nwritten: {arguments.html}"
+    return f"{name}: {counted(orders.count, 'order')}, {breaks}{whole}\n{arguments.html}: written"
 
 
 PLAY: Final = Command(

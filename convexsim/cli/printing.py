@@ -45,6 +45,7 @@ __all__ = [
     "tell_report",
     "tell_run",
     "tell_written",
+    "verdicts",
 ]
 
 
@@ -87,11 +88,11 @@ def tell_run(run: Run, string: str, arguments: argparse.Namespace, drift: Sequen
     if arguments.json:
         arguments.out.write(run_record(run, string, drift))
         return BROKEN if run.violations else HELD
-    say(arguments, _story(run, steps=arguments.steps), _verdicts(run, drift), how_to_replay(arguments, string))
+    say(arguments, _story(run, steps=arguments.steps), verdicts(run, drift), how_to_replay(arguments, string))
     return BROKEN if run.violations else HELD
 
 
-def _verdicts(run: Run, drift: Sequence[str] = ()) -> str:
+def verdicts(run: Run, drift: Sequence[str] = ()) -> str:
     """Return what came of a run: whether anything broke, what failed, and how it differs from a recorded one."""
     verdict = "BROKEN" if run.violations else "nothing broke"
     lines = [f"{run.scenario.name}: {verdict} (level {run.level}, {counted(run.steps, 'step')}, {show(run.now)} ms)"]
@@ -208,10 +209,10 @@ def replay_command(file: str, string: str, faults: str | None) -> str:
     return f"{program} replay {shlex.quote(file)} '{string}'{planned}"
 
 
-def tell_written(lines: Sequence[str], arguments: argparse.Namespace) -> None:
-    """Tell people what was written where; who asked for JSON has named the files himself."""
+def tell_written(paths: Sequence[Path], arguments: argparse.Namespace) -> None:
+    """Tell people what was written; who asked for JSON has named the files himself."""
     if not arguments.json:
-        say(arguments, *lines)
+        say(arguments, *(f"{path}: written" for path in paths))
 
 
 def say(arguments: argparse.Namespace, *texts: str) -> None:

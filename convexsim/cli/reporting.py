@@ -29,8 +29,8 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, metavar="DIR", help=about)
 
 
-def report_campaign(campaign: Campaign, arguments: argparse.Namespace) -> list[str]:
-    """Write what an exploration has found, each failure once, and say where; nothing if nobody asked."""
+def report_campaign(campaign: Campaign, arguments: argparse.Namespace) -> list[Path]:
+    """Write what an exploration has found, each failure once, and return where the pages are; none if nobody asked."""
     if arguments.report is None:
         return []
     scenario = campaign.scenario
@@ -41,19 +41,19 @@ def report_campaign(campaign: Campaign, arguments: argparse.Namespace) -> list[s
     return told
 
 
-def report_run(run: Run, string: str, arguments: argparse.Namespace) -> list[str]:
-    """Write one run, and say where; nothing if nobody asked."""
+def report_run(run: Run, string: str, arguments: argparse.Namespace) -> list[Path]:
+    """Write one run, and return where the pages are; none if nobody asked."""
     return [] if arguments.report is None else [_write(arguments, Path(run.scenario.name), run, string)]
 
 
-def _write(arguments: argparse.Namespace, name: Path, run: Run, string: str) -> str:
-    """Write a run into a folder, and return the line that says so.
+def _write(arguments: argparse.Namespace, name: Path, run: Run, string: str) -> Path:
+    """Write a run into a folder, and return where its page is.
 
     Raises:
         UsageError: it cannot be written.
 
     """
-    folder = arguments.report / name
+    folder: Path = arguments.report / name
     command = replay_command(str(arguments.file.path), string, arguments.faults)
     assert run.trace is not None
     try:
@@ -62,4 +62,4 @@ def _write(arguments: argparse.Namespace, name: Path, run: Run, string: str) -> 
     except OSError as error:
         msg = f"--report: {folder} cannot be written: {error.strerror}."
         raise UsageError(msg, next_step="Name a folder, or one that is not there yet.") from None
-    return f"written: {folder / PAGE}"
+    return folder / PAGE

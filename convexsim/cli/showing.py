@@ -7,32 +7,35 @@ more; and beside which other one it is put. The forms stand in `formats.py`, the
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, Final
+
+from attrs import asdict
 
 from convexsim.cli.arguments import add_faults, add_json, file
 from convexsim.cli.chosen import chosen
 from convexsim.cli.command import BROKEN, HELD, Command, Example
 from convexsim.cli.formats import add_formats, write_file, write_formats
-from convexsim.cli.printing import replay_command, say, tell_run, tell_written
+from convexsim.cli.printing import how_to_replay, replay_command, say, tell_written, verdicts
 from convexsim.cli.terminal import end_at_once, interruption
 from convexsim.errors import UsageError
 from convexsim.explore.nearest import MAX_NEAREST_RUNS, nearest_passing
 from convexsim.explore.replay import encode, replay
-from convexsim.testing.record import page_of
+from convexsim.testing.record import json_line, page_of
 from convexsim.testing.scenario_file import open_scenarios
 from convexsim.trace.compact import KEY, compact
-from convexsim.trace.event import Broken
 from convexsim.trace.page import PageRun, page
 from convexsim.trace.reading import read_trace
+from convexsim.trace.text import WIDTH
 from convexsim.trace.timeline import timeline
 
 if TYPE_CHECKING:
     import argparse
 
+    from convexsim.explore.replay import Replayed
     from convexsim.simulation import Run, Scenario
+    from convexsim.trace.event import Trace
 
 __all__ = ["SHOW"]
 
@@ -66,21 +69,31 @@ def _show(arguments: argparse.Namespace) -> int:
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
         meant = chosen(scenarios, arguments)
         replayed = replay(meant, arguments.string)
-        run, string = replayed.run, replayed.string
-        written = write_formats(arguments, run, string)
+        written = write_formats(arguments, replayed.run, replayed.string)
         if arguments.html is not None:
-            shown = [_page_run(arguments, run, string), *_beside(arguments, run, meant)]
-            write_file(arguments.html, page(*shown))
+            shown = _page_run(arguments, replayed.run, replayed.string)
+            write_file(arguments.html, page(shown, *_beside(arguments, replayed.run, meant)))
             written.append(arguments.html)
-        if arguments.json:
-            return tell_run(run, string, arguments, replayed.drift)
-        if not written:
-            assert run.trace is not None
-            _tell(arguments, _page_run(arguments, run, string))
-        for line in replayed.drift:
-            print(f"convexsim: {line}", file=sys.stderr)
-    tell_written([f"written: {path}" for path in written], arguments)
-    return BROKEN if run.violations else HELD
+    if arguments.json:
+        say(arguments, json_line("show", _facts(replayed, written)).rstrip())
+        return BROKEN if replayed.run.violations else HELD
+    if not written:
+        assert replayed.run.trace is not None
+        _in_columns(replayed.run.trace, arguments)
+    say(arguments, verdicts(replayed.run, replayed.drift))
+    tell_written(written, arguments)
+    say(arguments, how_to_replay(arguments, replayed.string))
+    return BROKEN if replayed.run.violations else HELD
+
+
+def _facts(replayed: Replayed, written: list[Path]) -> dict[str, object]:
+    return {
+        "scenario": replayed.run.scenario.name,
+        "replay": replayed.string,
+        "drift": [*replayed.drift],
+        "violations": [asdict(broken) for broken in replayed.run.violations],
+        "files": [str(path) for path in written],
+    }
 
 
 def _page_run(arguments: argparse.Namespace, run: Run, string: str) -> PageRun:
@@ -117,11 +130,14 @@ def _show_saved(arguments: argparse.Namespace) -> int:
     saved = _saved(arguments.file.path, text)
     if arguments.json:
         arguments.out.write(text)
-    elif arguments.html is None:
-        _tell(arguments, saved)
+        return BROKEN if saved.broken else HELD
+    if arguments.html is None:
+        _in_columns(saved.trace, arguments)
     else:
         write_file(arguments.html, page(saved))
-        tell_written([f"written: {arguments.html}"], arguments)
+    told = [f"  broken: {broken.invariant}: {broken.message}" for broken in saved.broken]
+    say(arguments, f"{saved.scenario}: {'BROKEN' if told else 'nothing broke'} (level {saved.level}, saved)", *told)
+    tell_written([] if arguments.html is None else [arguments.html], arguments)
     return BROKEN if saved.broken else HELD
 
 
@@ -146,18 +162,11 @@ def _saved(path: Path, text: str) -> PageRun:
     return PageRun(facts["scenario"], head.get("about", ""), facts["level"], facts["replay"], "", trace)
 
 
-# ------------------------------------------------------------------------------------------------------------ telling
-
-
-def _tell(arguments: argparse.Namespace, shown: PageRun) -> None:
+def _in_columns(trace: Trace, arguments: argparse.Namespace) -> None:
     """Show a run in the terminal, as wide as that is."""
-    arguments.out.write(compact(timeline(shown.trace), shutil.get_terminal_size().columns, arguments.out.paint))
-    verdicts = [f"broken: {_broken(broken)}" for broken in shown.broken] or ["nothing broke"]
-    say(arguments, "", KEY, *verdicts)
-
-
-def _broken(broken: Broken) -> str:
-    return f"{broken.invariant}: {broken.message}"
+    width = get_terminal_size((WIDTH, 24)).columns
+    arguments.out.write(compact(timeline(trace), width, arguments.out.paint))
+    say(arguments, f"\n{KEY}\n")
 
 
 _FOUND: Final = "scenarios/read_set.py cs2.L2.read_set.A9ijqAi9qt.i2d9t94"

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from convexsim.choices import RandomChoices
 from convexsim.errors import UsageError
-from convexsim.explore.meter import upper_bound
+from convexsim.explore.meter import interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrival", "Arrivals", "Exhaustion", "Judged", "Traffic", "exhaustion", "judged"]
 
-_DOUBT: Final = 0.025
-"""On either side of an interval of 95 %."""
+_CONFIDENCE: Final = 0.95
 
 
 @frozen
@@ -188,10 +187,9 @@ def exhaustion(caller: Caller, traffic: Traffic, arrivals: Arrivals) -> Exhausti
     """
     if not traffic.may_lose(caller):
         return Exhaustion(caller.function, arrivals, 0, 0.0, 0.0)
-    draw = RandomChoices(f"arrivals:{arrivals.seed}:{arrivals.per_second}:{caller.function}").draw
-    exhausted, trials = sum(_gives_up(caller, traffic, arrivals, draw) for _ in range(arrivals.trials)), arrivals.trials
-    low = 1 - upper_bound(trials - exhausted, trials, _DOUBT)
-    return Exhaustion(caller.function, arrivals, exhausted, low, upper_bound(exhausted, trials, _DOUBT))
+    draw = RandomChoices(f"arrivals:{arrivals.seed}:{arrivals.per_second:g}:{caller.function}").draw
+    exhausted = sum(_gives_up(caller, traffic, arrivals, draw) for _ in range(arrivals.trials))
+    return Exhaustion(caller.function, arrivals, exhausted, *interval(exhausted, arrivals.trials, _CONFIDENCE))
 
 
 def _gives_up(caller: Caller, traffic: Traffic, arrivals: Arrivals, draw: Callable[[], float]) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
+from convexsim.database.reads import READ_BY_ALL
 from convexsim.explore.contention import Caller
 from convexsim.values import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from convexsim.explore.arrivals import Exhaustion
     from convexsim.explore.conflicts import Cell, ConflictReport, FunctionConflicts
@@ -36,17 +37,28 @@ _SPREAD: Final = (
     "The function changes documents of that table, and what it changes it has read. Let each call insert a row of its "
     "own instead."
 )
+_NEW_TABLE: Final = (
+    "There the tables themselves stand: whoever makes a new one, or deploys, makes all lose that have begun before. "
+    "Declare the table in the schema."
+)
 _LATER: Final = " Or let a scheduled mutation do it, which is retried for as long as it takes."
 
 
-def conflict_text(report: ConflictReport) -> str:
-    """Return a report for people."""
+def conflict_text(report: ConflictReport, how_to_replay: Callable[[str], str] = str) -> str:
+    """Return a report for people.
+
+    Args:
+        report: what is told.
+        how_to_replay: spells what one types to see the run of a replay string; the string itself if not given.
+
+    """
     orders = f"{counted(report.runs, 'run')} ({'; '.join(report.explorers)}; level {report.level})"
     lines = [f"{report.scenario}: {counted(report.conflicts, 'conflict')} in {orders}"]
     if report.cut_short:
         early = counted(report.cut_short, "run")
         lines.append(f"  {early} ended before all was done: something broke, or a limit was reached")
     lines += ["", *_functions(report)]
+    lines += [f"  worst for {each.name}: {how_to_replay(each.worst_in)}" for each in report.functions if each.worst_in]
     if report.cells:
         lines += ["", *heat_map(report.cells), ""]
         lines += advice(report)
@@ -94,12 +106,14 @@ def advice(report: ConflictReport) -> list[str]:
     cell = report.cells[0]
     writers = ", ".join(f"{writer} in {times:,}" for writer, times in cell.writers)
     todo = _SPREAD if cell.updates else _NARROWER[cell.place.extent]
-    if Caller(cell.function, is_patient=False) in report.traffic.shares:
+    if cell.place.index == READ_BY_ALL.lstrip("/"):
+        todo = _NEW_TABLE
+    elif Caller(cell.function, is_patient=False) in report.traffic.shares:
         todo += _LATER
     return [
         f"hottest: {cell.function} had read {spelled(cell.place)}",
         f"  somebody had written there in {cell.conflicts:,} of its {counted(cell.of, 'conflict')}: {writers}",
-        f"  {_gain(cell)}",
+        *(f"  {line}" for line in _gain(cell)),
         *(f"  {line}" for line in wrap(todo, _WIDTH)),
     ]
 
@@ -124,7 +138,7 @@ def _functions(report: ConflictReport) -> list[str]:
     lines = aligned([head, *map(_function, report.functions)])
     about = f"calls, attempts and conflicts: the mean of {counted(report.sample_runs, 'random order')}"
     lines.append(f"{about}; the rest: the worst of {counted(report.runs, 'run')}")
-    return [*lines, *(f"  worst for {each.name}: {each.worst_in}" for each in report.functions if each.worst_in)]
+    return lines
 
 
 def _function(one: FunctionConflicts) -> list[str]:
@@ -137,15 +151,17 @@ def _function(one: FunctionConflicts) -> list[str]:
     return [one.name, *means, f"{one.most_attempts}", f"{one.worst_conflicts}", f"{one.worst_given_up}", most]
 
 
-def _gain(cell: Cell) -> str:
+def _gain(cell: Cell) -> list[str]:
     """Return how many conflicts there would not have been without that read."""
     left = cell.conflicts - cell.decisive
     if not left:
-        return f"without that read none of these {cell.conflicts:,} would have happened"
+        return [f"without that read none of these {cell.conflicts:,} would have happened"]
     others = ", ".join(f"{spelled(place)} ({times:,})" for place, times in cell.besides[:_MOST_BESIDES])
-    if not cell.decisive:
-        return f"not to read there would have spared none of them: all also hit {others}"
-    return f"without that read {cell.decisive:,} of these would not have happened; the other {left:,} also hit {others}"
+    spared = f"{cell.decisive:,} of these; the other {left:,}" if cell.decisive else "none of these; they"
+    return [
+        f"not to read there would have spared {spared} also hit {others}",
+        f"to read neither there nor in {cell.besides[0][0].index} would have spared {cell.decisive_both:,}",
+    ]
 
 
 def _shaded(conflicts: int, hottest: int) -> str:

@@ -71,7 +71,8 @@ class Cell:
         place: what it had read.
         conflicts: in how many of its conflicts somebody had written there.
         decisive: how many of these would not have been if it had not read there; in the others something else was hit,
-            too, in the places of `besides`, with how many of these conflicts.
+            too, in the places of `besides`, with how many of these conflicts, the most frequent first.
+        decisive_both: how many would not have been if it had read neither there nor in the first of `besides`.
         of: how many conflicts the function had in all runs.
         writers: who wrote there, with how many of the conflicts.
         updates: whether it changes documents of that table itself, which it cannot do without reading them.
@@ -82,6 +83,7 @@ class Cell:
     place: Place
     conflicts: int
     decisive: int
+    decisive_both: int
     besides: tuple[tuple[Place, int], ...]
     of: int
     writers: tuple[tuple[str, int], ...]
@@ -241,7 +243,8 @@ class _Sums:
         return [self._cell(function, place, losses, of[function]) for (function, place), losses in hit.items()]
 
     def _cell(self, function: str, place: Place, losses: list[Loss], of: int) -> Cell:
-        besides = Counter(other for loss in losses for other in loss.hits if other != place)
+        besides = Counter(other for loss in losses for other in loss.hits if other != place).most_common()
+        both = {place, *(other for other, _ in besides[:1])}
         writers = Counter(writer for loss in losses for writer in loss.hits[place])
         table = place.index.rpartition(".")[0]
         return Cell(
@@ -249,7 +252,8 @@ class _Sums:
             place,
             conflicts=len(losses),
             decisive=sum(len(loss.hits) == 1 for loss in losses),
-            besides=tuple(besides.most_common()),
+            decisive_both=sum(loss.hits.keys() <= both for loss in losses),
+            besides=tuple(besides),
             of=of,
             writers=tuple(writers.most_common()),
             updates=(function, table) in {(name, key.lstrip("/")) for name, key in self.updates},

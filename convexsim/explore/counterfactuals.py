@@ -15,7 +15,6 @@ from convexsim.actors.dispatcher import CLOCK
 from convexsim.choices import Label
 from convexsim.explore.following import Following, Reordered
 from convexsim.explore.replay import encode, without_trailing_zeros
-from convexsim.explore.shrink import leaving_out
 from convexsim.explore.switches import words_of
 from convexsim.explore.trace_key import Recorded, makes_traces, trace_key
 from convexsim.simulation import run_again
@@ -127,15 +126,13 @@ def _key(run: Run) -> Hashable:
 
 def turns_of(failing: Run, retold: Retold, activities: Sequence[str]) -> Iterator[Turn]:
     """Yield what can be turned round: forced choices, then waits that were none, then races, each in its order."""
-    for forced in failing.record.forced:
-        asked = retold.asked[forced.position]
-        yield Turn(_without(asked, retold), Recorded(leaving_out(failing, [forced])), lambda _: True)
+    for asked in retold.asked:
+        if asked.index:
+            yield Turn(_without(asked, retold), _instead(failing, asked, 0), lambda _: True)
     for asked in retold.asked:
         if asked.kind == "backoff" and not asked.index:
             longest = len(asked.labels) - 1
-            rest = [each for each in failing.record.forced if each.position > asked.position]
-            choices = Recorded(Following((*failing.indexes[: asked.position], longest), rest))
-            yield Turn(_waiting(asked, longest, retold), choices, lambda _: True)
+            yield Turn(_waiting(asked, longest, retold), _instead(failing, asked, longest), lambda _: True)
     drawn: dict[tuple[Kind, str], list[int]] = {}
     for asked in retold.asked:
         if asked.kind != "step":
@@ -144,6 +141,12 @@ def turns_of(failing: Run, retold: Retold, activities: Sequence[str]) -> Iterato
         first, second = (_label(retold.steps[at]) for at in (one, other))
         condition = f"had {words_of(second, 'participle')} before {words_of(first, 'past')}".removesuffix(",")
         yield Turn(condition, Reordered(order_of(retold, (one, other)), drawn), _Reversal(retold.steps, one, other))
+
+
+def _instead(failing: Run, asked: Asked, index: int) -> Choices:
+    """Return the run with another option in the place of one; what is forced after it goes by its label."""
+    later = [forced for forced in failing.record.forced if forced.position > asked.position]
+    return Recorded(Following((*failing.indexes[: asked.position], index), later))
 
 
 def _without(asked: Asked, retold: Retold) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from convexsim.simulation import Run
 
-__all__ = ["FIRST_LOOK", "Meter", "Unseen"]
+__all__ = ["FIRST_LOOK", "Meter", "Unseen", "interval", "upper_bound"]
 
 FIRST_LOOK: Final = 100
 """Runs before the first bound; the next ones come after twice as many, four times as many, and so on."""
@@ -123,6 +123,19 @@ class Meter:
         ends, runs = counted(self.distinct, "distinct end"), counted(self.runs, "run")
         said = f"{ends} in {runs}, about {self.total_at_least:,.0f} at least in all"
         return said if self.unseen is None else f"{said}; {self.unseen}"
+
+
+def interval(met: int, of: int, confidence: float) -> tuple[float, float]:
+    """Return between which shares a binomial proportion lies (Clopper and Pearson, 1934).
+
+    Args:
+        met: how often it was met.
+        of: in how many independent tries.
+        confidence: how sure that is to be, as a share of 1; the doubt is the same on either side.
+
+    """
+    doubt = (1 - confidence) / 2
+    return 1 - upper_bound(of - met, of, doubt), upper_bound(met, of, doubt)
 
 
 def upper_bound(strange: int, of: int, doubt: float) -> float:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from convexsim.choices import Choices, Forced
 
-__all__ = ["MAX_SHRINK_RUNS", "Shrunk", "breaks_like", "leaving_out", "shrink"]
+__all__ = ["MAX_SHRINK_RUNS", "Shrunk", "breaks_like", "shrink"]
 
 MAX_SHRINK_RUNS: Final = 3_000
 """Runs that shrinking may spend; it stops at the simplest failure found by then."""
@@ -178,7 +178,7 @@ class _Search:
         """Yield the run with another forced choice, anywhere, in the place of one that it has."""
         forced = best.record.forced
         for dropped in forced if len(forced) <= _FEW else ():
-            without = self._run(leaving_out(best, [dropped]))
+            without = self._run(_leaving_out(best, [dropped]))
             rest = without.record.forced
             for at, (_, index, count, _) in enumerate(without.record.taken):
                 after = [each for each in rest if each.position > at]
@@ -232,7 +232,7 @@ def _actors(forced: Sequence[Forced]) -> list[str]:
     return [*dict.fromkeys(root_of(label.activity) for each in forced for label in (each.taken, each.passed))]
 
 
-def leaving_out(run: Run, dropped: Sequence[Forced]) -> Following:
+def _leaving_out(run: Run, dropped: Sequence[Forced]) -> Following:
     """Return the choices of a run without some forced ones; what comes after the first of them goes by its label."""
     first = dropped[0].position
     rest = [each for each in run.record.forced if each.position > first and each not in dropped]
@@ -251,10 +251,10 @@ def _without_many(run: Run) -> Iterator[Following]:
     width = len(forced)
     while width > 1:
         for start in range(len(forced) - width, -1, -width):
-            yield leaving_out(run, forced[start : start + width])
+            yield _leaving_out(run, forced[start : start + width])
         width //= 2
     for actor in _actors(forced):
-        yield leaving_out(run, [each for each in forced if actor in _actors([each])])
+        yield _leaving_out(run, [each for each in forced if actor in _actors([each])])
 
 
 def _among_fewer(run: Run) -> Iterator[Among]:
@@ -270,7 +270,7 @@ def _among_fewer(run: Run) -> Iterator[Among]:
 def _without_one(run: Run) -> Iterator[Following]:
     """Yield the run without each one of its forced choices, last one first."""
     for each in reversed(run.record.forced):
-        yield leaving_out(run, [each])
+        yield _leaving_out(run, [each])
         yield _set_to_0(run, [each])
 
 
@@ -278,7 +278,7 @@ def _without_two(run: Run) -> Iterator[Following]:
     """Yield the run without each two of its forced choices, if those are few."""
     forced = run.record.forced
     for pair in combinations(forced, 2) if len(forced) <= _FEW else ():
-        yield leaving_out(run, pair)
+        yield _leaving_out(run, pair)
         yield _set_to_0(run, pair)
 
 

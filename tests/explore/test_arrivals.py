@@ -15,6 +15,7 @@ from convexsim.actors.retry import RetryPolicy
 from convexsim.choices import Kind, Option, RandomChoices
 from convexsim.explore.arrivals import Arrival, Judged, Traffic, exhaustion, judged
 from convexsim.explore.contention import Caller
+from convexsim.explore.meter import interval
 from convexsim.explore.random_walk import RandomWalk
 from tests.explore.worlds import app
 
@@ -74,7 +75,7 @@ def test_waits_double_and_only_the_patient_go_on(caller: Caller, waits: list[flo
 def test_odds_between_none_and_all_are_drawn() -> None:
     traffic = Traffic({}, {("m:add", "m:add"): 0.5})
     calls = [Arrival(0.0, CLIENT), Arrival(1.0, CLIENT)]
-    assert ends([*judged(calls, traffic, TAKES_MS, lambda: 0.5)]) == (2, 0)
+    assert [each.lost for each in judged(calls, traffic, TAKES_MS, lambda: 0.5)] == [False, False]
     verdicts = [*judged(calls, traffic, TAKES_MS, lambda: 0.49)]
     assert [each.lost for each in verdicts] == [False, True, False]
     assert ends([*judged(calls, Traffic({}, {}), TAKES_MS, never)]) == (2, 0)
@@ -117,6 +118,14 @@ def test_against_writers_who_lose_to_nobody_five_tries_fail_like_five_coins() ->
     found = exhaustion(CLIENT, traffic, Arrivals(1, TAKES_MS, trials=400))
     assert found.low < (1 - exp(-1)) ** 5 < found.high
     assert 0 < found.low < found.share < found.high < 1
+
+
+def test_each_mutation_comes_as_often_as_its_share_says() -> None:
+    # Of two that come 100 times a second each, one is harmless.
+    harmful = Caller("m:close", is_patient=True)
+    traffic = Traffic({CLIENT: 1.0, harmful: 100.0, SCHEDULED: 100.0}, {("m:add", "m:close"): 1.0})
+    found = exhaustion(CLIENT, traffic, Arrivals(1, TAKES_MS, trials=200))
+    assert found.low < (1 - exp(-2)) ** 5 < found.high
 
 
 # ------------------------------------------------------------------------------------------------ by the runtime
@@ -179,10 +188,19 @@ def test_nobody_is_looked_at_who_cannot_lose() -> None:
     assert str(found) == "0 % (no conflict)"
 
 
+@pytest.mark.parametrize(
+    ("met", "low", "high"), [(0, 0, 0.3085), (1, 0.0025, 0.4450), (5, 0.1871, 0.8129), (10, 0.6915, 1)]
+)
+def test_an_interval_is_that_of_the_tables(met: int, low: float, high: float) -> None:
+    assert interval(met, 10, 0.95) == pytest.approx((low, high), abs=1e-4)
+
+
 def test_the_same_seed_gives_the_same_streams() -> None:
     found = [exhaustion(CLIENT, ALL_LOSE, Arrivals(100, TAKES_MS, trials=40, seed=seed)) for seed in (1, 1, 2)]
     assert found[0] == found[1]
     assert found[0].exhausted != found[2].exhausted
+    as_float = exhaustion(CLIENT, ALL_LOSE, Arrivals(100.0, TAKES_MS, trials=40, seed=1))
+    assert as_float == found[0]
 
 
 def test_more_calls_give_up_more_often() -> None:

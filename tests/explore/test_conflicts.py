@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from convexsim import (
+    Arrivals,
     Exhaustive,
     Faults,
     Lockstep,
@@ -80,6 +81,10 @@ class Library:
     def buy_another(ctx: Any) -> None:  # noqa: N805
         ctx.db.insert("books", {"title": "Persuasion"})
 
+    @mutation(args={"title": v.string()})
+    def get(ctx: Any, title: str) -> None:  # noqa: N805
+        ctx.db.insert("books", {"title": title})
+
     @mutation
     def buy_later(ctx: Any) -> None:  # noqa: N805
         ctx.scheduler.run_after(0, internal.m.buy)
@@ -142,6 +147,20 @@ def test_in_lockstep_one_wins_a_round_and_there_are_five(clients: int, lost: int
     assert found.loses_to == (("counters:bump", lost),)
 
 
+def test_a_later_call_that_gets_through_at_once_makes_no_worst_case_better() -> None:
+    crowd = bumps(3)
+
+    @scenario(app=crowd.app)
+    def and_one_more(world: World) -> None:
+        crowd.body(world)
+        late = world.client("late")
+        late.wait(1_000)
+        late.mutation(api.counters.bump)
+
+    found = only(conflicts(and_one_more, sample=ONE_RUN))
+    assert (found.calls, found.most_attempts, found.worst_conflicts) == (5, 3, 3)
+
+
 def test_averages_are_those_of_the_walk_and_the_serial_run_has_no_conflict() -> None:
     found = only(conflicts(bumps(3), sample=ONE_RUN))
     assert (found.calls, found.attempts, found.conflicts) == (4, 1, 0)
@@ -155,6 +174,10 @@ def test_the_worst_run_can_be_repeated() -> None:
     found = only(conflicts(world, sample=RandomWalk(runs=10)))
     tally = contention_of(replay([world], found.worst_in).run).tallies["counters:bump"]
     assert (tally.conflicts, tally.given_up) == (found.worst_conflicts, found.worst_given_up) == (15, 1)
+
+
+def test_the_walk_has_a_hundred_runs_if_nobody_says() -> None:
+    assert conflicts(together("buy")).sample_runs == 100
 
 
 def test_an_explorer_comes_on_top_and_all_runs_are_counted() -> None:
@@ -178,6 +201,7 @@ def test_a_query_is_no_row_and_what_is_scheduled_is_patient() -> None:
     assert [function.name for function in report.functions] == ["m:buy", "m:buyLater"]
     assert {caller.is_patient for caller in report.traffic.shares if caller.function == "m:buy"} == {True}
     assert report.traffic.shares[Caller("m:buyLater", is_patient=False)] == 1
+    assert [one.function for one in report.exhaustion(Arrivals(1))] == ["m:buyLater"]
 
 
 def test_a_run_that_breaks_early_is_said_to() -> None:
@@ -225,6 +249,7 @@ def test_a_place_names_its_writers_and_what_else_was_hit() -> None:
     assert cells[LENT].writers == (("m:buyAndLend", 1),)
     assert cells[LENT].besides == ((BY_TITLE, 1),)
     assert (cells[LENT].of, cells[LENT].updates) == (1, False)
+    assert (cells[LENT].decisive, cells[LENT].decisive_both) == (0, 1)
 
 
 def test_places_are_the_same_in_all_runs_whatever_the_ids() -> None:
@@ -241,6 +266,12 @@ def test_a_write_from_outside_hits_what_the_verdict_names() -> None:
     (cell,) = report.cells
     assert (cell.place, cell.decisive) == (Place("books.by_id", "(<id>)", "key"), cell.conflicts)
     assert cell.writers == (("a write from outside this world", cell.conflicts),)
+
+
+def test_who_never_gets_through_counts_too() -> None:
+    world = together("buy").variant("foreign", faults=Faults(conflicts=5))
+    found = only(conflicts(world, Exhaustive(backoffs=False), sample=ONE_RUN))
+    assert (found.worst_conflicts, found.worst_given_up) == (5, 1)
 
 
 @pytest.mark.parametrize("make", [lambda: bumps(4), lambda: together("buy", "rename", "count", "buy_and_lend")])
@@ -265,6 +296,38 @@ def test_whoever_commits_has_met_nobody_that_it_loses_to() -> None:
     assert report.traffic.odds == {("m:count", "m:buy"): 1.0}
 
 
+def test_odds_are_the_share_of_commits_met_that_hit() -> None:
+    @scenario(app=APP)
+    def half(world: World) -> None:
+        for title in ("Emma", "Persuasion"):
+            world.client(title).mutation(api.m.get, {"title": title})
+        world.client("counts").mutation(api.m.count_books)
+        world.client("buys").mutation(api.m.buy_another)
+
+    traffic = conflicts(half, sample=ONE_RUN).traffic
+    assert traffic.odds == {("m:countBooks", "m:get"): 0.5}
+    shares = {caller.function: share for caller, share in traffic.shares.items()}
+    assert shares == {"m:get": 0.5, "m:countBooks": 0.25, "m:buyAnother": 0.25}
+
+
+def test_who_meets_a_commit_and_gets_through_lowers_the_odds() -> None:
+    @scenario(app=APP)
+    def in_this_order(world: World) -> None:
+        world.client("a").mutation(api.m.get, {"title": "Persuasion"})
+        world.client("b").mutation(api.m.count_books)
+        world.client("c").mutation(api.m.get, {"title": "Emma"})
+        world.client("d").mutation(api.m.count_books)
+
+    # b has met a and got through; d has met a, b and c, and lost to c.
+    assert conflicts(in_this_order, sample=ONE_RUN).traffic.odds == {("m:countBooks", "m:get"): 1 / 3}
+
+
+def test_what_two_places_have_caused_together_is_gone_without_both() -> None:
+    cells = cells_of(conflicts(together("buy", "buy_and_lend", "count"), sample=RandomWalk(runs=40)))
+    assert 0 < cells[BY_TITLE].decisive < cells[BY_TITLE].conflicts == cells[BY_TITLE].decisive_both
+    assert lost_in_lockstep("buy", "buy_and_lend", "buy_another") == 0
+
+
 # ------------------------------------------------------------------------------------------------ words
 
 
@@ -285,7 +348,8 @@ m:count                                     █ 1  █ 1
 
 hottest: m:count had read books.by_title ("Emma", …)
   somebody had written there in 1 of its 1 conflict: m:buy in 1, m:buyAndLend in 1
-  not to read there would have spared none of them: all also hit lent.by_creation_time, the whole index (1)
+  not to read there would have spared none of these; they also hit lent.by_creation_time, the whole index (1)
+  to read neither there nor in lent.by_creation_time would have spared 1
   It is a range: whatever is written into it counts, a new row too. Read less of it: `.first()` and
   `.take(n)` read up to the last row they return, and an index with one more field leaves rows out. Or
   let a scheduled mutation do it, which is retried for as long as it takes."""
@@ -297,9 +361,34 @@ def test_it_reads_as_printed() -> None:
     assert text.replace(replayed, "STRING") == TOLD
 
 
+def test_whoever_makes_a_table_is_told_to_declare_it() -> None:
+    @scenario(app=define_app({"m": {"buy": mutation(lambda ctx: ctx.db.insert("papers", {}))}}))
+    def two_papers(world: World) -> None:
+        for name in ("ann", "bob"):
+            world.client(name).mutation(api.m.buy)
+
+    told = str(conflicts(two_papers, sample=ONE_RUN))
+    assert "m:buy had read _tables.by_id, the whole index" in told
+    assert "Declare the table in the schema." in told
+
+
+def test_what_is_patient_is_not_told_to_be() -> None:
+    report = conflicts(bumps(2).variant("patient"), sample=ONE_RUN)
+    assert "let a scheduled mutation do it" in str(report)
+
+    @scenario(app=counters_app())
+    def later(world: World) -> None:
+        world.client("ann").mutation(api.counters.bump_later)
+
+    told = str(conflicts(later, Exhaustive(backoffs=False), sample=ONE_RUN))
+    assert "hottest: counters:bump had read" in told
+    assert "scheduled mutation" not in told
+
+
 def test_the_hot_batch_is_hot_where_its_lesson_says() -> None:
     report = conflicts(hot_batch, sample=RandomWalk(runs=5))
     hottest = report.cells[0]
     assert hottest.place == Place("batchProcessor/batchItems.by_batchDocId", "(<id>, …)", "range")
     assert hottest.decisive == hottest.conflicts < hottest.of
+    assert not hottest.updates  # it inserts rows of its own
     assert (only(report).worst_conflicts, only(report).worst_given_up) == (85, 15)

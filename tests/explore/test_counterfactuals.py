@@ -8,16 +8,18 @@ import pytest
 
 from benchmarks import planted
 from benchmarks.planted import crash_between, lost_update, write_skew
-from convexsim import Bounded, RandomWalk, Run, Scenario, Simulation, check, explain, replay
+from convexsim import Bounded, RandomWalk, Run, Scenario, Simulation, World, api, check, explain, replay, scenario
 from convexsim.choices import Kind, ListedChoices, RandomChoices
 from convexsim.explore import counterfactuals
 from convexsim.explore.following import Reordered
 from convexsim.explore.retold import Retold, retell
 from convexsim.explore.trace_key import trace_key
+from scenarios.a_retry import a_retry
 from scenarios.crash_leaves_flushing import crash_leaves_flushing
 from scenarios.stranded_items import failed_flush_strands, stranded_items
 from scenarios.timer_cancels_itself import timer_cancels_itself
-from tests.explore.worlds import proper_bumps, stormy, too_many
+from tests.explore.test_timed import noting
+from tests.explore.worlds import app, no_update_is_lost, proper_bumps, stormy, too_many
 
 SAME = "both_count would have broken all the same"
 WORLDS = [
@@ -30,6 +32,13 @@ WORLDS = [
     stranded_items,
     failed_flush_strands,
 ]
+
+
+@scenario(app=app(), invariants=[no_update_is_lost])
+def crowd(world: World) -> None:
+    """So many bumps that most begin more than once."""
+    for number in range(8):
+        world.client(f"client{number}").mutation(api.counters.bump)
 
 
 def found(world: Scenario) -> Run:
@@ -111,10 +120,11 @@ def test_what_is_told_of_the_order_was_the_other_way_round_in_the_failure(world:
     assert orders or world is crash_leaves_flushing
 
 
-def test_what_comes_to_the_same_trace_is_told_once() -> None:
-    explanation = explain(write_skew, found(write_skew), runs=1)
+@pytest.mark.parametrize("world", [write_skew, planted.three_constraints], ids=lambda world: world.name)
+def test_what_comes_to_the_same_trace_is_told_once(world: Scenario) -> None:
+    explanation = explain(world, found(world), runs=1)
     strings = [explanation.replay, *(each.replay for each in explanation.counterfactuals)]
-    keys = [trace_key(retell(replay([write_skew], string).run).run) for string in strings]
+    keys = [trace_key(retell(replay([world], string).run).run) for string in strings]
     assert len(set(keys)) == len(keys)
 
 
@@ -131,8 +141,8 @@ def test_so_many_are_run_and_the_others_counted(monkeypatch: pytest.MonkeyPatch)
 # ------------------------------------------------------------------------------------------------- another order
 
 
-@pytest.mark.parametrize("world", [lost_update, proper_bumps, too_many, stormy], ids=lambda world: world.name)
-@pytest.mark.parametrize("late_ms", [0.0, 1_000.0])
+@pytest.mark.parametrize("world", [lost_update, proper_bumps, noting, stormy], ids=lambda world: world.name)
+@pytest.mark.parametrize("late_ms", [0.0, 700.0, 2_000.0])
 def test_the_same_order_is_the_same_run(world: Scenario, late_ms: float) -> None:
     world = world.variant("another", late_ms=late_ms)
     for seed in range(10):
@@ -144,6 +154,17 @@ def test_the_same_order_is_the_same_run(world: Scenario, late_ms: float) -> None
                 drawn.setdefault((asked.kind, asked.labels[0].activity), []).append(asked.index)
         again = Simulation(world, Reordered(counterfactuals.order_of(retold), drawn)).run()
         assert again.indexes == run.indexes
+
+
+@pytest.mark.parametrize("world", [stormy, a_retry, crowd], ids=["stormy", "a_retry", "crowd"])
+def test_without_a_forced_choice_nothing_forced_comes_in_its_place(world: Scenario) -> None:
+    """Two waits of one client may have the same label: the second one is not the first."""
+    for seed in range(20):
+        run = Simulation(world, RandomChoices(seed)).run()
+        turns = counterfactuals.turns_of(run, retell(run), [])
+        for forced, turn in zip(run.record.forced, turns, strict=False):
+            other = Simulation(world, turn.choices).run()
+            assert other.indexes[: forced.position + 1] == (*run.indexes[: forced.position], 0)
 
 
 def test_a_wait_that_was_none_might_have_been_long() -> None:

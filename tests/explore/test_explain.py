@@ -31,7 +31,7 @@ from convexsim.explore.gist import activities_that_matter, events_that_matter
 from convexsim.explore.retold import retell
 from convexsim.explore.shares import Share
 from scenarios.double_chain import double_chain
-from scenarios.stranded_items import stranded_items
+from scenarios.stranded_items import failed_flush_strands, stranded_items
 from scenarios.timer_cancels_itself import on_throw, timer_cancels_itself
 from tests.explore.worlds import proper_bumps
 from tests.pages import ROOT
@@ -167,6 +167,15 @@ def test_whoever_wrote_what_was_looked_at_or_failed_is_in_the_story(world: Scena
         assert each.taken.activity in explanation.story
     if world is on_throw:
         assert "throws ScheduledFunctionCancelingItself" in explanation.story
+
+
+def test_whoever_settled_it_is_in_the_story() -> None:
+    """Without bob's second look it would not have been certain, though he found nothing to do."""
+    explanation = explained(failed_flush_strands, 400)
+    last = explanation.point_of_no_return
+    assert last is not None
+    assert last.what == "bob.1+1.1 begins batchProcessor/lib:doFlushTransition"
+    assert "bob.1+1.1 " in explanation.story
 
 
 def test_of_a_property_that_looks_at_the_order_itself_nothing_is_left_out() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from convexsim import (
+    ConvexError,
     Faults,
     LockstepChoices,
     MutationCtx,
@@ -31,6 +32,12 @@ from tests.explore.worlds import proper_bumps, stormy
 
 
 class Notes:
+    @mutation
+    def claim(ctx: MutationCtx) -> None:  # noqa: N805 - a function that the class only collects
+        if ctx.db.query("notes").first() is not None:
+            raise ConvexError("taken")
+        ctx.db.insert("notes", {"key": "a", "text": "", "times": 0})
+
     @mutation
     def open(ctx: MutationCtx) -> None:  # noqa: N805 - a function that the class only collects
         for key in ("a", "b"):
@@ -69,6 +76,12 @@ def writer_and_cleaner(world: World) -> None:
     ann.mutation(api.notes.drop, {"key": "b"})
     bob.wait(1)
     bob.mutation(api.notes.drop, {"key": "b"})
+
+
+@scenario(app=APP)
+def two_claims(world: World) -> None:
+    for name in ("ann", "bob"):
+        world.client(name).mutation(api.notes.claim)
 
 
 def retries(world: Scenario) -> tuple[Retry, ...]:
@@ -121,6 +134,18 @@ def test_what_finds_nothing_to_do_any_more_wrote_nothing() -> None:
     (retry,) = retries(writer_and_cleaner)
     assert (retry.change, retry.document) == ("deleted", "notes/2")
     assert retry.then == "tried again at once, attempt 2 began at ts 2, wrote nothing"
+
+
+def test_a_handler_that_throws_the_next_time_is_told() -> None:
+    (retry,) = retries(two_claims)
+    assert retry.then == "tried again at once, attempt 2 began at ts 1, and its handler threw"
+
+
+def test_each_attempt_began_before_what_it_lost_to_and_after_what_the_one_before_had_lost_to() -> None:
+    lost = [retry for retry in retries(hot_batch) if retry.activity == "client19.1"]
+    assert [retry.attempt for retry in lost] == [1, 2, 3, 4, 5]
+    assert [retry.begin_ts for retry in lost] == [0, *(retry.write_ts for retry in lost[:-1])]
+    assert all(retry.begin_ts < retry.write_ts for retry in lost)
 
 
 def test_a_whole_table_is_told_as_such() -> None:
