@@ -65,6 +65,15 @@ def test_it_tells_of_each_scenario_who_loses_where_and_how_often_calls_give_up(
     assert figures.splitlines()[1].startswith("m:add")
 
 
+def test_the_hottest_place_is_red_where_there_are_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["conflicts", "counting.py:adding_7", "--runs", "5", "--rate", "1", "--trials", "5", "--color"]
+    assert main([*command, "never"]) == 0
+    plain = capsys.readouterr().out
+    (hottest,) = re.findall("█ .*", plain)
+    assert main([*command, "always"]) == 0
+    assert f"\x1b[1;31m{hottest}\x1b[0m" in capsys.readouterr().out
+
+
 def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["conflicts", "counting.py:adding_7", "--runs", "5", "--explorer", "pct", "--rate", "200", "--json"]
     assert main([*command, "--trials", "50", "--takes", "30", "--seed", "4"]) == 0

@@ -34,7 +34,7 @@ from convexsim import (
     v,
 )
 from convexsim.choices import Choices, FirstChoices, Kind, Option, RandomChoices, root_of
-from convexsim.trace.event import Stepped
+from convexsim.trace.event import Read, Stepped
 
 # ------------------------------------------------------------------------------------------------------------ the world
 
@@ -128,7 +128,7 @@ def story(run: Run) -> Story:
     for event in run.trace.events:
         if isinstance(event, Stepped):
             told.append((event.activity, event.actor, event.phase, ""))
-        else:
+        elif not isinstance(event, Read):  # whoever begins has read: it is no message, and would stand at every begin
             activity, actor, phase, said = told[-1]
             told[-1] = (activity, actor, phase, f"{said} {type(event).__name__}".strip())
     return told

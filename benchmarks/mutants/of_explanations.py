@@ -8,6 +8,7 @@ from benchmarks.mutants.mutant import Mutant
 
 __all__ = ["MUTANTS"]
 
+METER: Final = "convexsim/explore/meter.py"
 SHARES: Final = "convexsim/explore/shares.py"
 GIST: Final = "convexsim/explore/gist.py"
 COUNTERFACTUALS: Final = "convexsim/explore/counterfactuals.py"
@@ -36,9 +37,9 @@ MUTANTS: Final = (
         OF_SHARES,
     ),
     Mutant(
-        SHARES,
-        "(1 - CONFIDENCE) / 2",
-        "(1 - CONFIDENCE)",
+        METER,
+        "doubt = (1 - confidence) / 2\n    return",
+        "doubt = 1 - confidence\n    return",
         "an interval with two ends errs at each as often as it may at both",
         OF_SHARES,
     ),

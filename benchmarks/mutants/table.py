@@ -12,6 +12,7 @@ from benchmarks.mutants import (
     of_explanations,
     of_functions,
     of_hardened,
+    of_pictures,
     of_search,
 )
 
@@ -24,6 +25,7 @@ MUTANTS: Final = (
     *of_search.MUTANTS,
     *of_explanations.MUTANTS,
     *of_conflicts.MUTANTS,
+    *of_pictures.MUTANTS,
     *of_accumulator.MUTANTS,
     *of_hardened.MUTANTS,
 )

@@ -28,6 +28,8 @@ _STYLES: Final[Mapping[str, str]] = {
     "faulted": "35",  # magenta
     "passed": "35",
     "head": "1",  # bold
+    "hottest": "1;31",
+    "hot": "33",
 }
 """What is written between ``ESC [`` and ``m``, by kind: of a verdict, or of a moment (`trace/timeline.py`)."""
 _WORDS: Final[Mapping[str, str]] = {
@@ -37,6 +39,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "conflicted": r"\bconflicts in attempt \d+: .*",
     "aborted": r"\baborts attempt \d+: .*|(?<=  )throws .*",
     "faulted": r"\bFAULT .*",
+    "hottest": r"█ [\d,]+",  # of a heat map
+    "hot": r"[▓▒] [\d,]+",
     "head": r"^ *ms  who +what$|^replay it: .*",
 }
 _TOLD: Final = re.compile("|".join(f"(?P<{kind}>{words})" for kind, words in _WORDS.items()), re.MULTILINE)

@@ -125,9 +125,8 @@ EXPLAIN: Final = Command(
     (
         Example(f"explain {_TIMER} cs2.L2.timer_cancels_itself.0.35eme5v", "a failure, explained", code=BROKEN),
         Example(
-            "explain scenarios/read_set.py cs2.L2.read_set.A9ijqAi9qt.i2d9t94 --retries",
+            "explain scenarios/a_conflict.py cs2.L2.a_conflict.2Ai9ihA9ihh.kl96s08 --retries",
             "only why a mutation began again",
-            code=BROKEN,
         ),
     ),
 )

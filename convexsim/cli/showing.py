@@ -169,7 +169,7 @@ def _in_columns(trace: Trace, arguments: argparse.Namespace) -> None:
     say(arguments, f"\n{KEY}\n")
 
 
-_FOUND: Final = "scenarios/read_set.py cs2.L2.read_set.A9ijqAi9qt.i2d9t94"
+_FOUND: Final = "scenarios/a_snapshot.py cs2.L2.a_snapshot.A29soA92os.uvie6o4"
 
 SHOW: Final = Command(
     "show",

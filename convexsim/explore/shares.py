@@ -18,7 +18,7 @@ from attrs import frozen
 
 from convexsim.choices import ListedChoices, RandomChoices
 from convexsim.explore.check import memory_for
-from convexsim.explore.meter import upper_bound
+from convexsim.explore.meter import interval
 from convexsim.explore.shrink import breaks_like
 from convexsim.simulation import Simulation
 
@@ -57,8 +57,7 @@ class Share:
         """Where it lies, with `CONFIDENCE`; both ends are the share if it is exact."""
         if self.is_exact:
             return float(self.value), float(self.value)
-        failed, doubt = int(self.value * self.walks), (1 - CONFIDENCE) / 2
-        return 1 - upper_bound(self.walks - failed, self.walks, doubt), upper_bound(failed, self.walks, doubt)
+        return interval(int(self.value * self.walks), self.walks, CONFIDENCE)
 
     def __str__(self) -> str:
         if not self.is_exact:

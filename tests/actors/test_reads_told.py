@@ -27,19 +27,26 @@ def newest(ctx: Any) -> Any:
     return ctx.db.query("counters").order("desc").first()
 
 
-APP = define_app({"m": {"bump": bump, "newest": newest}}, SCHEMA)
+@query
+def two(ctx: Any, names: list[str]) -> Any:
+    rows = [ctx.db.query("counters").with_index("by_name", lambda q, n=name: q.eq("name", n)).first() for name in names]
+    return len(rows)
+
+
+APP = define_app({"m": {"bump": bump, "newest": newest, "two": two}}, SCHEMA)
 HITS = encode_key(["hits"])
 
 
 @scenario(app=APP, invariants=[])
-def two(world: Any) -> None:
+def two_bumps(world: Any) -> None:
     for who in ("alice", "bob"):
         world.client(who).mutation(api.m.bump, {"name": "hits"})
     world.client("eve").query(api.m.newest)
+    world.client("ian").query(api.m.two, {"names": ["x", "hits", "a"]})
 
 
 def told(kind: type[Event]) -> list[Any]:
-    run = Simulation(two, LockstepChoices(), level=2).run()
+    run = Simulation(two_bumps, LockstepChoices(), level=2).run()
     assert run.trace is not None
     return [happened for happened in run.trace.events if isinstance(happened, kind)]
 
@@ -69,3 +76,13 @@ def test_a_retry_reads_the_row_that_it_found_and_its_id() -> None:
 def test_a_query_tells_it_too() -> None:
     (read,) = [read for read in told(Read) if read.activity == "eve.1"]
     assert list(looked(read)) == ["/counters.by_creation_time"]
+
+
+def test_each_stretch_of_an_index_is_told_in_its_order() -> None:
+    (read,) = [read for read in told(Read) if read.activity == "ian.1"]
+    stretches = [
+        (low, high)
+        for name in ("a", "hits", "x")
+        for low, high in [(encode_key([name]), prefix_end(encode_key([name])))]
+    ]
+    assert list(looked(read)["/counters.by_name"]) == stretches
