@@ -15,8 +15,8 @@ Property: P26 ONE-CHAIN, a running job has exactly one step pending or running; 
 
 Question: How patient must whoever resumes be?
 
-Answer: Until the old chain has found the job paused and ended: here 600 ms are enough, the delay between two pages less
-what has passed already.
+Answer: Until the old chain has woken, found the job paused, and ended. Here it wakes at 1,000 ms, and whoever resumes
+600 ms after the pause does so at 1,100 ms.
 """
 
 from components.batch_processor import host_app

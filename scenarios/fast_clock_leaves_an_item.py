@@ -9,7 +9,7 @@ Property: P15 SIZE-TRIGGER, what has reached the threshold is flushed; P17 NO-ST
 
 Question: With timers on, is the item still left for ever?
 
-Answer: No. It waits for the batch's timer, and arrives a second later.
+Answer: No. What stayed behind is given a timer, and is delivered by that.
 """
 
 from components.batch_processor import host_app

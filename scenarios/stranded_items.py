@@ -2,14 +2,14 @@
 
 a. While a batch is being flushed, an add opens the next batch. All items arrive: the second one has its own timer.
 b. The first delivery fails, and there are no timers (interval 0). A failed batch goes back to accumulating. If an add
-   has opened the next one meanwhile, two batches accumulate under one id (race R5). Later adds find the older one; and
-   if nobody adds any more, nothing ever looks at either again, although together they hold more than the threshold.
+   has opened the next one meanwhile, two batches accumulate under one id (race R5). If nobody adds any more, nothing
+   ever looks at either again, although together they hold more than the threshold.
 
 Property: P17 NO-STRAND, at rest nothing stays that a timer or the threshold should have flushed.
 
 Question: With timers on, do the items of (b) still stay for ever?
 
-Answer: No. Both batches are flushed a second later, each by its timer, in whatever order.
+Answer: No. Each of the two batches has a timer then, and in none of the orders that were tried does anything stay.
 """
 
 from components.batch_processor import host_app

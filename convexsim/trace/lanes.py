@@ -83,9 +83,10 @@ class Lanes:
         column.taken.clear()
 
     def open(self, activity: str) -> Place:
-        """Give a call a slot: right of the call that made it, and of nobody else if there is room."""
+        """Give a call a slot: right of the call that made it, also if that is over, and where there is room."""
         number, column = self._column(activity)
-        caller = next((column.taken[each] for each in _callers(activity) if each in column.taken), -1)
+        callers = [each for each in _callers(activity) if each != column.client]
+        caller = next((column.taken[each] for each in callers if each in column.taken), 0 if callers else -1)
         slot = next(slot for slot in range(caller + 1, caller + 2 + len(column.taken)) if slot not in _used(column))
         column.taken[activity] = slot
         column.slots = max(column.slots, slot + 1)

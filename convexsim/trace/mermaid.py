@@ -26,7 +26,7 @@ MOST_MOMENTS: Final = 60
 
 _ARROWS: Final = {"began": "->>", "committed": "->>", "aborted": "-x", "conflicted": "-x"}
 """How the words of a moment travel; those of any other are a note."""
-_SAFE: Final = re.compile(r"[^\w .,:+\-()=/'\"…→·✗?!*&|@^~{}\[\]$]")
+_SAFE: Final = re.compile(r"[^\w .,:+\-()=/'\"…→·✗?!*|@^~{}\[\]]")
 _TITLED: Final = re.compile(r"\s+")
 
 

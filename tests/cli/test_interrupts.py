@@ -17,8 +17,6 @@ MARKED = LESSON.replace(
 ).replace('("alice", "bob")', 'map("client{}".format, range(5))')
 """The lesson with five clients, in which nothing breaks; it tells when it is at work."""
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

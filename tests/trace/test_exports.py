@@ -106,8 +106,8 @@ def nasty() -> Scenario:
 
 
 def test_words_mean_nothing_to_it() -> None:
-    told = mermaid(timeline(traced(nasty(), FirstChoices())), "end; #1 %% <i>")
-    assert "    title: end#59; #35;1 #37;#37; #60;i#62;\n" in told
+    told = mermaid(timeline(traced(nasty(), FirstChoices())), "end; #1 %% <i> &lt; $$x$$")
+    assert "    title: end#59; #35;1 #37;#37; #60;i#62; #38;lt#59; #36;#36;x#36;#36;\n" in told
     assert GRAMMAR.fullmatch(told)
 
 

@@ -45,6 +45,16 @@ def test_a_call_stands_right_of_its_caller_and_beside_its_siblings() -> None:
     assert list(lanes) == [Lane("alice", 3)]
 
 
+@pytest.mark.parametrize("call", ["alice.1", "alice.1+1"])
+def test_what_outlives_its_caller_stands_right_of_where_that_was(call: str) -> None:
+    lanes = Lanes(["alice"])
+    lanes.enter("alice.1+1", 0)
+    lanes.open(call)
+    lanes.close(call)
+    assert lanes.open(f"{call}.1").slot == 1
+    assert lanes.place(call).slot == 0
+
+
 def test_a_root_is_entered_once() -> None:
     lanes = Lanes(["alice"])
     lanes.enter("alice.1+1", 0)
