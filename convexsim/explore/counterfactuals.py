@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from convexsim.actors.dispatcher import CLOCK
-from convexsim.choices import Label
+from convexsim.choices import Label, ListedChoices
 from convexsim.explore.following import Following, Reordered
 from convexsim.explore.replay import encode, without_trailing_zeros
 from convexsim.explore.switches import words_of
@@ -86,7 +86,7 @@ class Turns:
     """
 
     def __init__(self, failing: Run, retold: Retold, activities: Sequence[str]) -> None:
-        self._failing, self._retold = failing, retold
+        self._failing = failing
         turns = [*turns_of(failing, retold, activities)]
         self._turns, self.left = turns[:MAX_TURNS], len(turns[MAX_TURNS:])
 
@@ -97,7 +97,8 @@ class Turns:
             on_run: called after every run.
 
         """
-        seen: dict[Hashable, None] = {_key(self._retold.run): None}
+        itself = run_again(self._failing, Recorded(ListedChoices(self._failing.indexes)), trace=False)
+        seen: dict[Hashable, None] = {_key(itself): None}
         for turn in self._turns:
             run = run_again(self._failing, turn.choices, trace=False)
             key = _key(run)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from textwrap import indent, wrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
@@ -27,7 +27,7 @@ __all__ = ["Chance", "Explanation", "decisive", "settled", "told_retries"]
 
 _ALL: Final = Share(Fraction(1))
 _SHOWN_SWITCHES: Final = 8
-_SHOWN_ALL_THE_SAME: Final = 8
+_SHOWN_WHAT_IFS: Final = 12  # of those that would have held, and of those that would not
 
 
 @frozen
@@ -128,25 +128,26 @@ class Explanation:
     def _head(self, how_to_replay: str) -> str:
         name = self.run.scenario.name
         if self.broken is None:
-            return "\n".join([f"{name}: nothing broke", *_indented(self.drift), f"  {how_to_replay}"])
+            return "\n".join([f"{name}: nothing broke", *_wrapped(self.drift), f"  {how_to_replay}"])
         violation = self.run.violations[0]
         stopped = ", interrupted: there may be more to tell" if self.interrupted else ""
         made = f"{counted(self.runs, 'run')} to find out{stopped}"
-        lines = [f"{name}: why {self.broken} broke ({made})", f"  broken: {self.broken}: {violation.message}"]
+        lines = [f"broken: {self.broken}: {violation.message}"]
         switches = switches_of(self.run)
         if not switches:
-            lines.append("  the plain serial order is enough")
+            lines.append("the plain serial order is enough")
         elif len(switches) > _SHOWN_SWITCHES:
-            lines.append(f"  {counted(len(switches), 'forced choice')}")
+            lines.append(counted(len(switches), "forced choice"))
         else:
-            lines += [f"  {switch}" for switch in switches]
+            lines += map(str, switches)
         if not self.is_minimal:
-            lines.append("  not shrunk to the end: what follows may be longer than it has to be")
-        return "\n".join([*lines, *_indented(self.drift), f"  {how_to_replay}"])
+            lines.append("not shrunk to the end: what follows may be longer than it has to be")
+        head = f"{name}: why {self.broken} broke ({made})"
+        return "\n".join([head, *_wrapped([*lines, *self.drift]), f"  {how_to_replay}"])
 
     def _story(self) -> str:
         without = f", without {counted(self.left_out, 'line')} to which it does not go back" if self.left_out else ""
-        return f"What happened{without}\n{indent(self.story, '  ')}"
+        return f"What happened{without}\n{self.story}"
 
     def _chances(self) -> str:
         if not self.chances:
@@ -157,9 +158,9 @@ class Explanation:
         for each in self.chances:
             if not _may_be_equal(last, each.after):
                 last = each.after
-                row = wrap(f"{_share(last)}  {each}", WIDTH - 2, subsequent_indent=" " * 20, drop_whitespace=False)
-                lines += _indented(row)
-        return "\n".join([*lines, *_indented(self._conclusions())])
+                row = f"  {_share(last)}  "
+                lines += wrap(str(each), WIDTH, initial_indent=row, subsequent_indent=" " * len(row))
+        return "\n".join([*lines, *_wrapped(self._conclusions())])
 
     def _conclusions(self) -> list[str]:
         shares = [each.before for each in self.chances]
@@ -184,15 +185,19 @@ class Explanation:
 
     def _counterfactuals(self) -> str:
         if not self.counterfactuals:
-            return "What if\n  nothing that came to something else could be turned round"
+            why = (
+                "nobody has tried" if self.interrupted else "nothing that came to something else could be turned round"
+            )
+            return f"What if\n  {why}"
         otherwise = [each for each in self.counterfactuals if not each.breaks]
         same = [each for each in self.counterfactuals if each.breaks]
         lines = ["What if: each was run"]
-        for each in [*otherwise, *same[:_SHOWN_ALL_THE_SAME]]:
-            lines += [*_indented(wrap(str(each), WIDTH - 4, break_on_hyphens=False)), f"    replay: {each.replay}"]
-        more = len(same) - _SHOWN_ALL_THE_SAME
-        if more > 0:
-            lines.append(f"  {counted(more, 'other change')} break it all the same")
+        for each in [*otherwise[:_SHOWN_WHAT_IFS], *same[:_SHOWN_WHAT_IFS]]:
+            lines += [*_wrapped([str(each)]), f"    replay: {each.replay}"]
+        for told, what in ((otherwise, "do away with it"), (same, "change nothing in it")):
+            more = len(told) - _SHOWN_WHAT_IFS
+            if more > 0:
+                lines.append(f"  {counted(more, 'other change')} {what}; --json has all")
         if self.unturned:
             lines.append(f"  {counted(self.unturned, 'other race')} nobody has turned round")
         return "\n".join(lines)
@@ -216,8 +221,9 @@ def told_retries(retries: Sequence[Retry]) -> str:
     return "\n".join(["Why attempts were lost", *(indent(str(each), "  ") for each in retries)])
 
 
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"  {line}" for line in lines]
+def _wrapped(lines: Sequence[str]) -> list[str]:
+    margins: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "    ", "break_on_hyphens": False}
+    return [part for line in lines for part in wrap(line, WIDTH, **margins)]
 
 
 def _share(share: Share | None) -> str:

@@ -8,18 +8,17 @@ import pytest
 
 from benchmarks import planted
 from benchmarks.planted import crash_between, lost_update, write_skew
-from convexsim import Bounded, RandomWalk, Run, Scenario, Simulation, World, api, check, explain, replay, scenario
+from convexsim import Bounded, RandomWalk, Run, Scenario, Simulation, check, explain, replay
 from convexsim.choices import Kind, ListedChoices, RandomChoices
 from convexsim.explore import counterfactuals
 from convexsim.explore.following import Reordered
 from convexsim.explore.retold import Retold, retell
 from convexsim.explore.trace_key import trace_key
-from scenarios.a_retry import a_retry
 from scenarios.crash_leaves_flushing import crash_leaves_flushing
 from scenarios.stranded_items import failed_flush_strands, stranded_items
 from scenarios.timer_cancels_itself import timer_cancels_itself
 from tests.explore.test_timed import noting
-from tests.explore.worlds import app, no_update_is_lost, proper_bumps, stormy, too_many
+from tests.explore.worlds import crowd, proper_bumps, stormy, too_many
 
 SAME = "both_count would have broken all the same"
 WORLDS = [
@@ -32,13 +31,6 @@ WORLDS = [
     stranded_items,
     failed_flush_strands,
 ]
-
-
-@scenario(app=app(), invariants=[no_update_is_lost])
-def crowd(world: World) -> None:
-    """So many bumps that most begin more than once."""
-    for number in range(8):
-        world.client(f"client{number}").mutation(api.counters.bump)
 
 
 def found(world: Scenario) -> Run:
@@ -156,7 +148,7 @@ def test_the_same_order_is_the_same_run(world: Scenario, late_ms: float) -> None
         assert again.indexes == run.indexes
 
 
-@pytest.mark.parametrize("world", [stormy, a_retry, crowd], ids=["stormy", "a_retry", "crowd"])
+@pytest.mark.parametrize("world", [stormy, crowd], ids=["stormy", "crowd"])
 def test_without_a_forced_choice_nothing_forced_comes_in_its_place(world: Scenario) -> None:
     """Two waits of one client may have the same label: the second one is not the first."""
     for seed in range(20):

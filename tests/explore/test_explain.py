@@ -14,6 +14,7 @@ from benchmarks.planted import crash_between, lost_update, lost_update_in_noise,
 from convexsim import (
     Bounded,
     Explanation,
+    Lockstep,
     RandomWalk,
     Run,
     Scenario,
@@ -33,7 +34,7 @@ from convexsim.explore.shares import Share
 from scenarios.double_chain import double_chain
 from scenarios.stranded_items import failed_flush_strands, stranded_items
 from scenarios.timer_cancels_itself import on_throw, timer_cancels_itself
-from tests.explore.worlds import proper_bumps
+from tests.explore.worlds import crowd, proper_bumps
 from tests.pages import ROOT
 
 
@@ -139,6 +140,17 @@ def test_an_interrupted_explanation_tells_what_it_has(after: int) -> None:
     assert explanation.runs <= after + 2  # whoever begins anew is told with his first run
     assert explanation.story
     assert "interrupted: there may be more to tell" in str(explanation)
+
+
+def test_many_what_ifs_are_counted_and_lines_are_not_too_wide() -> None:
+    report = check(crowd, Lockstep())
+    assert report.finding is not None
+    explanation = explain(crowd, report.finding.run, runs=1)
+    saving = sum(not each.breaks for each in explanation.counterfactuals)
+    told = " ".join(str(explanation).split())
+    assert told.count("no_update_is_lost would have held.") == 12 < saving
+    assert f"{saving - 12} other changes do away with it" in told
+    assert max(len(line) for line in str(explanation).splitlines()) <= 120
 
 
 # ----------------------------------------------------------------------------------------------------------- the story

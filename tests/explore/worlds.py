@@ -101,6 +101,13 @@ def proper_bumps(world: World) -> None:
         world.client(name).mutation(api.counters.bump)
 
 
+@scenario(app=app(), invariants=[no_update_is_lost])
+def crowd(world: World) -> None:
+    """Eight clients bump in one transaction each; in lockstep three of them run out of retries."""
+    for number in range(8):
+        world.client(f"client{number}").mutation(api.counters.bump)
+
+
 @scenario(app=app(), invariants=[never_above_one])
 def too_many(world: World) -> None:
     """Two bumps make two."""
