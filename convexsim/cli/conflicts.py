@@ -97,10 +97,11 @@ def _report(scenario: Scenario, arguments: argparse.Namespace, interrupt: Interr
     settings = Settings(arguments.runs, arguments.seed)
     explorer = None if arguments.explorer is None else explorer_named(arguments.explorer, settings)
     walk = RandomWalk(arguments.runs, arguments.seed)
+    most = 1 + arguments.runs * (1 if explorer is None else 2)
     with Progress(scenario.name) as progress:
 
         def look(number: int) -> None:
-            progress.count(number)
+            progress.count(number, most)
             if interrupt.asked:
                 raise KeyboardInterrupt
 

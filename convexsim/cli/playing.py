@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from convexsim.cli.arguments import add_json, add_level, add_scenario, count
 from convexsim.cli.chosen import one_of
-from convexsim.cli.command import HELD, Command, Example
+from convexsim.cli.command import HELD, INTERRUPTED, Command, Example
 from convexsim.cli.formats import write_file
 from convexsim.cli.printing import say
-from convexsim.cli.terminal import Progress, end_at_once, interruption
+from convexsim.cli.terminal import Interrupt, Progress, interruption
 from convexsim.explore.playing import play_data
 from convexsim.explore.tree import MOST_ORDERS, orders_of
 from convexsim.testing.record import json_line
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import argparse
 
     from convexsim.explore.tree import Orders
+    from convexsim.simulation import Run
 
 __all__ = ["PLAY"]
 
@@ -41,16 +42,21 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _play(arguments: argparse.Namespace) -> int:
-    """Search one scenario to its end, write the page, and return the exit code: that it could be written."""
-    with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
+    """Search one scenario to its end, write the page, and return the exit code: that it could be written.
+
+    Ctrl-C ends the search; the page then has the orders that are known by then, and says that there are more.
+    """
+    interrupt = Interrupt()
+    with interruption(interrupt), open_scenarios(arguments.file.path) as scenarios:
         meant = one_of(scenarios, arguments)
         with Progress(meant.name) as progress:
-            orders = orders_of(
-                meant,
-                level=arguments.level,
-                max_orders=arguments.orders,
-                on_run=lambda number, _: progress.count(number),
-            )
+
+            def look(number: int, _: Run) -> None:
+                progress.count(number, arguments.orders)
+                if interrupt.asked:
+                    raise KeyboardInterrupt
+
+            orders = orders_of(meant, level=arguments.level, max_orders=arguments.orders, on_run=look)
         text = html_file("play", f"{meant.name} · play the order · convexsim", play_data(orders), ("play.js",))
         write_file(arguments.html, text)
         broken = sum(bool(end.broken) for end in orders.start.ends())
@@ -63,7 +69,7 @@ def _play(arguments: argparse.Namespace) -> int:
             "file": str(arguments.html),
         }
         say(arguments, json_line("orders", facts).rstrip() if arguments.json else _told(orders, broken, arguments))
-    return HELD
+    return INTERRUPTED if interrupt.asked else HELD
 
 
 def _told(orders: Orders, broken: int, arguments: argparse.Namespace) -> str:

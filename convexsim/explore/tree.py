@@ -7,6 +7,7 @@ shows it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -110,7 +111,8 @@ def orders_of(
         scenario: what `Dpor` can reduce.
         level: the granularity of choices, 2 or 3.
         max_orders: where to give up.
-        on_run: called after every run with its number.
+        on_run: called after every run with its number; a KeyboardInterrupt raised in it ends the search with the orders
+            that are known by then.
 
     Raises:
         UsageError: the scenario cannot be reduced.
@@ -118,10 +120,11 @@ def orders_of(
     """
     search = Dpor(max_orders, backoffs=False)
     listed: list[Run] = []
-    for number, run in enumerate(runs_proposed(scenario, search, level), 1):
-        listed.append(run)
-        if on_run is not None:
-            on_run(number, run)
+    with suppress(KeyboardInterrupt):
+        for number, run in enumerate(runs_proposed(scenario, search, level), 1):
+            listed.append(run)
+            if on_run is not None:
+                on_run(number, run)
     start: Place | None = None
     lanes: tuple[Lane, ...] = ()
     for run in listed[search.given_up :]:

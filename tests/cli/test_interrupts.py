@@ -58,3 +58,10 @@ def test_a_matrix_shows_what_it_has_and_how_to_go_on() -> None:
     assert running.returncode == 130
     assert out.splitlines()[-1] == "interrupted: this is what was found until then; go on with --resume"
     assert err == STOPPING
+
+
+def test_play_writes_the_orders_that_are_known_by_then() -> None:
+    code, out, err = interrupted(["play", "lesson.py:racy", "--html", "play.html", "--orders", "100000"])
+    assert (code, err) == (130, STOPPING)
+    assert "there are more" in out
+    assert '"isComplete":false' in Path("play.html").read_text(encoding="utf-8")

@@ -119,6 +119,15 @@ def test_a_tree_that_is_cut_off_says_so() -> None:
     assert (orders.count, orders.is_complete) == (2, False)
 
 
+def test_a_search_that_is_interrupted_keeps_the_orders_that_it_knows() -> None:
+    def stop(number: int, _: Run) -> None:
+        if number == 2:
+            raise KeyboardInterrupt
+
+    orders = orders_of(race, on_run=stop)
+    assert (orders.count, orders.is_complete, len(list(orders.start.ends()))) == (2, False, 2)
+
+
 def test_what_cannot_be_reduced_is_refused() -> None:
     with pytest.raises(UsageError, match="restart"):
         orders_of(race.variant("ill", faults=Faults(restarts=1)))
