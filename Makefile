@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(QUIET)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test docs course pictures bench others explorers estimate conflicts matrix exact mutants lint format \
+.PHONY: help setup demo test docs course pictures bench others explorers estimate shrinking conflicts matrix exact mutants lint format \
 	clean
 
 help: ## list the targets
@@ -51,6 +51,9 @@ others: $(STAMP) ## measure other tools beside it, installed for the purpose (so
 
 explorers: $(STAMP) ## measure how soon each explorer finds planted bugs (some minutes)
 	@$(BIN)/python -m benchmarks.explorers
+
+shrinking: $(STAMP) ## measure how small failures become, and write that table (a minute)
+	@$(BIN)/python -m benchmarks.shrinking
 
 estimate: $(STAMP) ## measure how far off the meter's estimate of all traces is (some minutes)
 	@$(BIN)/python -m benchmarks.estimate
