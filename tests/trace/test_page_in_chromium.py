@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,16 @@ from tests.trace.test_timeline import now_and_later, two_bumps
 pytestmark = NEEDED
 EVIL: Final = '</script><img src=x onerror="window.evil=1"><svg onload="window.evil=1">'
 LARGEST: Final = 1_000_000  # bytes of a page of 200 steps
+LEAST_CONTRAST: Final = 4.5  # WCAG 2, AA
+READ_ON: Final = (
+    *(("ink", ground) for ground in ("paper", "ground", "hover", "hit", "good-soft", "bad-soft", "dull-soft")),
+    *(("faint", ground) for ground in ("paper", "ground", "dull-soft")),
+    ("accent", "paper"),
+    ("good", "good-soft"),
+    ("bad", "bad-soft"),
+    ("bad", "paper"),
+)
+"""Words and what is behind them, by the names of the colours of a page."""
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +113,46 @@ def test_it_searches_words_and_functions(opened: Any) -> None:
     shown.tab.keyboard.type("conflicts in attempt")
     assert shown.text("#hits") == "1 / 1"
     found = shown.selected
-    shown.tab.locator("#search").fill("bump")
-    assert shown.text("#hits").endswith("/ 2") or "/" in shown.text("#hits")
+    assert shown.text(".words").startswith("conflicts in attempt 1")
+    shown.tab.locator("#search").fill("calls mutation M:BUMP")
+    assert shown.text("#hits") == "1 / 2"
+    hit = shown.selected
+    shown.press("Escape", "n")
+    assert shown.selected not in (hit, found)
+    shown.press("N")
+    assert shown.selected == hit
     shown.tab.locator("#search").fill("nowhere at all")
     assert shown.text("#hits") == "none"
-    shown.press("Escape", "]")
-    assert shown.selected != found or found
+
+
+def test_the_names_of_lanes_stay_above_their_lanes(opened: Any) -> None:
+    shown = opened(run_of(two_bumps, LockstepChoices()), viewport={"width": 900, "height": 500})
+    shown.press("End")
+    names = shown.tab.locator(".lane text", has_text="bob")
+    kept, drawn = (names.nth(number).bounding_box() for number in (0, 1))
+    assert abs(kept["x"] - drawn["x"]) < 1
+    box = shown.tab.locator(".drawing").bounding_box()
+    assert box["y"] <= kept["y"] < box["y"] + 34
+
+
+def test_a_lane_that_is_hidden_is_passed_over(opened: Any) -> None:
+    shown = opened(run_of(two_bumps, FirstChoices()))
+    shown.tab.get_by_text("Lanes", exact=True).click()
+    shown.tab.get_by_label("alice", exact=True).uncheck()
+    seen = []
+    for _ in range(4):
+        shown.press("ArrowDown")
+        seen.append(shown.text(".facts dd >> nth=0"))
+    assert seen == ["bob.1"] * 4
+    assert shown.tab.locator(".moment.out").count() == shown.tab.locator(".moment").count() / 2
+
+
+def test_the_place_is_in_the_address(opened: Any) -> None:
+    shown = opened(run_of(two_bumps, LockstepChoices()))
+    shown.press("j", "j")
+    shown.tab.wait_for_url("**#moment=2")
+    shown.tab.goto(shown.tab.url.replace("#moment=2", "#moment=4"))
+    shown.tab.wait_for_function("document.querySelector('.moment.selected').dataset.moment === '4'")
 
 
 def test_what_is_scheduled_and_canceled_is_tied_to_whoever_did_it(opened: Any) -> None:
@@ -163,6 +208,42 @@ def test_two_runs_stand_side_by_side_at_their_first_difference(opened: Any) -> N
     first = places[0]
     told = [shown.tab.locator(f'.drawing >> nth={side} >> [data-moment="{first}"] .label').first for side in (0, 1)]
     assert told[0].text_content() != told[1].text_content()
+
+
+def test_two_runs_scroll_together(opened: Any) -> None:
+    one, other = run_of(two_bumps, LockstepChoices()), run_of(two_bumps, FirstChoices())
+    shown = opened(one, other, viewport={"width": 1000, "height": 420})
+    boxes = shown.tab.locator(".drawing")
+    boxes.nth(0).focus()
+    shown.tab.evaluate("document.querySelector('.drawing').scrollTop = 60")
+    shown.tab.wait_for_function("document.querySelectorAll('.drawing')[1].scrollTop > 0")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_can_be_read_on_every_ground(opened: Any, scheme: str) -> None:
+    shown = opened(run_of(two_bumps, LockstepChoices()), color_scheme=scheme)
+    colours = {
+        name: shown.tab.evaluate(
+            "name => { const made = document.body.appendChild(document.createElement('i'));"
+            " made.style.color = `var(--${name})`; return getComputedStyle(made).color; }",
+            name,
+        )
+        for name in sorted({name for pair in READ_ON for name in pair})
+    }
+    too_faint = {pair: contrast(*(colours[name] for name in pair)) for pair in READ_ON}
+    assert {pair: found for pair, found in too_faint.items() if found < LEAST_CONTRAST} == {}
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours as WCAG 2 has it."""
+    brighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_hostile_names_stay_words(opened: Any) -> None:

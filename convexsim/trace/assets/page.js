@@ -49,6 +49,7 @@ class Drawing {
     const head = svg.cloneNode(false);
     head.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} 34`);
     head.setAttribute("height", "34");
+    head.setAttribute("preserveAspectRatio", "xMinYMin");
     head.setAttribute("aria-hidden", "true");
     head.classList.add("head");
     head.append(...[...svg.querySelectorAll(".paper, .lane text")].map((each) => {
@@ -57,6 +58,14 @@ class Drawing {
       return each.matches("text") ? lane : each.cloneNode(false);
     }));
     this.box.prepend(head);
+  }
+
+  /** Scroll to where another drawing is: as far into the same moment. */
+  follow(other) {
+    const tops = ({ rows }) => rows.map((row) => Number(row.querySelector(".row").getAttribute("y")));
+    const theirs = tops(other);
+    const at = Math.max(0, theirs.findLastIndex((top) => top <= other.box.scrollTop));
+    if (at <= this.run.last) this.box.scrollTop = tops(this)[at] + other.box.scrollTop - theirs[at];
   }
 
   mark({ shown, hits, hidden }) {
@@ -100,6 +109,14 @@ const sentenceOf = ({ ms, who, label, lines }) => `${milliseconds(ms)}, ${who ||
 const state = { shown: 0, hits: new Set(), found: [], hiddenLanes: new Set(), hidden: (run, index) => state.hiddenLanes.has(run.groupOf(index)) };
 
 const drawings = [...document.querySelectorAll(".drawing")].map((box, number) => new Drawing(box, runs[number], number));
+
+// Two runs scroll together: the one that the reader scrolls leads.
+for (const leader of drawings) {
+  leader.box.addEventListener("scroll", () => {
+    if (!leader.box.matches(":hover, :focus")) return;
+    for (const drawing of drawings) if (drawing !== leader && !drawing.box.matches(":hover")) drawing.follow(leader);
+  });
+}
 
 const select = (index) => {
   state.shown = Math.max(0, Math.min(index, lastMoment));
@@ -177,12 +194,13 @@ const showHits = () => {
 const fillLanes = () => {
   const groups = [...new Set(runs.flatMap((run) => run.groups))];
   byId("lanes").hidden = groups.length < 2;
-  byId("lanes").append(...groups.map((group) => {
+  byId("groups").append(...groups.map((group) => {
     const box = element("input", { type: "checkbox" });
     box.checked = true;
     box.addEventListener("change", () => {
       if (box.checked) state.hiddenLanes.delete(group);
       else state.hiddenLanes.add(group);
+      byId("lanes").classList.toggle("some", state.hiddenLanes.size > 0);
       show();
     });
     return element("label", {}, box, element("span", {}, group));
