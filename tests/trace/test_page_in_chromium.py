@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +14,16 @@ from convexsim import api, define_app, define_schema, define_table, mutation, sc
 from convexsim.choices import FirstChoices, RandomChoices
 from convexsim.explore.lockstep import LockstepChoices
 from convexsim.explore.replay import encode
+from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.simulation import Run, Scenario, Simulation
 from convexsim.testing.record import page_of
 from convexsim.trace.page import page
+from convexsim.trace.page_data import data_of
+from convexsim.trace.timeline import timeline
+from convexsim.values.json_codec import to_json
+from tests.explore.small_worlds import small_world
 from tests.pages_in_chromium import NEEDED, OpenPage, chromium
-from tests.trace.test_timeline import now_and_later, two_bumps
+from tests.trace.test_timeline import KINDS, now_and_later, two_bumps
 
 pytestmark = NEEDED
 EVIL: Final = '</script><img src=x onerror="window.evil=1"><svg onload="window.evil=1">'
@@ -32,6 +38,12 @@ READ_ON: Final = (
     ("bad", "paper"),
 )
 """Words and what is behind them, by the names of the colours of a page."""
+RUN_JS: Final = (files("convexsim.trace") / "assets" / "run.js").read_text(encoding="utf-8")
+TABLES_AT_THE_END: Final = (
+    f"facts => {{ {RUN_JS}\n const run = new Run(facts); const tables = [...run.tables(run.last)];"
+    " const there = (rows) => [...rows.values()].map(({ value }) => value).filter((value) => value !== null);"
+    " return Object.fromEntries(tables.map(([key, rows]) => [key, there(rows)])); }"
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +117,34 @@ def test_tables_are_as_they_stood_and_end_as_the_run_ended(opened: Any) -> None:
     assert "1 → 2" in shown.text(".card td.differs").replace("\n", " ")
     (document,) = run.view.documents("counters")
     assert document["value"] == 2
+
+
+@pytest.mark.parametrize(
+    "given", [*(small_world(kind, 2, []) for kind in KINDS), now_and_later], ids=lambda each: each.name
+)
+def test_the_tables_of_the_last_moment_are_those_of_the_run(browser: Any, given: Scenario) -> None:
+    run = run_of(given, RandomChoices(1))
+    assert run.trace is not None
+    tab = browser.new_page()
+    tables = tab.evaluate(TABLES_AT_THE_END, data_of(page_of(run, "", ""), timeline(run.trace)))
+    tab.close()
+    components = dict.fromkeys(["", *(path for path, _ in run.view.tables())])
+    keys = [*run.view.tables(), *((path, SCHEDULED_FUNCTIONS) for path in components)]
+    expected = {f"{path}/{name}": [*map(to_json, run.view.documents(name, path))] for path, name in keys}
+    assert comparable(tables) == comparable(expected)
+
+
+def comparable(tables: dict[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return documents whole; of scheduled functions what both their readers see and the backend keeps."""
+    found = {}
+    for key, rows in tables.items():
+        if key.endswith(f"/{SCHEDULED_FUNCTIONS}"):
+            found[key] = sorted((row["_id"], row["state"]["kind"], str(row["args"])) for row in rows)
+        elif key != "/_tables":
+            found[key] = sorted(
+                (row["_id"], *sorted((name, str(value)) for name, value in row.items())) for row in rows
+            )
+    return {key: rows for key, rows in found.items() if rows}
 
 
 def test_it_searches_words_and_functions(opened: Any) -> None:

@@ -183,9 +183,7 @@ KINDS = ("plain", "scheduled", "actions", "parallel", "outside", "adaptive")
 
 def runs() -> Iterator[Any]:
     for number in range(12):
-        world = small_world(
-            ("plain", "scheduled", "actions", "parallel", "outside", "adaptive")[number % 6], number, []
-        )
+        world = small_world(KINDS[number % 6], number, [])
         for seed in range(3):
             given = disturbed(world, number) if seed else world
             yield pytest.param(given, seed, 1 + (number + seed) % 3, id=f"{number}-{seed}")
