@@ -179,6 +179,8 @@ def test_a_lane_that_is_hidden_is_passed_over(opened: Any) -> None:
     shown = opened(run_of(two_bumps, FirstChoices()))
     shown.tab.get_by_text("Lanes", exact=True).click()
     shown.tab.get_by_label("alice", exact=True).uncheck()
+    shown.press("Escape")
+    assert not shown.tab.locator("#groups").is_visible()
     seen = []
     for _ in range(4):
         shown.press("ArrowDown")

@@ -274,6 +274,10 @@ document.addEventListener("keydown", (event) => {
     else if (event.key === "Escape") drawings[0].box.focus();
     return;
   }
+  if (event.key === "Escape" && byId("lanes").open) {
+    byId("lanes").open = false;
+    byId("lanes").querySelector("summary").focus();
+  }
   if (SCROLLING.includes(event.key) && event.target.closest(".panel, .tables")) return;
   if (!(event.key in KEYS)) return;
   event.preventDefault();
