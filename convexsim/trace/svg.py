@@ -32,6 +32,7 @@ _SLOT: Final = 15
 _BAR: Final = 9
 _CHAR: Final = 6.3
 _LONGEST: Final = 58  # characters of a label
+_BOLD: Final = {"called": 1.1, "conflicted": 1.1}  # how much wider the labels of these rows are
 _LEAST: Final = 84  # of a lane, in pixels, beside its slots
 _LEGEND: Final = (
     ("call", "a call"),
@@ -89,10 +90,12 @@ class _Drawing:
 
     def _width(self, number: int) -> float:
         lane = self._timeline.lanes[number]
-        labels = [shorten(moment.label, _LONGEST) for moment in self._timeline.moments if _is_in(moment, number)]
-        labels += [self._due(span) for span in self._spans("pending") if span.place.lane == number]
-        labels += [_hit(arrow) for arrows in self._conflicts for arrow in arrows if arrow.end.lane == number]
-        widest = max([len(label) * _CHAR + 22 for label in labels], default=0)
+        texts = [
+            (moment.label, _BOLD.get(moment.kind, 1.0)) for moment in self._timeline.moments if _is_in(moment, number)
+        ]
+        texts += [(self._due(span), 1.0) for span in self._spans("pending") if span.place.lane == number]
+        texts += [(_hit(arrow), 1.0) for arrows in self._conflicts for arrow in arrows if arrow.end.lane == number]
+        widest = max([min(len(text), _LONGEST) * _CHAR * factor + 22 for text, factor in texts], default=0)
         return _SLOT * lane.slots + max(widest, _LEAST)
 
     def _height(self, moment: Moment) -> float:
@@ -187,7 +190,8 @@ class _Drawing:
         yield f'<path d="M{start:g} {y:g}V{low:g}H{tip - way * 4:g}"/>'
         yield f'<path class="tip" d="M{tip:g} {low:g}l{-way * 7} -4v8z"/>'
         if arrow.kind == "conflict":
-            yield f'<text x="{self._labels_at(arrow.end.lane):g}" y="{low + 3:g}">{escape(_hit(arrow))}</text>'
+            line = low + 3 if way > 0 else low - 4  # the line of one that comes from the right is under the words
+            yield f'<text x="{self._labels_at(arrow.end.lane):g}" y="{line:g}">{escape(_hit(arrow))}</text>'
         elif arrow.kind == "scheduled" and (span := self._pending.get((arrow.moment, arrow.end.lane))) is not None:
             yield f'<text x="{self._labels_at(arrow.end.lane):g}" y="{y + 4:g}">{escape(self._due(span))}</text>'
         yield "</g>"
