@@ -75,6 +75,9 @@ def test_a_page_tells_the_run_that_its_string_means(tmp_path: Path, capsys: pyte
     assert (told["scenario"], told["replay"]) == ("read_set", STRING)
     assert f"replay {SCRIPT} '{STRING}'" in told["command"]
     assert [each["invariant"] for each in told["broken"]] == [each.invariant for each in run.violations]
+    assert all(len(each["offered"]) == (each["choice"] or [0, 0])[1] for each in told["moments"])
+    (hit,) = [each for each in told["moments"] if each["label"].startswith("commits ts 2")]
+    assert hit["offered"] == ["bob.1 commits queue:add", "alice.1 commits queue:take"]
     left: dict[str, Any] = {}
     for moment in told["moments"]:
         for write in moment["writes"]:
@@ -98,7 +101,7 @@ def test_a_saved_run_needs_no_script(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert typed("show", SCRIPT, STRING, "--jsonl", saved, "--html", one) == 1
     assert typed("show", saved, "--html", other) == 1
     (told,), (again,) = data_of(one), data_of(other)
-    assert again["moments"] == [{**moment, "forced": []} for moment in told["moments"]]
+    assert again["moments"] == [{**moment, "forced": [], "offered": []} for moment in told["moments"]]
     assert again["conflicts"] == told["conflicts"]
     capsys.readouterr()
     typed("show", SCRIPT, STRING)

@@ -107,8 +107,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         TREE,
-        'if kind != "backoff":',
-        "if True:",
+        ' if each.kind != "backoff"',
+        "",
         "waits are choices in a tree of orders",
         OF_TREES,
     ),

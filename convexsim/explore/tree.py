@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
-from convexsim.choices import ListedChoices, label_of
 from convexsim.explore.check import runs_proposed
 from convexsim.explore.dpor import Dpor
+from convexsim.explore.offered import offered_in
 from convexsim.explore.replay import encode
-from convexsim.explore.switches import chosen_at, words_of
-from convexsim.simulation import run_again
+from convexsim.explore.switches import chosen_at
 from convexsim.trace.timeline import timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from convexsim.choices import Choices, Kind, Option
     from convexsim.simulation import Run, Scenario
     from convexsim.trace.lanes import Lane
     from convexsim.trace.timeline import Moment
@@ -148,27 +146,12 @@ class _Course:
     end: End
 
 
-class _Watched:
-    """Choices that note what each choice was among, in words; of waits nothing, for they are no choice here."""
-
-    def __init__(self, choices: Choices) -> None:
-        self._choices = choices
-        self.offered: dict[int, tuple[str, ...]] = {}
-        self._count = 0
-
-    def choose(self, kind: Kind, options: Sequence[Option]) -> int:
-        """Answer as the others do."""
-        if kind != "backoff":
-            self.offered[self._count] = tuple(words_of(label_of(option)) for option in options)
-        self._count += 1
-        return self._choices.choose(kind, options)
-
-
 def _course(run: Run) -> _Course:
-    watched = _Watched(ListedChoices(run.indexes))
-    again = run_again(run, watched)
+    again, choices = offered_in(run)
     assert again.trace is not None
-    cuts = [cut for position, cut in enumerate(_cuts(again)) if position in watched.offered]
+    # Waits are no choice here: see `orders_of`.
+    offered = {at: each for at, each in enumerate(choices) if each.kind != "backoff"}
+    cuts = [cut for position, cut in enumerate(_cuts(again)) if position in offered]
     shown = timeline(again.trace, cuts)
     starts = [0, *cuts, len(again.trace.events)]
     moments = tuple(
@@ -176,8 +159,8 @@ def _course(run: Run) -> _Course:
     )
     broken = tuple((each.invariant, each.message) for each in again.violations)
     end = End(again.ending, broken, encode(again))
-    taken = tuple(again.indexes[position] for position in watched.offered)
-    return _Course(moments, tuple(watched.offered.values()), taken, shown.lanes, end)
+    options = tuple(each.options for each in offered.values())
+    return _Course(moments, options, tuple(each.taken for each in offered.values()), shown.lanes, end)
 
 
 def _cuts(run: Run) -> list[int]:

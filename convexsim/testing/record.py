@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict
 
-from convexsim.explore.switches import switches_of
+from convexsim.explore.offered import offered_in
+from convexsim.explore.switches import moments_of, switches_of
 from convexsim.trace.event import json_lines
 from convexsim.trace.page import PageRun, page
 
@@ -65,7 +66,15 @@ def page_of(run: Run, string: str, command: str) -> PageRun:
     """Return a run that has kept its events as a page shows it; `command` repeats it."""
     assert run.trace is not None
     switches = tuple((switch.step, switch.what) for switch in switches_of(run))
-    return PageRun(run.scenario.name, run.scenario.about, run.level, string, command, run.trace, switches)
+    facts = run.scenario.name, run.scenario.about, run.level, string, command
+    return PageRun(*facts, run.trace, switches, _offered(run))
+
+
+def _offered(run: Run) -> dict[int, tuple[str, ...]]:
+    """Return what could have come instead of each step that was chosen, by the step."""
+    again, choices = offered_in(run)
+    steps = moments_of(again)
+    return {steps[at][0]: each.options for at, each in enumerate(choices) if each.kind == "step"}
 
 
 def failed_calls(run: Run) -> dict[str, str]:

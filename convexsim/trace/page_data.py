@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from convexsim.functions.syscalls import ExternalUse
 from convexsim.trace import event
@@ -19,6 +19,8 @@ from convexsim.trace.text import Teller
 from convexsim.values.json_codec import to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convexsim.trace.event import Trace
     from convexsim.trace.timeline import Timeline
 
@@ -37,6 +39,8 @@ class PageRun:
         level: the granularity of its choices.
         replay: the string that repeats it; `command` what to type to do so.
         switches: its forced choices: the step of each, and what it comes to in words.
+        offered: what could have come in the place of a step that was chosen, in words, by the number of the step; a run
+            that was saved does not know it.
 
     """
 
@@ -47,6 +51,7 @@ class PageRun:
     command: str
     trace: Trace
     switches: tuple[tuple[int, str], ...] = ()
+    offered: Mapping[int, tuple[str, ...]] = field(factory=dict)
 
     @property
     def broken(self) -> list[event.Broken]:
@@ -100,6 +105,7 @@ class _Told:
                     "label": moment.label,
                     "lines": [line for each in happened for line in self._teller.tell(each)],
                     "choice": None if step is None else [step.index, step.options],
+                    "offered": [] if step is None else list(run.offered.get(step.step, ())),
                     "forced": forced.get(moment.index, []),
                     "writes": [write for each in happened for write in self._writes(each)],
                     "uses": [use for each in happened for use in _uses(each)],

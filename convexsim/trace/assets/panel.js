@@ -29,6 +29,7 @@ const panelOf = (run, index, go) => {
     { class: "moment-panel" },
     element("h2", {}, `Moment ${index + 1} `, element("small", {}, `of ${run.moments.length}`)),
     factsOf(moment),
+    offeredOf(moment),
     element("div", { class: "words" }, moment.lines.map((line) => element("p", {}, line))),
     moment.kind === "broken" ? element("p", { class: "callout bad", role: "note" }, "Here it is broken.") : null,
     moment.forced.map((what) => element("p", { class: "callout" }, element("b", {}, "Forced here: "), what)),
@@ -51,6 +52,13 @@ const choiceOf = ({ choice }) => {
   if (choice === null) return "none: nothing else could come";
   const [taken, options] = choice;
   return `option ${taken + 1} of ${options}${taken ? "" : ", which comes by itself"}`;
+};
+
+/** What could have come here, the one that did marked. */
+const offeredOf = ({ choice, offered }) => {
+  if (choice === null || !offered.length) return null;
+  const items = offered.map((words, at) => element("li", at === choice[0] ? { class: "taken", "aria-current": "true" } : {}, words));
+  return element("details", { class: "offered" }, element("summary", {}, "What could have come here"), element("ol", {}, items));
 };
 
 const conflictOf = (conflict, index, go) => {
