@@ -90,7 +90,9 @@ def _refusal(report: Report) -> dict[str, Any]:
 def _check_proof(arguments: argparse.Namespace) -> int:
     """Check a certificate, tell what it proves or why it proves nothing, and return the exit code."""
     with interruption(end_at_once), open_scenarios(arguments.file.path) as scenarios:
-        verdict = verify(one_of(scenarios, arguments), Certificate.load(arguments.certificate))
+        meant, certificate = one_of(scenarios, arguments), Certificate.load(arguments.certificate)
+        with Progress(meant.name, unit="places") as progress:
+            verdict = verify(meant, certificate, progress.count)
         facts = {
             "scenario": verdict.scenario,
             "holds": verdict.holds,

@@ -1,12 +1,11 @@
 """The checker: whether the runs of a certificate stand for every order, believing nothing of who wrote it.
 
-Shares no code with the explorers; trusts the runtime alone, and its record of what steps do. It runs each list anew:
-none may break or go otherwise. A step with all that it comes after is an *event*: after who sent its message, its own
-activity, earlier moments, and what came before it in the run and changes what it uses, or the other way round. Then it
-goes through all sets of events that one can get to (*places*) and checks that some run has shown what each step that
-could come next does there, for every way that a draw (fault, back-off) can go; and that where nothing can, a run ends.
-By induction that is all there is, if handlers follow from what they read, and what can run can do so until it has. It
-goes on with one step alone if nothing that could come before it depends on it.
+Shares no code with the explorers; trusts the runtime's record of what steps do alone. Each list is run anew: none may
+break or go otherwise. A step with all that it comes after is an *event*: after who sent its message, its own activity,
+earlier moments, and what came before it and changes what it uses, or the other way round. Then it goes through all sets
+of events one can get to (*places*): some run has shown what each step that could come next does there, whichever way a
+draw (fault, back-off) goes, and where nothing can, a run ends. By induction that is all, if handlers follow from what
+they read, and what can run can do so until it has. One step is enough where nothing that may come before depends on it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from convexsim.simulation import Scenario, Simulation
 from convexsim.simulation.certificate import Certificate, Verdict, claims_about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["verify"]
 
@@ -32,9 +31,9 @@ Draws = tuple[tuple[int, int], ...]  # which of how many
 Facts = tuple[frozenset[Any], ...]  # what a step reads, writes, uses and changes
 
 
-def verify(scenario: Scenario, certificate: Certificate) -> Verdict:
-    """Check that the runs of a certificate stand for every order of a scenario."""
-    it = _Checker(scenario, certificate)
+def verify(scenario: Scenario, certificate: Certificate, look: Callable[[int], None] = lambda _: None) -> Verdict:
+    """Check that the runs of a certificate stand for every order; `look` is told how many places are known."""
+    it = _Checker(scenario, certificate, look)
     return Verdict(scenario.name, certificate, next(it.objections(), None), len(it.ends), len(it.places), it.drawn)
 
 
@@ -61,9 +60,9 @@ class _Event(NamedTuple):
 
 
 class _Checker:
-    def __init__(self, scenario: Scenario, certificate: Certificate) -> None:
+    def __init__(self, scenario: Scenario, certificate: Certificate, look: Callable[[int], None]) -> None:
         self.scenario, self.certificate, self.places, self.ends = scenario, certificate, {0}, set[int]()
-        self.events, self.depend, self.drawn = dict[Any, _Event](), cache(self.compare), 0
+        self.events, self.depend, self.drawn, self.look = dict[Any, _Event](), cache(self.compare), 0, look
         self.born = defaultdict[int, dict[Name, None]](dict)  # by who sent its message, or by all earlier moments
         self.watched, self.ordered, self.total = (dict[str, None]() for _ in range(3))
 
@@ -126,6 +125,7 @@ class _Checker:
             for event in (event for way in ([ways[free.index(True)]] if True in free else ways) for event in way):
                 if (beyond := place | event.bit) not in self.places:
                     self.places.add(beyond)
+                    self.look(len(self.places))
                     left.append((beyond, dict.fromkeys(n for n in names if n != event.name) | self.born[event.bit]))
 
     def told(self, place: int) -> str:
