@@ -338,6 +338,31 @@ def test_an_invariant_over_two_tables_sees_which_was_written_first() -> None:
         assert [broken.invariant for broken in report.finding.violations] == ["x_is_first"]
 
 
+@pytest.mark.parametrize("level", [2, 3])
+def test_an_invariant_over_a_table_and_the_network_sees_which_came_first(level: int) -> None:
+    @action
+    async def ask(ctx: ActionCtx) -> None:
+        await ctx.fetch("https://example.com/")
+
+    @mutation
+    def write(ctx: MutationCtx) -> None:
+        ctx.db.insert("notes", {})
+
+    @always
+    def asked_before_written(view: View) -> bool:
+        return bool(view.requests()) or not view.documents("notes")
+
+    @scenario(app=define_app({"m": {"ask": ask, "write": write}}), invariants=[asked_before_written])
+    def asking(world: World) -> None:
+        world.network({"https://example.com/": Response(200)})
+        world.client("ann").action("m:ask")
+        world.client("bob").mutation("m:write")
+
+    report = check(asking, Dpor(), level=level)
+    assert report.finding is not None
+    assert report.finding.found_at_run > 1
+
+
 THREE_CALLS: list[list[Said]] = [
     [("mutation", [["bump", "x", 0, 1]])],
     [("mutation", [["bump", "y", 0, 1]])],
