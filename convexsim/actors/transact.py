@@ -25,9 +25,10 @@ from convexsim.actors.retry import (
 )
 from convexsim.actors.stage import note, skew_ms, strikes
 from convexsim.database.commit import Committed
+from convexsim.errors import PlatformError
 from convexsim.functions.environment import Retried
 from convexsim.functions.execution import Execution
-from convexsim.functions.outcome import GaveUp, Outcome, Threw, resolved
+from convexsim.functions.outcome import GaveUp, Outcome, Threw, failure_of, resolved
 from convexsim.functions.syscalls import Drew, Logged
 from convexsim.trace import event
 
@@ -140,11 +141,19 @@ def attempted(
     execution = Execution(environment, snapshot, (purpose.activity, number), begin_ms, purpose.parent)
     execution.now = now
     uses = environment.uses
-    made = execution.ended(body(execution))
+    made = execution.ended(_outcome_of(body, execution))
     environment.drew = environment.drew or made.drew
     if memory is not None and environment.uses == uses and not any(type(effect) is Drew for effect in made.effects):
         memory.keep(beginning, made)
     return made
+
+
+def _outcome_of(body: Callable[[Execution], Outcome], execution: Execution) -> Outcome:
+    """Return how a body ended, also if the platform's own rows found no room in the budget of system rows any more."""
+    try:
+        return body(execution)
+    except PlatformError as refused:
+        return Threw(failure_of(refused))
 
 
 async def _back_off(stage: Stage, activity: str, ceiling_ms: float) -> None:
