@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from runpy import run_path
 from typing import Any
@@ -9,13 +10,16 @@ from typing import Any
 import pytest
 
 from convexsim import (
+    FunctionError,
     Invariant,
     RandomWalk,
+    Report,
     Scenario,
     Simulation,
     UsageError,
     View,
     World,
+    action,
     always,
     api,
     check,
@@ -79,6 +83,15 @@ def test_what_happens_sometimes_breaks_no_run_but_has_to_happen_in_one() -> None
     report = check(counting(there_are_four), RandomWalk(2))
     assert (report.holds, report.unreached) == (False, ["there_are_four"])
     assert check(counting(sometimes(lambda view: count(view) == 3)), RandomWalk(2)).holds
+
+
+def test_what_happens_sometimes_is_not_shown_by_a_run_that_did_not_end() -> None:
+    world = counting(sometimes(lambda _: True))
+    report = Report(world, "by hand", 2)
+    report.add(Simulation(world, max_steps=3).run())
+    assert report.reached == set()
+    report.add(Simulation(world).run())
+    assert report.reached == {"<lambda>"}
 
 
 @eventually
@@ -149,6 +162,28 @@ def test_a_table_that_may_come_into_being_is_empty_until_then() -> None:
     assert view.documents("anything") == []
     with pytest.raises(UsageError, match="has no table '_anything'"):
         view.documents("_anything")
+
+
+def test_only_what_was_scheduled_itself_is_a_scheduled_function_that_threw() -> None:
+    @mutation
+    def fail(_ctx: Any) -> None:
+        raise ValueError("no")
+
+    @action
+    async def catch(ctx: Any) -> None:
+        with suppress(FunctionError):
+            await ctx.run_mutation("m:fail")
+
+    @mutation
+    def plan(ctx: Any) -> None:
+        for name in ("fail", "catch"):
+            ctx.scheduler.run_after(0, f"m:{name}")
+
+    @scenario(app=define_app({"m": {"fail": fail, "catch": catch, "plan": plan}}))
+    def planning(world: World) -> None:
+        world.client("ann").mutation("m:plan")
+
+    assert Simulation(planning).run().view.failed_functions() == ["m:fail: no"]
 
 
 def test_the_calls_of_a_client_are_its_own() -> None:
