@@ -14,6 +14,7 @@ import convexsim.explore.verify
 from convexsim import (
     Certificate,
     Faults,
+    Invariant,
     MutationCtx,
     Report,
     Run,
@@ -53,6 +54,7 @@ WORLDS = {
     "timers and a plan": world_of([[("action", [["sleep", 5], ["take", "bank"]])] for _ in range(3)]),
     "scheduled functions": small_world("scheduled", 1),
     "actions": small_world("actions", 8),
+    "an invariant that looks on the way": small_world("actions", 1, [some_rule(1)]),
     "crashes": world_of(one_each("action", ["append", "post", 1], ["append", "post", 2])).variant(
         "crashes", faults=Faults(crashes=1)
     ),
@@ -175,6 +177,30 @@ def test_another_scenario_is_found_out() -> None:
     assert "sources" in str(verify(attrs.evolve(proper_bumps, body=edited), given).refused)
 
 
+def test_whoever_edits_an_invariant_or_a_function_certifies_again() -> None:
+    def world_with(predicate: Any, function: Any) -> Scenario:
+        asked = Invariant("asked", "eventually", "It holds.", predicate)
+        return attrs.evolve(proper_bumps, app=define_app({"m": {"f": mutation(function)}}), invariants=(asked,))
+
+    def claimed(predicate: Any, function: Any) -> Any:
+        return claims_about(world_with(predicate, function))["sources"]
+
+    def holds(_view: Any) -> bool:
+        return True
+
+    def holds_too(view: Any) -> bool:
+        return view is not None
+
+    def writes(ctx: Any) -> None:
+        ctx.db.insert("notes", {"text": "a"})
+
+    def writes_more(ctx: Any) -> None:
+        ctx.db.insert("notes", {"text": "b"})
+
+    assert claimed(holds, writes) == claimed(holds, writes)
+    assert len({claimed(holds, writes), claimed(holds_too, writes), claimed(holds, writes_more)}) == 3
+
+
 def test_invariants_are_judged_anew() -> None:
     found = certify(lost_update)
     assert isinstance(found, Report)
@@ -215,6 +241,7 @@ def test_a_certificate_is_a_file_and_the_same_one_each_time(tmp_path: Path) -> N
         (first.replace('"backoffs":false', '"backoffs":0'), "and backoffs of true or false"),
         ("\n".join(lines[:-1]), f"it lists {len(lines) - 2} runs, but should {len(lines) - 1}"),
         ("\n".join([*lines[:-1], '["1"]']), f"run {len(lines) - 1} is not a list of choices"),
+        ("\n".join([*lines[:-1], "[true]"]), f"run {len(lines) - 1} is not a list of choices"),
         ("\n".join([*lines[:-1], "7"]), f"run {len(lines) - 1} is not a list of choices"),
     ):
         (tmp_path / "bad").write_text(text, encoding="utf-8")
