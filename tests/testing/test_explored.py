@@ -8,23 +8,30 @@ from inspect import signature
 from typing import Any, assert_type
 
 import pytest
+from attrs import evolve
 
 from convexsim import (
     Component,
     Dpor,
     Faults,
+    Invariant,
     Lockstep,
     RandomWalk,
     Scenario,
+    Simulation,
     UsageError,
     View,
     World,
     always,
     api,
+    check,
     scenario,
     sometimes,
 )
+from convexsim.choices import FirstChoices
+from convexsim.explore.replay import encode
 from convexsim.testing import PropertyError, explore
+from convexsim.testing.holds import never_happened
 from convexsim.testing.session import Session, session_is
 from tests.testing.shop import add, adds, app, bumps, no_lost_update
 
@@ -256,6 +263,13 @@ def test_a_known_string_is_tried_first_and_ends_the_search_if_it_still_fails() -
     assert (session.made, error.report.explorer, error.replay) == (1, "replayed", session.first[0])
 
 
+def test_a_known_string_that_fails_no_more_does_not_end_the_search() -> None:
+    holds = encode(Simulation(existing, FirstChoices()).run())
+    session = Session(first=(holds,))
+    assert raised_by(explore(existing), session).replay == raised_by(explore(existing)).replay
+    assert session.made > 2
+
+
 @pytest.mark.parametrize("of", ["garbage", "cs2.L2.another.0.000000t", "another level"])
 def test_a_string_that_means_nothing_here_changes_nothing(of: str) -> None:
     string = raised_by(explore(existing, level=3)).replay if of == "another level" else of
@@ -306,8 +320,30 @@ def test_a_string_that_fails_no_more_lets_the_test_pass() -> None:
     assert session.made == 1
 
 
+def test_a_session_counts_all_its_explorations_and_remembers_what_none_has_reached() -> None:
+    reaches, reaches_not = (
+        evolve(existing, invariants=(Invariant("reached", "sometimes", "", predicate),))
+        for predicate in (anything, nothing)
+    )
+    session = Session()
+    for runs in (3, 4):
+        session.add(check(reaches_not, RandomWalk(runs)))
+    assert (session.scenarios, session.made) == (2, 7)
+    never = never_happened(session)
+    assert never is not None
+    assert (never.report.runs, never.notes) == (3, ("  in none of 2 examples",))
+    session.add(check(existing, RandomWalk(1)))
+    assert never_happened(session) is not None
+    session.add(check(reaches, RandomWalk(1)))
+    assert never_happened(session) is None
+
+
 def anything(view: View) -> bool:
     return True
+
+
+def nothing(view: View) -> bool:
+    return False
 
 
 # ---------------------------------------------------------------------------------------------------- what it refuses
