@@ -132,6 +132,11 @@ def test_one_that_fails_itself_is_told_with_its_error() -> None:
         judge(odd, view_at_the_end(), 0)
 
 
+def test_one_that_asks_for_what_is_not_there_is_told_so() -> None:
+    with pytest.raises(UsageError, match="has no table 'row'"):
+        Simulation(counting(eventually(lambda view: bool(view.documents("row"))))).run()
+
+
 def test_a_history_is_taken_down_for_whoever_looks_at_it_alone() -> None:
     looks = HistoryInvariant("looks", "eventually", "It looks.", lambda view: len(view.history) == 3)
     assert (history_for([at_most_two_told]), history_for([at_most_two_told, looks])) == (None, [])

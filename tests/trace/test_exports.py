@@ -24,6 +24,7 @@ from convexsim.functions.syscalls import Effect
 from convexsim.simulation import Simulation
 from convexsim.trace import event
 from convexsim.trace.compact import compact
+from convexsim.trace.html import html_file
 from convexsim.trace.mermaid import MOST_MOMENTS, mermaid
 from convexsim.trace.perfetto import perfetto
 from convexsim.trace.timeline import Timeline, timeline
@@ -329,6 +330,14 @@ def test_the_schema_leaves_no_event_and_no_field_out() -> None:
 def test_the_schema_refuses_what_is_no_line(wrong: dict[str, Any]) -> None:
     assert fits({"event": "Waited", "step": 1, "at_ms": 0, "activity": "a.1", "delay_ms": 0}, SCHEMA, SCHEMA)
     assert not fits(wrong, SCHEMA, SCHEMA)
+
+
+# --------------------------------------------------------------------------------------------------------------- pages
+
+
+def test_the_title_of_a_page_is_only_text() -> None:
+    text = html_file("page", "a</title><b>", {}, (), drawings="")
+    assert "<title>a&lt;/title&gt;&lt;b&gt;</title>" in text
 
 
 # ------------------------------------------------------------------------------------------------------------- compact
