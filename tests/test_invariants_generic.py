@@ -203,8 +203,9 @@ def test_a_world_with_crons_never_rests_so_what_is_owed_may_yet_come() -> None:
 
 
 def test_what_is_there_already_is_not_owed() -> None:
-    for calls in ([("order", {})], [("order", {}), ("note", {})]):
-        assert broken_in(world_of(*calls, keeps=leads_to(an_order_waits, an_order_waits))) == []
+    keeps = leads_to(an_order_waits, an_order_waits)
+    assert broken_in(world_of(("order", {}), keeps=keeps)) == []
+    assert broken_in(world_of(("order", {}), ("note", {}), keeps=keeps)) == []
 
 
 def test_it_has_the_words_of_its_parts() -> None:
