@@ -16,6 +16,7 @@ from convexsim import (
     Faults,
     Invariant,
     MutationCtx,
+    Platform,
     Report,
     Run,
     Scenario,
@@ -37,7 +38,7 @@ from convexsim.explore.unfolding import Unfolding
 from convexsim.simulation.certificate import claims_about
 from tests.explore.looks import some_rule
 from tests.explore.small_worlds import additions, declare, increments, small_world, world_of
-from tests.explore.test_dpor import brute, one_each
+from tests.explore.test_dpor import a_table_is_made, brute, one_each
 from tests.explore.worlds import lost_update, proper_bumps
 
 
@@ -54,6 +55,7 @@ WORLDS = {
     "timers and a plan": world_of([[("action", [["sleep", 5], ["take", "bank"]])] for _ in range(3)]),
     "scheduled functions": small_world("scheduled", 1),
     "actions": small_world("actions", 8),
+    "a new table": a_table_is_made(),
     "an invariant that looks on the way": small_world("actions", 1, [some_rule(1)]),
     "crashes": world_of(one_each("action", ["append", "post", 1], ["append", "post", 2])).variant(
         "crashes", faults=Faults(crashes=1)
@@ -162,6 +164,15 @@ def test_a_changed_list_is_found_out() -> None:
     assert not verify(world, attrs.evolve(given, level=2)).holds
     assert "level 1" in str(verify(world, attrs.evolve(given, level=1)).refused)
     assert verify(world, attrs.evolve(given, runs=())).refused == "it lists no run"
+
+
+@pytest.mark.parametrize(
+    "given", [{"faults": Faults(restarts=1)}, {"platform": Platform(late_ms=1_000)}], ids=["restarts", "late steps"]
+)
+def test_what_no_search_can_reduce_is_not_believed(given: dict[str, Any]) -> None:
+    world = attrs.evolve(proper_bumps, **given)
+    made = Certificate(claims_about(world), 3, backoffs=False, runs=((),))
+    assert verify(world, made).refused == "level 1, restarts or late steps"
 
 
 def test_another_scenario_is_found_out() -> None:
