@@ -28,7 +28,7 @@ from convexsim import (
     scenario,
     sometimes,
 )
-from convexsim.choices import FirstChoices
+from convexsim.choices import FirstChoices, RandomChoices
 from convexsim.explore.replay import encode
 from convexsim.testing import PropertyError, explore
 from convexsim.testing.holds import never_happened
@@ -307,6 +307,26 @@ def test_a_string_that_has_drifted_says_so_and_is_renewed() -> None:
     error = raised_by(test(with_another_before), Session(replay=raised_by(test(two)).replay))
     assert "  drifted: the code has changed since the string was recorded; the same breaks" in error.verdict
     assert raised_by(test(with_another_before), Session(replay=error.replay)).notes == ()
+
+
+def test_what_has_drifted_is_shrunk_anew_and_what_has_not_is_told_as_it_was() -> None:
+    def two(world: World) -> None:
+        adds(world, 1, 1)
+
+    def two_and_more(world: World) -> None:
+        adds(world, 1, 1)
+        world.client("c9").mutation(api.shop.bump, {"step": 1})
+
+    two_and_more.__name__ = "two"
+    world = scenario(app=app, invariants=[no_lost_update])(two)
+    runs = (Simulation(world, RandomChoices(seed)).run() for seed in range(200))
+    long = next(run for run in runs if run.violations and len(run.record.forced) > 2)
+    test, session = explore(app=app, invariants=[no_lost_update]), Session(replay=encode(long))
+    same, drifted = (raised_by(test(body), session).report.finding for body in (two, two_and_more))
+    assert same is not None
+    assert drifted is not None
+    assert same.choices_after == len(long.record.forced)
+    assert (drifted.choices_before > drifted.choices_after, drifted.is_minimal) == (True, True)
 
 
 def test_a_string_that_fails_no_more_lets_the_test_pass() -> None:
