@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from inspect import signature
+from pathlib import Path
 from typing import Any, assert_type
 
 import pytest
@@ -33,6 +34,7 @@ from convexsim.explore.replay import encode
 from convexsim.testing import PropertyError, explore
 from convexsim.testing.holds import never_happened
 from convexsim.testing.session import Session, session_is
+from tests.pages import ROOT
 from tests.testing.shop import add, adds, app, bumps, no_lost_update
 
 
@@ -81,6 +83,11 @@ def test_a_failure_is_an_assertion_error_whose_message_is_the_story_and_one_comm
     test = "tests/testing/test_explored.py::two_adds"
     assert re.fullmatch(rf'replay it: pytest "(.*/)?{test}" --sim-replay cs2\.L2\.two_adds\.\w+\.\w+', command)
     assert str(error).count("cs2.") == 1
+
+
+def test_its_own_argument_is_what_broke() -> None:
+    error = raised_by(two_adds)
+    assert error.args == (error.headline,)
 
 
 def test_it_is_shrunk() -> None:
@@ -159,6 +166,12 @@ class TestMethod:
     def test_its_command_names_the_class(self) -> None:
         error = raised_by(lambda: self.adds(step=2))
         assert 'test_explored.py::TestMethod::adds" --sim-replay ' in error.command
+
+
+def test_its_command_names_the_file_from_where_one_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for folder, named in ((ROOT, "tests/testing/test_explored.py"), (tmp_path, Path(__file__).as_posix())):
+        monkeypatch.chdir(folder)
+        assert raised_by(two_adds).command.startswith(f'pytest "{named}::two_adds" --sim-replay ')
 
 
 def test_a_test_without_a_world_returns_a_scenario_made_from_its_arguments() -> None:
@@ -327,6 +340,7 @@ def test_what_has_drifted_is_shrunk_anew_and_what_has_not_is_told_as_it_was() ->
     assert drifted is not None
     assert same.choices_after == len(long.record.forced)
     assert (drifted.choices_before > drifted.choices_after, drifted.is_minimal) == (True, True)
+    assert (same.found_at_run, drifted.found_at_run) == (1, 1)
 
 
 def test_a_string_that_fails_no_more_lets_the_test_pass() -> None:
@@ -346,8 +360,11 @@ def test_a_session_counts_all_its_explorations_and_remembers_what_none_has_reach
         for predicate in (anything, nothing)
     )
     session = Session()
-    for runs in (3, 4):
-        session.add(check(reaches_not, RandomWalk(runs)))
+    session.add(check(reaches_not, RandomWalk(3)))
+    alone = never_happened(session)
+    assert alone is not None
+    assert alone.notes == ()
+    session.add(check(reaches_not, RandomWalk(4)))
     assert (session.scenarios, session.made) == (2, 7)
     never = never_happened(session)
     assert never is not None

@@ -113,6 +113,9 @@ def test_time_stands_still_unless_it_is_let_pass() -> None:
         world.call("bob", "mutation", api.bell.ring_in, {"ms": 3_000})
         world.rest()
         assert world.now == 4_000
+        world.call("bob", "mutation", api.bell.ring_in, {"ms": 3_000})
+        assert not world.go_on(50)
+        assert world.now == 4_000  # also after a rest
 
 
 def test_a_world_with_crons_rests_at_its_end() -> None:
