@@ -30,7 +30,7 @@ from convexsim import (
 from convexsim.testing.serial import SerialWorld
 from convexsim.testing.strategies import Offer, documents, planned_calls, schemas, validators, values, workloads
 from convexsim.values import SchemaDefinition, TableDefinition, Validator, encode_id, freeze
-from convexsim.values.validators import UnionValidator
+from convexsim.values.validators import AnyValidator, UnionValidator
 from tests.pages import ROOT
 from tests.testing.races import ALWAYS_THE_SAME, SHOP
 
@@ -129,7 +129,10 @@ def test_schemas_have_all_that_schemas_can_have() -> None:
     assert any(len(table.indexes) > 1 for table in drawn)
     assert any("." in path for table in drawn for index in table.indexes.values() for path in index)
     assert any("v.id(" in repr(table.validator) for table in drawn)
-    assert any(isinstance(table.validator, UnionValidator) for table in drawn)
+    for kind in (UnionValidator, AnyValidator):
+        assert any(isinstance(table.validator, kind) and table.indexes for table in drawn)
+    paths = {len(index) for table in drawn for index in table.indexes.values()}
+    assert paths == {1, 2, 3}
 
 
 def test_ids_of_documents_are_those_that_are_given() -> None:
