@@ -318,6 +318,13 @@ MUTANTS: Final = (
         "what a scheduled action calls counts as a scheduled function that threw",
         OF_REPORTS,
     ),
+    Mutant(
+        VIEW,
+        '        self.looked["network"] = None\n',
+        "",
+        "to a reduced search nobody looks at the network",
+        ("tests/explore/test_dpor.py",),
+    ),
     # --------------------------------------------------------------------------------------------------------- faults
     Mutant(
         FAULTS,

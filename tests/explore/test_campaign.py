@@ -299,6 +299,11 @@ def test_certainty_is_refused_where_runs_are_no_sample(name: str) -> None:
         Campaign(proper_bumps, Plan(name), Goal(MOST_RUNS, unseen=0.01))
 
 
+@pytest.mark.parametrize("name", ["random", "sticky", "pos"])
+def test_certainty_may_be_asked_of_independent_runs(name: str) -> None:
+    assert Campaign(proper_bumps, Plan(name), Goal(MOST_RUNS, unseen=0.01)).is_sample
+
+
 def test_blocks_that_were_kept_are_taken_over_if_they_have_the_same_size() -> None:
     campaign = Campaign(proper_bumps, Plan(), Goal(250))
     assert campaign.fits(Tally(1, BLOCK))

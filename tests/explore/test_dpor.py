@@ -31,6 +31,8 @@ from convexsim import (
     certify,
     check,
     define_app,
+    define_schema,
+    define_table,
     eventually,
     gather,
     mutation,
@@ -357,7 +359,9 @@ def test_an_invariant_over_a_table_and_the_network_sees_which_came_first(level: 
     def asked_before_written(view: View) -> bool:
         return bool(view.requests()) or not view.documents("notes")
 
-    @scenario(app=define_app({"m": {"ask": ask, "write": write}}), invariants=[asked_before_written])
+    app = define_app({"m": {"ask": ask, "write": write}}, define_schema({"notes": define_table({})}))
+
+    @scenario(app=app, invariants=[asked_before_written])
     def asking(world: World) -> None:
         world.network({"https://example.com/": Response(200)})
         world.client("ann").action("m:ask")

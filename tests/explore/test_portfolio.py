@@ -116,6 +116,11 @@ def test_what_is_no_explorer_or_stands_twice_is_refused() -> None:
         Portfolio(explorers=[walk, Sticky(), walk])
 
 
+def test_with_a_member_that_searches_in_one_piece_it_makes_no_part_of_its_runs() -> None:
+    with pytest.raises(UsageError, match="cannot be made in parts"):
+        Portfolio(explorers=[Sticky(), Exhaustive()]).skip(5)
+
+
 def test_the_default_portfolio_finds_what_its_members_find() -> None:
     assert check(racing_bumps(2, 3), Portfolio(200)).finding is not None
 
@@ -176,15 +181,21 @@ def test_what_was_sent_is_seen_in_outcomes() -> None:
     async def send(ctx: ActionCtx, body: str) -> None:
         await ctx.fetch("https://example.com/", method="POST", body=body)
 
-    def sending(body: str) -> bytes:
-        @scenario(app=define_app({"m": {"send": send}}))
-        def one_request(world: World) -> None:
+    @action
+    async def note(ctx: ActionCtx, body: str) -> None:
+        await ctx.external("ledger").append(body)
+
+    def sent(name: str, body: str) -> bytes:
+        @scenario(app=define_app({"m": {"send": send, "note": note}}))
+        def one_call(world: World) -> None:
+            world.external("ledger")
             world.network({"https://example.com/": Response(200)})
-            world.client("ann").action("m:send", {"body": body})
+            world.client("ann").action(f"m:{name}", {"body": body})
 
-        return outcome_of(Simulation(one_request).run())
+        return outcome_of(Simulation(one_call).run())
 
-    assert sending("hello") == sending("hello") != sending("bye")
+    for name in ("send", "note"):
+        assert sent(name, "hello") == sent(name, "hello") != sent(name, "bye")
 
 
 def test_faults_and_results_of_calls_are_seen_in_outcomes() -> None:

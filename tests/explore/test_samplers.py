@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -18,6 +18,7 @@ from convexsim import (
     Scenario,
     Simulation,
     Sticky,
+    UsageError,
 )
 from convexsim.actors.footprints import Footprint
 from convexsim.choices import Choices, FirstChoices, RandomChoices
@@ -250,3 +251,22 @@ def test_at_level_1_nothing_is_known_of_a_step() -> None:
 def test_orderings_one_after_the_other_are_met_more_often_than_in_a_random_walk() -> None:
     found = [sum(bool(run.violations) for run in runs_of(kind(300), three_constraints)) for kind in (Pos, RandomWalk)]
     assert found[0] > 1.5 * found[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Sticky(p=0), "the probability 0"),
+        (lambda: Sticky(p=1.5), "the probability 1.5"),
+        (lambda: RandomWalk(seed="a"), "the seed 'a'"),  # type: ignore[arg-type]
+        (lambda: RandomWalk(0), "random walk of 0 runs"),
+        (lambda: Pct(depth=0), "PCT search of depth 0"),
+    ],
+)
+def test_what_makes_no_sampler_is_refused(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        make()
+
+
+def test_a_switch_may_have_any_probability_up_to_one() -> None:
+    assert Sticky(p=1).name == "sticky walk, p=1, seed 0"
