@@ -12,6 +12,7 @@ from benchmarks.mutants import (
     of_explanations,
     of_functions,
     of_hardened,
+    of_memory,
     of_pictures,
     of_search,
 )
@@ -21,6 +22,7 @@ __all__ = ["MUTANTS"]
 MUTANTS: Final = (
     *of_data.MUTANTS,
     *of_functions.MUTANTS,
+    *of_memory.MUTANTS,
     *of_actors.MUTANTS,
     *of_search.MUTANTS,
     *of_explanations.MUTANTS,
