@@ -17,6 +17,7 @@ from benchmarks.mutants import (
     of_hardened,
     of_judging,
     of_matrix,
+    of_memory,
     of_pictures,
     of_search,
     of_testing,
@@ -27,6 +28,7 @@ __all__ = ["MUTANTS"]
 MUTANTS: Final = (
     *of_data.MUTANTS,
     *of_functions.MUTANTS,
+    *of_memory.MUTANTS,
     *of_actors.MUTANTS,
     *of_deploys.MUTANTS,
     *of_judging.MUTANTS,
