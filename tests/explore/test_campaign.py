@@ -18,6 +18,7 @@ from convexsim import (
     Run,
     Scenario,
     Simulation,
+    Starving,
     Sticky,
     UsageError,
     View,
@@ -110,7 +111,7 @@ def test_the_order_in_which_blocks_are_done_does_not_matter(name: str) -> None:
     assert sorted({each.invariant for each in in_order.sightings}) == ["alice_is_first", "no_update_is_lost"]
 
 
-@pytest.mark.parametrize("sampler", [RandomWalk, Sticky])
+@pytest.mark.parametrize("sampler", [RandomWalk, Sticky, Starving])
 def test_a_sampler_that_begins_later_makes_the_same_runs(sampler: type[Sampler]) -> None:
     def lists(explorer: Sampler) -> list[tuple[int, ...]]:
         last: Run | None = None
@@ -293,7 +294,7 @@ def test_until_certain_ends_at_the_look_that_is_certain_enough() -> None:
     assert "95% sure that less than 0.8 % of such runs end otherwise" in str(campaign.close())
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPLORERS) - {"random", "sticky", "pos"}))
+@pytest.mark.parametrize("name", sorted(set(EXPLORERS) - {"random", "sticky", "pos", "starving"}))
 def test_certainty_is_refused_where_runs_are_no_sample(name: str) -> None:
     with pytest.raises(UsageError, match="independent runs"):
         Campaign(proper_bumps, Plan(name), Goal(MOST_RUNS, unseen=0.01))
