@@ -16,6 +16,7 @@ from attrs import evolve
 from components.batch_processor.host_app import host_app
 from components.batch_processor.host_callbacks import DELIVERIES, PLAN, PLANS
 from components.batch_processor.invariants import Half
+from components.batch_processor.properties.records import LAYOUTS
 from convexsim import Component, Faults, Invariant, Platform, Scenario, World, scenario
 from convexsim.testing.workload import Draw, Entry, Workload
 
@@ -26,13 +27,19 @@ _APART_MS: Final = 4 * 2 * _SKEW_MS
 """By how much something may be late where clocks differ: each of four functions on its way may be scheduled by a clock
 that is ahead of one that is behind."""
 _UNTIL_MS: Final = 400_000
-_CRON_UNTIL_MS: Final = 150_000
+_CRON_MS: Final = LAYOUTS["0.1.0"].cron_ms
+_CRON_UNTIL_MS: Final = 5 * _CRON_MS
 """How long a world lasts; with a cron, whose ticks cost time, less."""
 _MAX_STEPS: Final = 3_000
 """Messages of a run, ten times what most need: behind a wrong clock 1.0.5 flushes again and again in no time."""
 _BRINGS: Final = {"crashes": "C", "restarts": "C", "conflicts": "O", "skewed": "K", "skews_ms": "K"}
 """Which fault model brings a fault."""
 _FAIL: Final = {"fail": "no"}
+_HANGS_MS: Final = 1_900_000
+"""How long a callback takes that does not come back before its action's time is over (convex-semantics 6.3), of which
+that action dies: fault model C."""
+_AFTER_HANGING_MS: Final = 2_600_000
+"""How long a world lasts in which one may."""
 
 
 UPGRADES: Final = ("1.0.5→1.0.6", "1.0.6→1.0.7", "1.0.7→1.0.9")
@@ -66,6 +73,8 @@ def restrict(workload: Workload, models: str) -> Workload:
     plans = workload.plans
     if "U" not in models:
         plans = {name: tuple(map(_without_failure, plan)) for name, plan in plans.items()}
+    if "C" not in models:
+        plans = {name: tuple("ok" if _hangs(end) else end for end in plan) for name, plan in plans.items()}
     return evolve(workload, setting={**setting, "faults": faults, "self_cancel": self_cancel}, plans=plans)
 
 
@@ -94,6 +103,10 @@ def _without_failure(end: Any) -> Any:
     return left or "ok"
 
 
+def _hangs(end: Any) -> bool:
+    return bool(end != "ok" and end.get("takes", 0) >= _HANGS_MS)
+
+
 def parameters(models: str) -> dict[str, float]:
     """Return what counts as late under some models: of `invariant`."""
     late = {"epsilon_ms": 10_000.0} if "O" in models else {}
@@ -110,7 +123,7 @@ def world_of(version: str, workload: Workload, invariants: Sequence[Invariant]) 
         invariants=invariants,
         platform=Platform(self_cancel=setting["self_cancel"]),
         faults=Faults(**setting["faults"]),
-        until_ms=_CRON_UNTIL_MS if version == "0.1.0" else _UNTIL_MS,
+        until_ms=_lasts_ms(version, workload),
     )
     def workload_of(world: World) -> None:
         world.external(DELIVERIES)
@@ -122,6 +135,12 @@ def world_of(version: str, workload: Workload, invariants: Sequence[Invariant]) 
     return workload_of.variant(
         f"{setting['half']}-{version.replace('.', '-').replace('→', '-to-')}", max_steps=_MAX_STEPS
     )
+
+
+def _lasts_ms(version: str, workload: Workload) -> float:
+    if any(_hangs(end) for plan in workload.plans.values() for end in plan):
+        return _AFTER_HANGING_MS
+    return _CRON_UNTIL_MS if version == "0.1.0" else _UNTIL_MS
 
 
 @lru_cache(maxsize=64)
@@ -164,12 +183,26 @@ def _config(version: str, draw: Draw) -> dict[str, Any]:
     return {**interval, "maxBatchSize": size, **more}
 
 
+def _size_of(config: Mapping[str, Any]) -> int:
+    """Return how many items are enough for a flush."""
+    size: int = config.get("immediateFlushThreshold", config.get("maxBatchSize", 2))
+    return size
+
+
+def _with_size(config: Mapping[str, Any], size: int) -> Mapping[str, Any]:
+    """Return a config for which so many items are enough for a flush, and no fewer."""
+    names = [name for name in ("immediateFlushThreshold", "maxBatchSize") if name in config]
+    return {**config, **dict.fromkeys(names, size)}
+
+
 class _Adding:
     """What clients do to batches."""
 
     def __init__(self, version: str, models: str, draw: Draw) -> None:
         self._version = version
         self._may_fail = "U" in models
+        self._may_hang = "C" in models
+        self._cron_ms = [_CRON_MS] if version == "0.1.0" else []
         self._draw = draw
         self._made = 0
         self._ids = ["a"] * 4 + draw.pick([[], [], ["b"], ["a::x"], ["b", "a::0"]])
@@ -177,15 +210,27 @@ class _Adding:
     def workload(self, setting: Mapping[str, Any]) -> Workload:
         """Return a workload: clients that do anything, or many that add at once."""
         config, draw = setting["config"], self._draw
-        if draw.chance(0.15):
-            each = draw.pick([1, 1, 3, 4])
-            done = [draw.each(each, self._one) for _ in range(draw.number(6, 9))]
-            done += [[self._call(0, "flush", {"batchId": self._ids[0]})]] if draw.chance(0.5) else []
+        if draw.chance(0.25):
+            if draw.chance(0.5):
+                config = _with_size(config, 10)
+                setting = {**setting, "config": config}
+            done = self._crowd(config)
         else:
             counts = draw.each(draw.number(1, 4), lambda: draw.number(1, 4))
             done = [draw.each(count, lambda: self._entry(config)) for count in counts]
         clients = {f"c{at}": tuple(entries) for at, entries in enumerate(done)}
         return Workload(setting, {**dict.fromkeys(PLANS, ()), PLAN: self._plan(config)}, clients)
+
+    def _crowd(self, config: Mapping[str, Any]) -> list[list[Entry]]:
+        """Return clients that add one item after the other from one moment on, while something may become due."""
+        draw, name = self._draw, self._ids[0]
+        begin_ms = draw.pick([0, config["flushIntervalMs"], *self._cron_ms * 2])
+        each = draw.pick([1, 3, 4, 8])
+        crowd = [draw.each(each, self._one) for _ in range(draw.number(3, 9))]
+        done = [[evolve(first, wait_ms=begin_ms), *others] for first, *others in crowd]
+        done += [[self._call(begin_ms, "flush", {"batchId": name})]] if draw.chance(0.5) else []
+        size = _size_of(config)
+        return [*done, [self._call(0, "addItems", {"batchId": name, "items": self._items(draw.pick([1, 1, size]))})]]
 
     def _plan(self, config: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return how deliveries end: at once or later, well or, if they may, not; some add in their middle."""
@@ -194,13 +239,14 @@ class _Adding:
         ends: list[Any] = ["ok", "ok", "ok", *takes]
         if self._may_fail:
             ends += [_FAIL] * 6 + [{**_FAIL, **draw.pick(takes)}] * 2
-        elif draw.chance(0.5):
+        hanging = [{"takes": _HANGS_MS}] * 2 if self._may_hang and draw.chance(0.2) else []
+        if not (self._may_fail or hanging) and draw.chance(0.5):
             return ()
         count = draw.number(1, 4 if self._may_fail else 2)
         adding = 0.2 if draw.chance(0.2) else 0
 
         def end() -> Any:
-            return {"adds": self._add(config)[1]} if draw.chance(adding) else draw.pick(ends)
+            return {"adds": self._add(config)[1]} if draw.chance(adding) else draw.pick(ends + hanging)
 
         return tuple(draw.each(count, end))
 
@@ -210,7 +256,8 @@ class _Adding:
 
     def _entry(self, config: Mapping[str, Any]) -> Entry:
         draw, interval_ms = self._draw, config["flushIntervalMs"] or 1_000
-        wait_ms = draw.pick([0, 0, 0, 1, 100, interval_ms, interval_ms, 2 * interval_ms, 2_000, 30_000])
+        waits_ms = [0, 0, 0, 1, 100, interval_ms, interval_ms, 2 * interval_ms, 2_000, 30_000]
+        wait_ms = draw.pick([*waits_ms, *self._cron_ms * 2, *(_CRON_MS - 1 for _ in self._cron_ms)])
         dead = ["retryDeadLetter", "discardDeadLetter"] if self._version == "hardened" else []
         does = draw.pick(["addItems"] * 12 + ["addMany"] * 2 + ["flush"] * 4 + ["deleteBatch"] * 2 + dead)
         if does == "addItems":
@@ -222,7 +269,7 @@ class _Adding:
 
     def _add(self, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         draw = self._draw
-        size = config.get("immediateFlushThreshold", config.get("maxBatchSize", 2))
+        size = _size_of(config)
         count = draw.pick([0, 1, 1, 1, 1, 2, max(size - 1, 1), size, size + 2])
         own = {"config": self._other(config)} if draw.chance(0.2) else {}
         return "addItems", {"batchId": draw.pick(self._ids), "items": self._items(count), **own}
@@ -254,6 +301,7 @@ class _Steering:
 
     def __init__(self, models: str, draw: Draw) -> None:
         self._may_fail = "U" in models
+        self._may_hang = "C" in models
         self._draw = draw
         self._jobs = draw.pick([["j"], ["j"], ["j", "k"]])
 
@@ -271,7 +319,9 @@ class _Steering:
         ends: list[Any] = ["ok", "ok", *({"takes": ms} for ms in (50, 100, 2_000, 40_000) if name == PLAN)]
         if self._may_fail:
             ends += [_FAIL] * len(ends)
-        elif name != PLAN:
+        if name == PLAN and self._may_hang and draw.chance(0.2):
+            ends += [{"takes": _HANGS_MS}] * 2
+        if name != PLAN and not self._may_fail:
             return ()
         return tuple(draw.each(draw.pick([0, 0, 1, 2, 3, 6]), lambda: draw.pick(ends)))
 

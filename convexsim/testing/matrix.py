@@ -20,6 +20,7 @@ from convexsim.errors import UsageError, did_you_mean
 from convexsim.explore.check import runs_proposed
 from convexsim.explore.lockstep import Lockstep
 from convexsim.explore.random_walk import RandomWalk
+from convexsim.explore.starving import Starving
 from convexsim.testing.cells import Cell, Found, Leg, Verdict
 from convexsim.testing.smaller import smallest
 from convexsim.testing.workload import Draw, Workload
@@ -134,10 +135,10 @@ class Budget:
     """How much is explored.
 
     Attributes:
-        workloads: how many of each part under several fault models at once; twice as many under one, four times as many
-            where nothing goes wrong, for what breaks there breaks everywhere.
+        workloads: how many of each part under several fault models at once; twice as many under one, eight times as
+            many where nothing goes wrong, for what breaks there breaks everywhere.
         orders: random orders of each workload in which mutations are whole (level 3), the plain one included; half as
-            many in which they may conflict (level 2), and one in lockstep, come on top.
+            many in which they may conflict (level 2), as many in which some starve, and one in lockstep, come on top.
         together: how many fault models are at work together at most; beyond that, only all of them.
         seed: another one gives other workloads and orders.
 
@@ -150,7 +151,7 @@ class Budget:
 
     def of(self, at_work: int) -> int:
         """Return how many workloads there are of a part where so many fault models are at work."""
-        return self.workloads * {0: 4, 1: 2}.get(at_work, 1)
+        return self.workloads * {0: 8, 1: 2}.get(at_work, 1)
 
 
 @frozen
@@ -258,7 +259,8 @@ def _runs(world: Scenario, budget: Budget, number: int) -> Iterator[Run]:
     seed = budget.seed + number
     yield from runs_proposed(world, RandomWalk(budget.orders, seed), 3)
     yield from runs_proposed(world, Lockstep(), 2)
-    yield from runs_proposed(world, RandomWalk((budget.orders + 1) // 2, seed), 2)
+    for walk in (RandomWalk, Starving):
+        yield from runs_proposed(world, walk((budget.orders + 1) // 2, seed), 2)
 
 
 @frozen
