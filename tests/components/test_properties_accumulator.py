@@ -218,6 +218,16 @@ def test_p8_a_delivery_holds_a_threshold_less_one_and_the_largest_call() -> None
         assert said("P8", driver.view) == "a delivery of 5 items; at most 4 were allowed"
 
 
+def test_p8_the_largest_call_may_have_come_under_another_id_of_the_batch() -> None:
+    def two_ids(on: World) -> None:
+        add(on, "ann", 1, batch_id="a::x")
+        add(on, "ann", 2, batch_id="a::x")
+        add(on, "ann", 3, 4)
+
+    assert runs(asked("1.0.3", two_ids, "P8", config=UNTIMED)) == {}
+    assert runs(asked("1.0.3", two_ids, "P4", config=UNTIMED)) == {"P4": "one delivery holds items of a and a::x"}
+
+
 def test_p8_breaks_where_adds_are_not_counted() -> None:
     def thirty(on: World) -> None:
         for number in range(30):
