@@ -23,7 +23,7 @@ from convexsim import (
     check,
 )
 from convexsim.invariants import judge
-from tests.components.invariants_support import FAILS, UNTIMED, Body, add, asked
+from tests.components.invariants_support import FAILS, UNTIMED, Body, add, asked, runs
 
 RELEASED: Final = [version for version in LAYOUTS if version != "hardened"]
 
@@ -144,3 +144,9 @@ def test_each_race_breaks_what_it_is_known_to_break(race: str, version: str) -> 
     body, special = RACES[race]
     explorer = Lockstep() if race == "R4" else RandomWalk(runs=WALKS[race], seed=1)
     assert all_broken(asked(version, body, until_ms=45_000, **special), explorer) == BROKEN[race].get(version, "")
+
+
+def test_r2_the_first_timer_of_a_batch_is_no_retry() -> None:
+    adding = [{"adds": {"batchId": "a", "items": ["y"]}}]
+    born_dead = runs(asked("1.0.9", one_item, "R2", "P11", model="M", platform=TREE, plan=adding))
+    assert born_dead == {"P11": "a::1 accumulates items and has 0 live timers"}
