@@ -164,6 +164,12 @@ def _config(version: str, draw: Draw) -> dict[str, Any]:
     return {**interval, "maxBatchSize": size, **more}
 
 
+def _size(config: Mapping[str, Any]) -> int:
+    """Return with how many items a config is flushed at once, or a few if it never is."""
+    size: int = config.get("immediateFlushThreshold", config.get("maxBatchSize", 2))
+    return size
+
+
 class _Adding:
     """What clients do to batches."""
 
@@ -175,11 +181,12 @@ class _Adding:
         self._ids = ["a"] * 4 + draw.pick([[], [], ["b"], ["a::x"], ["b", "a::0"]])
 
     def workload(self, setting: Mapping[str, Any]) -> Workload:
-        """Return a workload: clients that do anything, or many that add at once."""
+        """Return a workload: clients that do anything, or many adds at once, by many clients or one after the other."""
         config, draw = setting["config"], self._draw
-        if draw.chance(0.15):
-            each = draw.pick([1, 1, 3, 4])
-            done = [draw.each(each, self._one) for _ in range(draw.number(6, 9))]
+        if draw.chance(0.25):
+            clients, each = draw.pick([(draw.number(6, 9), draw.pick([1, 1, 3, 4])), (draw.number(2, 4), 8)])
+            count = draw.pick([1, _size(config), _size(config)])
+            done = [draw.each(each, lambda: self._one(count)) for _ in range(clients)]
             done += [[self._call(0, "flush", {"batchId": self._ids[0]})]] if draw.chance(0.5) else []
         else:
             counts = draw.each(draw.number(1, 4), lambda: draw.number(1, 4))
@@ -188,14 +195,17 @@ class _Adding:
         return Workload(setting, {**dict.fromkeys(PLANS, ()), PLAN: self._plan(config)}, clients)
 
     def _plan(self, config: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return how deliveries end: at once or later, well or, if they may, not; some add in their middle."""
+        """Return how deliveries end: at once or later, well or, if they may, not; some add in their middle.
+
+        Often all take the same time.
+        """
         draw = self._draw
         takes = [{"takes": ms} for ms in (100, 1_000, config["flushIntervalMs"] or 500, 40_000)]
         ends: list[Any] = ["ok", "ok", "ok", *takes]
         if self._may_fail:
             ends += [_FAIL] * 6 + [{**_FAIL, **draw.pick(takes)}] * 2
-        elif draw.chance(0.5):
-            return ()
+        elif draw.chance(2 / 3):
+            return draw.pick([(), (draw.pick(takes),) * 8])
         count = draw.number(1, 4 if self._may_fail else 2)
         adding = 0.2 if draw.chance(0.2) else 0
 
@@ -204,9 +214,9 @@ class _Adding:
 
         return tuple(draw.each(count, end))
 
-    def _one(self) -> Entry:
-        """Return the add of one item, at once, under the id that all have in common."""
-        return self._call(0, "addItems", {"batchId": self._ids[0], "items": self._items(1)})
+    def _one(self, count: int) -> Entry:
+        """Return the add of so many items, at once, under the id that all have in common."""
+        return self._call(0, "addItems", {"batchId": self._ids[0], "items": self._items(count)})
 
     def _entry(self, config: Mapping[str, Any]) -> Entry:
         draw, interval_ms = self._draw, config["flushIntervalMs"] or 1_000
@@ -222,7 +232,7 @@ class _Adding:
 
     def _add(self, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         draw = self._draw
-        size = config.get("immediateFlushThreshold", config.get("maxBatchSize", 2))
+        size = _size(config)
         count = draw.pick([0, 1, 1, 1, 1, 2, max(size - 1, 1), size, size + 2])
         own = {"config": self._other(config)} if draw.chance(0.2) else {}
         return "addItems", {"batchId": draw.pick(self._ids), "items": self._items(count), **own}
