@@ -270,9 +270,9 @@ class _Steering:
     def workload(self, setting: Mapping[str, Any]) -> Workload:
         """Return a workload: the first client starts a job, the others steer it."""
         draw = self._draw
-        clients = {f"c{at}": tuple(draw.each(draw.number(1, 4), self._entry)) for at in range(draw.number(0, 3))}
+        clients = {f"c{at}": tuple(self._entries()) for at in range(draw.number(0, 3))}
         seeding = Entry(0, "mutation", "driver:seedRows", {"n": draw.number(0, 4)})
-        later = draw.each(draw.number(0, 4), self._entry)
+        later = self._entries() if draw.chance(0.8) else []
         first = (seeding, self._start(self._jobs[0]), *later)
         return Workload(setting, {name: self._plan(name) for name in PLANS}, {"host": first, **clients})
 
@@ -297,6 +297,15 @@ class _Steering:
             config["onComplete"] = "onComplete"
         return Entry(wait_ms, "mutation", "driver:startIterator", {"jobId": job, "config": config})
 
+    def _entries(self) -> list[Entry]:
+        """Return what a client does: anything, or pause and resume a job in turn, always after the same while."""
+        draw = self._draw
+        if draw.chance(0.7):
+            return draw.each(draw.number(1, 4), self._entry)
+        wait_ms, job = draw.pick([0, 0, 50, 100, 1_000]), draw.pick(self._jobs)
+        turns = [self._steer(wait_ms, does, job) for does in ("pauseIterator", "resumeIterator") * 4]
+        return turns[: draw.number(2, 8)]
+
     def _entry(self) -> Entry:
         draw = self._draw
         wait_ms = draw.pick([0, 0, 0, 50, 100, 100, 1_000, 2_000, 4_000, 30_000])
@@ -304,5 +313,7 @@ class _Steering:
         job = draw.pick(self._jobs)
         if does == "start":
             return self._start(job, draw.pick([1_000, 2_000, 4_000]))
-        function = "deleteIteratorJob" if does == "delete" else f"{does}Iterator"
+        return self._steer(wait_ms, "deleteIteratorJob" if does == "delete" else f"{does}Iterator", job)
+
+    def _steer(self, wait_ms: float, function: str, job: str) -> Entry:
         return Entry(wait_ms, "mutation", f"driver:{function}", {"jobId": job})

@@ -90,6 +90,16 @@ def test_many_flushes_of_an_id_may_be_under_way_and_end_at_one_time() -> None:
     pytest.fail("no such workload was drawn")
 
 
+def test_a_job_may_be_paused_and_resumed_in_turn() -> None:
+    trains = Counter(
+        "".join(entry.function[len("driver:")] for entry in entries[2:] if entry.wait_ms == 0)
+        for each in drawn("1.0.9", "iterator", "N", 200)
+        for name, entries in each.clients.items()
+        if name == "host"
+    )
+    assert trains["prprp"], trains
+
+
 def test_items_are_told_apart_by_their_value() -> None:
     for workload in drawn("1.0.5", "accumulator", "U", 500):
         items = items_of(workload)
