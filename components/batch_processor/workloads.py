@@ -184,7 +184,7 @@ def _config(version: str, draw: Draw) -> dict[str, Any]:
 
 
 def _size_of(config: Mapping[str, Any]) -> int:
-    """Return how many items are enough for a flush."""
+    """Return how many items are enough for a flush, or a few if there never are."""
     size: int = config.get("immediateFlushThreshold", config.get("maxBatchSize", 2))
     return size
 
@@ -208,7 +208,7 @@ class _Adding:
         self._ids = ["a"] * 4 + draw.pick([[], [], ["b"], ["a::x"], ["b", "a::0"]])
 
     def workload(self, setting: Mapping[str, Any]) -> Workload:
-        """Return a workload: clients that do anything, or many that add at once."""
+        """Return a workload: clients that do anything, or a crowd that adds, of many clients or of busy ones."""
         config, draw = setting["config"], self._draw
         if draw.chance(0.25):
             if draw.chance(0.5):
@@ -222,26 +222,29 @@ class _Adding:
         return Workload(setting, {**dict.fromkeys(PLANS, ()), PLAN: self._plan(config)}, clients)
 
     def _crowd(self, config: Mapping[str, Any]) -> list[list[Entry]]:
-        """Return clients that add one item after the other from one moment on, while something may become due."""
-        draw, name = self._draw, self._ids[0]
+        """Return clients that add again and again from one moment on, while something may become due."""
+        draw, name, size = self._draw, self._ids[0], _size_of(config)
         begin_ms = draw.pick([0, config["flushIntervalMs"], *self._cron_ms * 2])
-        each = draw.pick([1, 3, 4, 8])
-        crowd = [draw.each(each, self._one) for _ in range(draw.number(3, 9))]
+        clients, each = draw.pick([(draw.number(6, 9), draw.pick([1, 1, 3, 4])), (draw.number(2, 4), 8)])
+        count = draw.pick([1, 1, size])
+        crowd = [draw.each(each, lambda: self._plainly(count)) for _ in range(clients)]
         done = [[evolve(first, wait_ms=begin_ms), *others] for first, *others in crowd]
         done += [[self._call(begin_ms, "flush", {"batchId": name})]] if draw.chance(0.5) else []
-        size = _size_of(config)
-        return [*done, [self._call(0, "addItems", {"batchId": name, "items": self._items(draw.pick([1, 1, size]))})]]
+        return [*done, [self._plainly(draw.pick([1, 1, size]))]]
 
     def _plan(self, config: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return how deliveries end: at once or later, well or, if they may, not; some add in their middle."""
+        """Return how deliveries end: at once or later, well or, if they may, not; some add in their middle.
+
+        Often all take the same time.
+        """
         draw = self._draw
         takes = [{"takes": ms} for ms in (100, 1_000, config["flushIntervalMs"] or 500, 40_000)]
         ends: list[Any] = ["ok", "ok", "ok", *takes]
         if self._may_fail:
             ends += [_FAIL] * 6 + [{**_FAIL, **draw.pick(takes)}] * 2
         hanging = [{"takes": _HANGS_MS}] * 2 if self._may_hang and draw.chance(0.2) else []
-        if not (self._may_fail or hanging) and draw.chance(0.5):
-            return ()
+        if not (self._may_fail or hanging) and draw.chance(2 / 3):
+            return draw.pick([(), (draw.pick(takes),) * 8])
         count = draw.number(1, 4 if self._may_fail else 2)
         adding = 0.2 if draw.chance(0.2) else 0
 
@@ -250,9 +253,9 @@ class _Adding:
 
         return tuple(draw.each(count, end))
 
-    def _one(self) -> Entry:
-        """Return the add of one item, at once, under the id that all have in common."""
-        return self._call(0, "addItems", {"batchId": self._ids[0], "items": self._items(1)})
+    def _plainly(self, count: int) -> Entry:
+        """Return the add of so many items, at once, under the id that all have in common."""
+        return self._call(0, "addItems", {"batchId": self._ids[0], "items": self._items(count)})
 
     def _entry(self, config: Mapping[str, Any]) -> Entry:
         draw, interval_ms = self._draw, config["flushIntervalMs"] or 1_000
@@ -308,9 +311,9 @@ class _Steering:
     def workload(self, setting: Mapping[str, Any]) -> Workload:
         """Return a workload: the first client starts a job, the others steer it."""
         draw = self._draw
-        clients = {f"c{at}": tuple(draw.each(draw.number(1, 4), self._entry)) for at in range(draw.number(0, 3))}
+        clients = {f"c{at}": tuple(self._entries()) for at in range(draw.number(0, 3))}
         seeding = Entry(0, "mutation", "driver:seedRows", {"n": draw.number(0, 4)})
-        later = draw.each(draw.number(0, 4), self._entry)
+        later = self._entries() if draw.chance(0.8) else []
         first = (seeding, self._start(self._jobs[0]), *later)
         return Workload(setting, {name: self._plan(name) for name in PLANS}, {"host": first, **clients})
 
@@ -337,6 +340,15 @@ class _Steering:
             config["onComplete"] = "onComplete"
         return Entry(wait_ms, "mutation", "driver:startIterator", {"jobId": job, "config": config})
 
+    def _entries(self) -> list[Entry]:
+        """Return what a client does: anything, or pause and resume a job in turn, always after the same while."""
+        draw = self._draw
+        if draw.chance(0.7):
+            return draw.each(draw.number(1, 4), self._entry)
+        wait_ms, job = draw.pick([0, 0, 50, 100, 1_000]), draw.pick(self._jobs)
+        turns = [self._steer(wait_ms, does, job) for does in ("pauseIterator", "resumeIterator") * 4]
+        return turns[: draw.number(2, 8)]
+
     def _entry(self) -> Entry:
         draw = self._draw
         wait_ms = draw.pick([0, 0, 0, 50, 100, 100, 1_000, 2_000, 4_000, 30_000])
@@ -344,5 +356,7 @@ class _Steering:
         job = draw.pick(self._jobs)
         if does == "start":
             return self._start(job, draw.pick([1_000, 2_000, 4_000]))
-        function = "deleteIteratorJob" if does == "delete" else f"{does}Iterator"
+        return self._steer(wait_ms, "deleteIteratorJob" if does == "delete" else f"{does}Iterator", job)
+
+    def _steer(self, wait_ms: float, function: str, job: str) -> Entry:
         return Entry(wait_ms, "mutation", f"driver:{function}", {"jobId": job})

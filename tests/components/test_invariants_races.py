@@ -23,7 +23,7 @@ from convexsim import (
     check,
 )
 from convexsim.invariants import judge
-from tests.components.invariants_support import FAILS, UNTIMED, Body, add, asked
+from tests.components.invariants_support import FAILS, UNTIMED, Body, add, asked, runs
 
 RELEASED: Final = [version for version in LAYOUTS if version != "hardened"]
 
@@ -101,10 +101,10 @@ BROKEN: Final[Mapping[str, Mapping[str, str]]] = {
     # The retry timer is born canceled: the items were tried in time, and then never again.
     "R2": {**dict.fromkeys(("1.0.5", "1.0.6"), "P7 P14 P16 P17"), **dict.fromkeys(("1.0.7", "1.0.9"), "P11 P17")},
     # The executor dies, or the callback under it: then the batch accumulates again, with a whole threshold in it.
-    "R3": {"0.1.0": "P16", **dict.fromkeys(RELEASED[1:], "P15 P16 P17")},
+    "R3": {"0.1.0": "P15 P16", **dict.fromkeys(RELEASED[1:], "P15 P16 P17")},
     "R4": dict.fromkeys(RELEASED[:5], "P19"),
     # Without an interval nothing tries a failed batch again; in 0.x the add is refused.
-    "R5": {"0.1.0": "P9", "0.2.0": "P9 P15 P17", **dict.fromkeys(SEQUENCED, "P5 P15 P17")},
+    "R5": {"0.1.0": "P9 P15", "0.2.0": "P9 P15 P17", **dict.fromkeys(SEQUENCED, "P5 P15 P17")},
     # The second chain delivers again, and writes to a job that is completed.
     "R6": dict.fromkeys(("0.1.0", "1.0.9"), "P20 P24 P26"),
     # Later versions go on with what is left, but those that do not count have let too much come together.
@@ -144,3 +144,9 @@ def test_each_race_breaks_what_it_is_known_to_break(race: str, version: str) -> 
     body, special = RACES[race]
     explorer = Lockstep() if race == "R4" else RandomWalk(runs=WALKS[race], seed=1)
     assert all_broken(asked(version, body, until_ms=45_000, **special), explorer) == BROKEN[race].get(version, "")
+
+
+def test_r2_the_first_timer_of_a_batch_is_no_retry() -> None:
+    adding = [{"adds": {"batchId": "a", "items": ["y"]}}]
+    born_dead = runs(asked("1.0.9", one_item, "R2", "P11", model="M", platform=TREE, plan=adding))
+    assert born_dead == {"P11": "a::1 accumulates items and has 0 live timers"}

@@ -182,6 +182,17 @@ def test_p7_where_actions_die_a_batch_may_wait_for_a_lease() -> None:
         assert said("P7", *moments, driver.view, model="C", lease_ms=40_000) is None
 
 
+def test_p7_a_cron_that_comes_later_is_no_executor_of_what_was_left() -> None:
+    def three_items(on: World) -> None:
+        add(on, "ann", 1, 2, 3)
+
+    died = asked("0.1.0", three_items, "P7", model="C", faults=Faults(crashes=1))
+    report = check(died, RandomWalk(runs=60, seed=1))
+    assert report.finding is not None
+    assert broken(report.finding.run) == {"P7": "a is flushing and no executor is pending or running"}
+    assert runs(asked("0.1.0", lambda on: add(on, "ann", 1), "P7")) == {}
+
+
 def test_p7_no_two_executors_wait_for_one_batch_and_none_for_one_that_is_not_flushing() -> None:
     with world() as driver:
         which = stored(driver, "x", status="flushing")
@@ -216,6 +227,16 @@ def test_p8_a_delivery_holds_a_threshold_less_one_and_the_largest_call() -> None
         put_row(driver, which, [5])
         deliver(driver, 1, 2, 3, 4, 5)
         assert said("P8", driver.view) == "a delivery of 5 items; at most 4 were allowed"
+
+
+def test_p8_the_largest_call_may_have_come_under_another_id_of_the_batch() -> None:
+    def two_ids(on: World) -> None:
+        add(on, "ann", 1, batch_id="a::x")
+        add(on, "ann", 2, batch_id="a::x")
+        add(on, "ann", 3, 4)
+
+    assert runs(asked("1.0.3", two_ids, "P8", config=UNTIMED)) == {}
+    assert runs(asked("1.0.3", two_ids, "P4", config=UNTIMED)) == {"P4": "one delivery holds items of a and a::x"}
 
 
 def test_p8_breaks_where_adds_are_not_counted() -> None:

@@ -98,6 +98,12 @@ def test_p15_before_the_timer_comes_is_too_late() -> None:
     assert runs(asked("1.0.6", one_by_one, "P15", terms={"epsilon_ms": 999})) == {"P15": told}
 
 
+def test_p15_a_threshold_does_not_wait_for_a_cron() -> None:
+    told = "a held its threshold of items for 30000 ms without a flush"
+    assert runs(asked("0.1.0", three_items, "P15", plan=[FAILS], model="U")) == {"P15": told}
+    assert runs(asked("0.1.0", three_items, "P15")) == {}
+
+
 # ------------------------------------------------------------------------------------------------------- P16, P17
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components.batch_processor.host_callbacks import PLAN
 from components.batch_processor.invariants import PROPERTIES, RACES
 from components.batch_processor.matrix import matrix
 from components.batch_processor.workloads import fits, generate, restrict, world_of
@@ -77,6 +78,26 @@ def test_adds_are_of_all_sizes_under_several_ids_with_several_configs() -> None:
     own = [args["config"] for args in calls if "config" in args]
     assert {config["flushIntervalMs"] for config in own} == {0, 1_000, 5_000}
     assert {"immediateFlushThreshold", "maxBatchSize", "processBatch"} <= {name for config in own for name in config}
+
+
+def test_many_flushes_of_an_id_may_be_under_way_and_end_at_one_time() -> None:
+    for each in drawn("1.0.9", "accumulator", "N", 300):
+        size = each.setting["config"].get("immediateFlushThreshold", each.setting["config"].get("maxBatchSize", 2))
+        adds = [[len(entry.args.get("items", ())) for entry in entries] for entries in each.clients.values()]
+        ends = Counter(map(str, each.plans[PLAN]))
+        if adds.count([size] * 8) > 1 and max(ends.values(), default=0) >= 8:
+            return
+    pytest.fail("no such workload was drawn")
+
+
+def test_a_job_may_be_paused_and_resumed_in_turn() -> None:
+    trains = Counter(
+        "".join(entry.function[len("driver:")] for entry in entries[2:] if entry.wait_ms == 0)
+        for each in drawn("1.0.9", "iterator", "N", 200)
+        for name, entries in each.clients.items()
+        if name == "host"
+    )
+    assert trains["prprp"], trains
 
 
 def test_items_are_told_apart_by_their_value() -> None:

@@ -180,9 +180,10 @@ def name_of(stored: Stored, span: Span) -> str:
 
 
 def size_bound(view: View, terms: Terms) -> None:
-    """A delivery holds at most maxBatchSize - 1 items and those of the largest call of its id.
+    """A delivery holds at most maxBatchSize - 1 items and those of the largest call of its ids.
 
     Of several configs the largest maxBatchSize counts; without it the threshold, and without that nothing is judged.
+    That a delivery should have but one id is P4's.
     """
     told = chronicle(terms.layout, view)
     for one in deliveries_of_batches(view, told):
@@ -190,7 +191,8 @@ def size_bound(view: View, terms: Terms) -> None:
         sizes = [added.config.max_size for added in known if added.config and added.config.max_size is not None]
         if len(sizes) < len(known) or not known:
             continue
-        largest = max(added.call_size for added in told.added.values() if added.batch_id == known[0].batch_id)
+        ids = {added.batch_id for added in known}
+        largest = max(added.call_size for added in told.added.values() if added.batch_id in ids)
         bound = max(sizes) - 1 + largest
         assert len(one.items) <= bound, f"a delivery of {len(one.items)} items; at most {bound:g} were allowed"
 

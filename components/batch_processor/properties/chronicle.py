@@ -288,14 +288,18 @@ def _waiting(layout: Layout, stored: Stored) -> Mapping[str, list[ItemRow]]:
 
 
 def _is_executed(layout: Layout, told: Chronicle, batch: Batch, view: View) -> bool:
-    """Whether somebody is there who delivers a flushing batch, or may be: a cron's run says not for whom it works."""
+    """Whether somebody is there who delivers a flushing batch, or may be: a cron's run says not for whom it works.
+
+    But it delivers only what it has taken to flushing itself: nothing that was flushing and idle before.
+    """
     own = [function for function in told.stored.functions if function.args.get("batchDocId") == batch.id]
     if any(function.is_live and function.name in layout.executors for function in own):
         return True
     inline = [function for function in own if function.name in layout.inline]
     if any(function.state == "inProgress" for function in inline) or _runs_canceled(layout, told, inline, view):
         return True
-    return layout.cron_ms > 0 and any(row["state"]["kind"] == "inProgress" for row in crons(view))
+    may_be_its = layout.cron_ms > 0 and ("idle", batch.id) not in told.since
+    return may_be_its and any(row["state"]["kind"] == "inProgress" for row in crons(view))
 
 
 def _runs_canceled(layout: Layout, told: Chronicle, inline: list[Function], view: View) -> bool:

@@ -57,11 +57,14 @@ def size_trigger(view: View, terms: Terms) -> None:
     """No id accumulates for more than a moment as many items as its threshold.
 
     The threshold is that of the batch's config, in hardened that of each row's for all rows up to it. In a failed
-    batch that waits for its next attempt nothing accumulates.
+    batch that waits for its next attempt nothing accumulates. Where a cron looks for what has waited too long, a
+    threshold still waits for nobody.
     """
     told = chronicle(terms.layout, view)
     for span, length in lengths(view, told, "due"):
-        assert length <= terms.late_ms, f"{span.which} held its threshold of items{_for(length)} without a flush"
+        assert length <= terms.epsilon_ms + terms.skew_ms, (
+            f"{span.which} held its threshold of items{_for(length)} without a flush"
+        )
 
 
 def no_stuck(view: View, terms: Terms) -> None:
