@@ -55,7 +55,8 @@ def test_what_is_found_can_be_replayed_in_the_world_of_its_workload() -> None:
 
 def test_nothing_smaller_than_what_was_found_breaks_in_any_of_the_orders_tried() -> None:
     found = legs("1")[0].found["T1"]
-    for less in found.workload.smaller():
+    for place in found.workload.places:
+        less = found.workload.without([place])
         leg = Leg("1", "bumps", "N", ("T1",), workloads=1)
         subject = evolve(SUBJECT, generate=lambda *_, less=less: less)
         (again,) = explored(subject, Route("1", "bumps", ("N",)), Budget(1, 20))
