@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "smallest"]
 
 _RANDOM_ORDERS: Final = 6
-_STEPS: Final = 120_000
+_STEPS: Final = 160_000
 """Messages that may be handled on the way to a smaller failure: some seconds. They are counted and not the time, so
 that the same failure always becomes the same."""
 
