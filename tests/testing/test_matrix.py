@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 
 import pytest
 from attrs import evolve
 
-from convexsim import UsageError, replay
-from convexsim.testing.cells import Cell, Leg
+from convexsim import Scenario, UsageError, replay
+from convexsim.testing.cells import Cell, Endless, Leg, endless_of
 from convexsim.testing.matrix import (
     SHARED,
     Budget,
@@ -21,6 +22,7 @@ from convexsim.testing.matrix import (
     open_subject,
     shared,
 )
+from convexsim.testing.workload import Workload
 from tests.testing.toy import matrix, world_of
 
 SUBJECT = matrix()
@@ -105,6 +107,17 @@ def test_what_broke_in_another_version_is_tried_where_it_fits_and_would_say_more
     stronger = evolve(as_weak, models="C", found={"T1": evolve(found, models="C")})
     better = shared(SUBJECT, route, SMALL, [stronger, elsewhere])
     assert cell_of(SUBJECT, "1", "T1", [stronger, better]).models == "N"
+
+
+def test_orders_without_an_end_are_counted_and_break_no_property() -> None:
+    def cut_short(version: str, models: str, workload: Workload, numbers: Sequence[str]) -> Scenario:
+        return world_of(version, models, workload, numbers).variant("short", max_steps=5 if models == "N" else 10_000)
+
+    subject = evolve(SUBJECT.only(["T2"]), world_of=cut_short)
+    plain, dying = explored(subject, Route("1", "bumps", ("N", "C")), SMALL)
+    assert plain.endless == plain.runs == 8 * (6 + 1 + 3)
+    assert dying.endless == 0
+    assert endless_of([plain, dying, evolve(plain, runs=10, endless=1)]) == [Endless("1", "N", 81, 90)]
 
 
 def test_legs_that_are_known_already_are_not_explored_again() -> None:
