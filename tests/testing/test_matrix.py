@@ -117,6 +117,7 @@ def test_orders_without_an_end_are_counted_and_break_no_property() -> None:
     plain, dying = explored(subject, Route("1", "bumps", ("N", "C")), SMALL)
     assert plain.endless == plain.runs == 8 * (6 + 1 + 3)
     assert dying.endless == 0
+    assert dying.found["T2"].models == "C"
     assert endless_of([plain, dying, evolve(plain, runs=10, endless=1)]) == [Endless("1", "N", 81, 90)]
 
 
