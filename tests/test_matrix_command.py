@@ -64,6 +64,27 @@ def test_a_page_and_a_line_for_each_violation_are_written(tmp_path: Path) -> Non
     assert Cell.of(json.loads(line)).number == "T1"
 
 
+def test_it_is_told_how_many_orders_came_to_no_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tabulated(tmp_path, "--faults", "N,C", "--together", "1")
+    assert capsys.readouterr().out.splitlines()[-1] == "Every order came to its end."
+    assert json.loads((tmp_path / "cells.json").read_text(encoding="utf-8"))["endless"] == []
+    kept, page = tmp_path / "matrix.jsonl", tmp_path / "page.md"
+    first, *lines = kept.read_text(encoding="utf-8").splitlines()
+    legs = [json.loads(line) for line in lines]
+    endless = {("2", "N"): 3, ("1", "N"): 1, ("1", "C"): 2}
+    marked = [json.dumps({**leg, "endless": endless.get((leg["version"], leg["models"]), 0)}) for leg in legs]
+    kept.write_text("\n".join([first, *reversed(marked)]), encoding="utf-8")
+    tabulated(tmp_path, "--faults", "N,C", "--together", "1", "--resume", "--markdown", str(page))
+    runs = {(leg["version"], leg["models"]): leg["runs"] for leg in legs}
+    said = [f"1: 1 of {runs['1', 'N']} under N, 2 of {runs['1', 'C']} under C", f"2: 3 of {runs['2', 'N']} under N"]
+    assert capsys.readouterr().out.splitlines()[-2:] == said
+    below = page.read_text(encoding="utf-8").partition("## Orders without an end")[2].partition("## What broke")[0]
+    assert [line for line in below.splitlines() if line.startswith("- ")] == [f"- {line}" for line in said]
+    told = json.loads((tmp_path / "cells.json").read_text(encoding="utf-8"))["endless"]
+    assert told[0] == {"version": "1", "models": "N", "runs": 1, "of": runs["1", "N"]}
+    assert len(told) == len(said) + 1
+
+
 def test_what_holds_ends_with_0(tmp_path: Path) -> None:
     code, cells = tabulated(tmp_path, "--versions", "2", "--properties", "T1,T3", "--faults", "N", "--seed", "5")
     assert (code, len(cells)) == (0, 2)

@@ -11,13 +11,14 @@ from components.batch_processor.matrix import matrix
 from components.batch_processor.workloads import UPGRADES
 from convexsim import replay
 from convexsim.cli.matrix_text import markdown
-from convexsim.testing.cells import Cell
+from convexsim.testing.cells import Cell, Endless
 from convexsim.testing.matrix import Budget, Route, cell_of, explored
 
 ROOT = Path(__file__).parents[1]
 SUBJECT = matrix()
 WHOLE = json.loads((ROOT / "docs" / "matrix.json").read_text(encoding="utf-8"))
 CELLS = [Cell.of(cell) for cell in WHOLE["cells"]]
+ENDLESS = [Endless(**each) for each in WHOLE["endless"]]
 SAVED = [
     Cell.of(json.loads(line))
     for line in (ROOT / "tests" / "saved_choices" / "matrix.jsonl").read_text(encoding="utf-8").splitlines()
@@ -40,7 +41,7 @@ def test_every_violation_of_the_matrix_is_saved_and_the_page_is_made_of_it() -> 
     assert [cell for cell in CELLS if cell.found is not None] == SAVED
     assert len(SAVED) > 100
     page = (ROOT / "docs" / "matrix.md").read_text(encoding="utf-8")
-    assert page == "\n".join(markdown(SUBJECT, SUBJECT.versions, CELLS)) + "\n"
+    assert page == "\n".join(markdown(SUBJECT, SUBJECT.versions, CELLS, ENDLESS)) + "\n"
 
 
 def test_the_matrix_is_of_all_versions_properties_and_fault_models() -> None:

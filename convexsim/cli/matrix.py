@@ -20,6 +20,7 @@ from convexsim.cli.matrix_work import Task, legs_of
 from convexsim.cli.printing import say
 from convexsim.cli.terminal import Interrupt, Progress, interruption
 from convexsim.explore.replay import replay
+from convexsim.testing.cells import endless_of
 from convexsim.testing.matrix import SHARED, Budget, cell_of, model_sets, names, open_subject
 
 if TYPE_CHECKING:
@@ -70,9 +71,10 @@ def _tabulate(arguments: argparse.Namespace) -> int:
             legs = _explore(subject, asked, arguments, interrupt)
         is_whole = not interrupt.asked
     cells = [cell_of(subject, version, number, legs) for version in asked.versions for number in asked.numbers]
+    endless = endless_of(asked.sorted(_own(legs)))
     if is_whole:
-        write_files(arguments, subject, asked, cells)
-    say(arguments, *table(subject, asked.versions, cells))
+        write_files(arguments, subject, asked, cells, endless)
+    say(arguments, *table(subject, asked.versions, cells, endless))
     if not is_whole:
         say(arguments, "interrupted: this is what was found until then; go on with --resume")
     if any(cell.verdict == "violated" for cell in cells):
@@ -124,12 +126,17 @@ def _explore(subject: Subject, asked: Asked, arguments: argparse.Namespace, inte
                 left -= planned[leg.models] - leg.workloads  # all that was asked of these is known
                 kept.add(leg)
                 legs.append(leg)
-        whole = asked.sorted([leg for leg in legs if leg.models != SHARED])
+        whole = asked.sorted(_own(legs))
         for leg in legs_of(_sharing(asked, legs, whole), arguments.workers, interrupt):
             if leg is not None:
                 kept.add(leg)
                 legs.append(leg)
     return legs
+
+
+def _own(legs: list[Leg]) -> list[Leg]:
+    """Return the legs of what was generated for a version itself."""
+    return [leg for leg in legs if leg.models != SHARED]
 
 
 def _sharing(asked: Asked, legs: list[Leg], whole: list[Leg]) -> list[Task]:

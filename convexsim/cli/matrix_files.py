@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from convexsim.testing.cells import Endless
     from convexsim.testing.matrix import Subject
 
 __all__ = ["Asked", "Kept", "check_files", "saved_cell", "write_files"]
@@ -121,13 +122,19 @@ def check_files(arguments: argparse.Namespace) -> None:
             raise UsageError(f"{path} cannot be written.", next_step="Name a file in a folder that is there.")
 
 
-def write_files(arguments: argparse.Namespace, subject: Subject, asked: Asked, cells: Sequence[Cell]) -> None:
+def write_files(
+    arguments: argparse.Namespace, subject: Subject, asked: Asked, cells: Sequence[Cell], endless: Sequence[Endless]
+) -> None:
     """Write what was asked for on the command line: the whole as JSON and as Markdown, and what is to be replayed."""
     broken = [cell for cell in cells if cell.found is not None]
-    whole = {"asked": asdict(asked), "cells": [cell.as_data() for cell in cells]}
+    whole = {
+        "asked": asdict(asked),
+        "endless": [each.as_data() for each in endless],
+        "cells": [cell.as_data() for cell in cells],
+    }
     texts = {
         arguments.json: json.dumps(whole, indent=1) + "\n",
-        arguments.markdown: "\n".join(markdown(subject, asked.versions, cells)) + "\n",
+        arguments.markdown: "\n".join(markdown(subject, asked.versions, cells, endless)) + "\n",
         arguments.save: "".join(f"{json.dumps(cell.as_data(), separators=(',', ':'))}\n" for cell in broken),
     }
     for path, text in texts.items():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from convexsim.explore.replay import Replayed
-    from convexsim.testing.cells import Cell
+    from convexsim.testing.cells import Cell, Endless
     from convexsim.testing.matrix import Subject
 
 __all__ = ["markdown", "shown_cell", "table"]
@@ -27,8 +27,8 @@ _PREFACE: Final = (
 _MARKS: Final = {"holds": "·", "not explored": "?", "not applicable": "–"}
 
 
-def table(subject: Subject, versions: Sequence[str], cells: Sequence[Cell]) -> list[str]:
-    """Return the lines of the table: a property a line, a version a column, and how to read it."""
+def table(subject: Subject, versions: Sequence[str], cells: Sequence[Cell], endless: Sequence[Endless]) -> list[str]:
+    """Return the lines of the table: a property a line, a version a column, how to read it, and what had no end."""
     by_place = {(cell.version, cell.number): cell for cell in cells}
     numbers = list(dict.fromkeys(cell.number for cell in cells))
     named = {number: f"{number} {subject.questions[number].name}" for number in numbers}
@@ -36,11 +36,11 @@ def table(subject: Subject, versions: Sequence[str], cells: Sequence[Cell]) -> l
     rows += [[named[number], *(_mark(by_place[version, number]) for version in versions)] for number in numbers]
     widths = [max(len(row[at]) for row in rows) for at in range(len(versions) + 1)]
     lines = ["  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [*lines, "", *_legend(subject.models), _covered(cells)]
+    return [*lines, "", *_legend(subject.models), _covered(cells), *_endless(endless)]
 
 
-def markdown(subject: Subject, versions: Sequence[str], cells: Sequence[Cell]) -> list[str]:
-    """Return the lines of the page: the table, then every violation."""
+def markdown(subject: Subject, versions: Sequence[str], cells: Sequence[Cell], endless: Sequence[Endless]) -> list[str]:
+    """Return the lines of the page: the table, what had no end, then every violation."""
     by_place = {(cell.version, cell.number): cell for cell in cells}
     numbers = list(dict.fromkeys(cell.number for cell in cells))
     lines = ["# Properties and versions", "", *_preface(subject.models), _covered(cells), ""]
@@ -49,6 +49,8 @@ def markdown(subject: Subject, versions: Sequence[str], cells: Sequence[Cell]) -
         question = subject.questions[number]
         marks = " | ".join(_mark(by_place[version, number]) for version in versions)
         lines.append(f"| **{number}** {question.name}: {question.sentence} | {marks} |")
+    said, *each = _endless(endless)
+    lines += ["", "## Orders without an end", "", said, *([""] if each else []), *(f"- {line}" for line in each)]
     lines += ["", "## What broke", ""]
     lines += [
         "| version | property | under | what was seen | clients' calls | replay string |",
@@ -105,3 +107,17 @@ def _covered(cells: Sequence[Cell]) -> str:
     most = max(held, key=lambda cell: cell.runs)
     few, many = f"{fewest.workloads:,} workloads in {fewest.runs:,} orders", f"{most.workloads:,} in {most.runs:,}"
     return f"Each cell that holds was explored in at least {few}, at most {many}."
+
+
+def _endless(endless: Sequence[Endless]) -> list[str]:
+    """Say how many orders came to no end, a line for each version in which there are any."""
+    if not endless:
+        return ["Every order came to its end."]
+    under: dict[str, list[str]] = {}
+    for each in endless:
+        under.setdefault(each.version, []).append(f"{each.runs:,} of {each.of:,} under {each.models}")
+    said = (
+        "Some orders did not come to an end within the limits of their worlds. They were judged only as far as they "
+        "went: by what must always hold, not by what must hold at the end."
+    )
+    return [said, *(f"{version}: {', '.join(counts)}" for version, counts in under.items())]

@@ -1,19 +1,19 @@
-"""Cells: what came of one part of a matrix, and what the matrix says of one property of one version.
+"""Cells: what came of one part of a matrix, and what the matrix says of a version: of a property, and of all orders.
 
 Owns the data and its spelling as JSON. Who makes them of runs: `matrix.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from convexsim.errors import UsageError
 from convexsim.testing.workload import Workload
 
-__all__ = ["Cell", "Found", "Leg", "Verdict"]
+__all__ = ["Cell", "Endless", "Found", "Leg", "Verdict", "endless_of"]
 
 Verdict = Literal["holds", "violated", "excused", "not explored", "not applicable"]
 
@@ -119,3 +119,35 @@ class Cell:
         except (KeyError, TypeError) as error:
             msg = f"{data!r:.200} is no cell of a matrix: {error}."
             raise UsageError(msg, next_step="Give what `convexsim matrix --json FILE` has written.") from None
+
+
+@frozen
+class Endless:
+    """What came to no end in one version under one set of fault models.
+
+    Such an order was judged only as far as it went: by what must always hold, not by what must hold at the end.
+
+    Attributes:
+        models: their letters.
+        runs: how many orders did not come to an end within their limits, `of` how many.
+
+    """
+
+    version: str
+    models: str
+    runs: int
+    of: int
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return asdict(self)
+
+
+def endless_of(legs: Iterable[Leg]) -> list[Endless]:
+    """Return in which versions, under which models, orders came to no end; those first whose legs are."""
+    counted: dict[tuple[str, str], Endless] = {}
+    for leg in legs:
+        place = leg.version, leg.models
+        known = counted.get(place, Endless(*place, runs=0, of=0))
+        counted[place] = evolve(known, runs=known.runs + leg.endless, of=known.of + leg.runs)
+    return [each for each in counted.values() if each.runs]

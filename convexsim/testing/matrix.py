@@ -302,7 +302,9 @@ class _Weakest:
         return self.subject.world_of(self.leg.version, models, workload, [self.number])
 
     def _broken(self, world: Scenario) -> Run | None:
-        return next((run for run in _runs(world, self.budget, 0) if run.violations), None)
+        """Return a run of a world that breaks the property: one without an end is none."""
+        runs = _runs(world, self.budget, 0)
+        return next((run for run in runs if self.number in [number_of(one.invariant) for one in run.violations]), None)
 
 
 def number_of(invariant: str) -> str:

@@ -1,14 +1,13 @@
 """Workloads: what happens in a world as plain data, so that it can be generated, made smaller, kept and written down.
 
-Owns the data, how it is written into a `World`, its spelling as JSON, and which workloads are a little smaller than
-one. Who generates workloads says a component of its own (`matrix.py` drives it); what must hold in them is not known
-here.
+Owns the data, how it is written into a `World`, its spelling as JSON, and what can be left out of one. Who generates
+workloads says a component of its own (`matrix.py` drives it); what must hold in them is not known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -18,7 +17,7 @@ from convexsim.errors import UsageError
 if TYPE_CHECKING:
     from convexsim.simulation import World
 
-__all__ = ["Draw", "Entry", "Workload"]
+__all__ = ["Draw", "Entry", "Place", "Workload"]
 
 T = TypeVar("T")
 
@@ -68,6 +67,25 @@ class Entry:
     def __str__(self) -> str:
         pause = f"after {self.wait_ms:g} ms " if self.wait_ms else ""
         return f"{pause}{self.function}({', '.join(f'{name}={value!r}' for name, value in self.args.items())})"
+
+
+@frozen
+class Place:
+    """Where something stands that can be left out of a workload.
+
+    Attributes:
+        kind: a ``call``, the ``pause`` before one, an ``end`` that an outside object hands out, or a ``part`` of what a
+            call is given: an argument that is an object, or an item of a list.
+        owner: the client, or the outside object.
+        at: which of its calls, or ends, from 0.
+        part: the name of the argument; in a list, then the number of the item.
+
+    """
+
+    kind: Literal["call", "pause", "end", "part"]
+    owner: str
+    at: int
+    part: tuple[str | int, ...] = ()
 
 
 @frozen
@@ -132,23 +150,30 @@ class Workload:
         """How large it is: what clients do, and how much is said about it."""
         return sum(map(len, self.clients.values())), len(repr(self))
 
-    def smaller(self) -> Iterator[Workload]:
-        """Yield workloads that are a little smaller, those first that leave out most."""
-        for name in self.clients:
-            yield evolve(self, clients={other: done for other, done in self.clients.items() if other != name})
-        if any(entry.wait_ms for entries in self.clients.values() for entry in entries):
-            at_once = {name: tuple(evolve(each, wait_ms=0) for each in done) for name, done in self.clients.items()}
-            yield evolve(self, clients=at_once)
-        for name, entries in self.clients.items():
-            for at in reversed(range(len(entries))):
-                yield self._with(name, (*entries[:at], *entries[at + 1 :]))
-        for name, plan in self.plans.items():
-            for at in reversed(range(len(plan))):
-                yield evolve(self, plans={**self.plans, name: (*plan[:at], *plan[at + 1 :])})
-        for name, entries in self.clients.items():
-            for at, entry in enumerate(entries):
-                for less in _simpler(entry):
-                    yield self._with(name, (*entries[:at], less, *entries[at + 1 :]))
+    @property
+    def places(self) -> list[Place]:
+        """All that can be left out, one kind after the other: calls in the order of their places, first ones first."""
+        calls = sorted(((at, name) for name, done in self.clients.items() for at in range(len(done))), key=_round)
+        pauses = [Place("pause", name, at) for at, name in calls if self.clients[name][at].wait_ms]
+        ends = [Place("end", name, at) for name, plan in self.plans.items() for at in range(len(plan))]
+        parts = [Place("part", name, at, part) for at, name in calls for part in _parts(self.clients[name][at].args)]
+        return [*(Place("call", name, at) for at, name in calls), *pauses, *ends, *parts]
+
+    def without(self, out: Collection[Place]) -> Workload:
+        """Return it without what stands in some of its places; a client that does nothing is none."""
+        clients = {
+            name: tuple(
+                _without(entry, [each for each in out if (each.owner, each.at) == (name, at)])
+                for at, entry in enumerate(entries)
+                if Place("call", name, at) not in out
+            )
+            for name, entries in self.clients.items()
+        }
+        plans = {
+            name: tuple(end for at, end in enumerate(plan) if Place("end", name, at) not in out)
+            for name, plan in self.plans.items()
+        }
+        return evolve(self, plans=plans, clients={name: done for name, done in clients.items() if done})
 
     def with_args(self, change: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]) -> Workload:
         """Return it with what a function makes of each call's function and arguments."""
@@ -158,11 +183,6 @@ class Workload:
         }
         return evolve(self, clients=clients)
 
-    def _with(self, name: str, entries: tuple[Entry, ...]) -> Workload:
-        """Return it with other things that a client does; a client that does nothing is none."""
-        clients = {**self.clients, name: entries}
-        return evolve(self, clients={each: done for each, done in clients.items() if done})
-
 
 def _entry(wait_ms: float, kind: str, function: str, args: Mapping[str, Any]) -> Entry:
     if kind not in _KINDS:
@@ -170,12 +190,27 @@ def _entry(wait_ms: float, kind: str, function: str, args: Mapping[str, Any]) ->
     return Entry(wait_ms, kind, function, dict(args))
 
 
-def _simpler(entry: Entry) -> Iterator[Entry]:
-    """Yield a call with no pause before it, with an argument less, with an item less in a list."""
-    if entry.wait_ms:
-        yield evolve(entry, wait_ms=0)
-    for name, value in entry.args.items():
-        for at in range(len(value) if isinstance(value, list) else 0):
-            yield evolve(entry, args={**entry.args, name: value[:at] + value[at + 1 :]})
+def _round(call: tuple[int, str]) -> int:
+    return call[0]
+
+
+def _parts(args: Mapping[str, Any]) -> Iterator[tuple[str | int, ...]]:
+    """Yield where there is an argument that is an object, or an item of one that is a list."""
+    for name, value in args.items():
         if isinstance(value, dict):
-            yield evolve(entry, args={other: given for other, given in entry.args.items() if other != name})
+            yield (name,)
+        elif isinstance(value, list):
+            yield from ((name, at) for at in range(len(value)))
+
+
+def _without(entry: Entry, out: Collection[Place]) -> Entry:
+    """Return a call without the pause before it, or some parts of its arguments."""
+    if not out:
+        return entry
+    gone = [place.part for place in out if place.kind == "part"]
+    args = {
+        name: [item for at, item in enumerate(value) if (name, at) not in gone] if isinstance(value, list) else value
+        for name, value in entry.args.items()
+        if (name,) not in gone
+    }
+    return evolve(entry, wait_ms=0 if any(place.kind == "pause" for place in out) else entry.wait_ms, args=args)

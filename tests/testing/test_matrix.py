@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import pytest
 from attrs import evolve
 
-from convexsim import UsageError, replay
-from convexsim.testing.cells import Cell, Leg
+from convexsim import Scenario, UsageError, replay
+from convexsim.testing.cells import Cell, Endless, Leg, endless_of
 from convexsim.testing.matrix import (
     SHARED,
     Budget,
@@ -57,7 +58,8 @@ def test_what_is_found_can_be_replayed_in_the_world_of_its_workload() -> None:
 
 def test_nothing_smaller_than_what_was_found_breaks_in_any_of_the_orders_tried() -> None:
     found = legs("1")[0].found["T1"]
-    for less in found.workload.smaller():
+    for place in found.workload.places:
+        less = found.workload.without([place])
         leg = Leg("1", "bumps", "N", ("T1",), workloads=1)
         subject = evolve(SUBJECT, generate=lambda *_, less=less: less)
         (again,) = explored(subject, Route("1", "bumps", ("N",)), Budget(1, 20))
@@ -106,6 +108,18 @@ def test_what_broke_in_another_version_is_tried_where_it_fits_and_would_say_more
     stronger = evolve(as_weak, models="C", found={"T1": evolve(found, models="C")})
     better = shared(SUBJECT, route, SMALL, [stronger, elsewhere])
     assert cell_of(SUBJECT, "1", "T1", [stronger, better]).models == "N"
+
+
+def test_orders_without_an_end_are_counted_and_break_no_property() -> None:
+    def cut_short(version: str, models: str, workload: Workload, numbers: Sequence[str]) -> Scenario:
+        return world_of(version, models, workload, numbers).variant("short", max_steps=5 if models == "N" else 10_000)
+
+    subject = evolve(SUBJECT.only(["T2"]), world_of=cut_short)
+    plain, dying = explored(subject, Route("1", "bumps", ("N", "C")), SMALL)
+    assert plain.endless == plain.runs == 8 * (6 + 1 + 3)
+    assert dying.endless == 0
+    assert dying.found["T2"].models == "C"
+    assert endless_of([plain, dying, evolve(plain, runs=10, endless=1)]) == [Endless("1", "N", 81, 90)]
 
 
 def test_legs_that_are_known_already_are_not_explored_again() -> None:

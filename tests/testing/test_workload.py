@@ -1,4 +1,4 @@
-"""Workloads: drawn alike from the same seed, spelled as JSON and back, and a little smaller in every way there is."""
+"""Workloads: drawn alike from the same seed, spelled as JSON and back, and without what can be left out."""
 
 from __future__ import annotations
 
@@ -52,23 +52,34 @@ def test_what_is_no_workload_is_refused(data: Any) -> None:
     assert "as_data" in str(refused.value.next_step)
 
 
-def test_smaller_workloads_leave_out_one_thing_each_the_largest_first() -> None:
-    smaller = [each.as_data() for each in TWO.smaller()]
+def test_all_that_can_be_left_out_is_told_kind_by_kind_the_first_calls_of_all_first() -> None:
+    places = [(place.kind, place.owner, place.at, place.part) for place in TWO.places]
+    calls = [("b", 0), ("a", 0), ("b", 1)]
+    assert places[:3] == [("call", *call, ()) for call in calls]
+    assert places[3:6] == [("pause", *call, ()) for call in calls]
+    assert places[6:8] == [("end", "bank", 0, ()), ("end", "bank", 1, ())]
+    assert places[8:] == [("part", *call, ("by", item)) for call in calls for item in (0, 1)]
+
+
+def test_what_is_left_out_of_a_workload_is_gone_and_all_else_is_there() -> None:
     whole = TWO.as_data()
-    clients = [each["clients"] for each in smaller]
-    assert clients[:2] == [whole["clients"][1:], whole["clients"][:1]]
-    assert {entry[0] for _, entries in clients[2] for entry in entries} == {0}
-    assert [len(dict(each).get("b", ())) for each in clients[3:6]] == [1, 1, 2]
-    assert "a" not in dict(clients[5]), "a client that does nothing is none"
-    assert [each["plans"] for each in smaller[6:8]] == [{"bank": ["ok"]}, {"bank": ["no"]}]
-    first = [dict(each)["b"][0] for each in clients[8:11]]
-    assert [(wait_ms, args["by"]) for wait_ms, _, _, args in first] == [(0, [1, 2]), (10, [2]), (10, [1])]
-    assert all(each != whole for each in smaller)
+    calls, pauses, ends, parts = TWO.places[:3], TWO.places[3:6], TWO.places[6:8], TWO.places[8:]
+    without_first = TWO.without(calls[:1])
+    assert without_first.clients == {"b": (BUMP,), "a": (BUMP,)}
+    assert [*TWO.without(calls[1:2]).clients] == ["b"], "a client that does nothing is none"
+    assert [entry.wait_ms for done in TWO.without(pauses[1:]).clients.values() for entry in done] == [10, 0, 0]
+    assert TWO.without(ends[:1]).plans == {"bank": ("no",)}
+    (one,) = TWO.without([*calls[::2], parts[2]]).clients["a"]
+    assert (one.wait_ms, one.args) == (10, {"by": [2]})
+    assert TWO.without(parts[:2]).clients["b"][0].args == {"by": []}
+    assert TWO.without(calls).clients == {}
+    assert TWO.without([]).as_data() == TWO.as_data() == whole
 
 
-def test_an_argument_that_is_an_object_may_be_left_out() -> None:
+def test_an_argument_that_is_an_object_can_be_left_out() -> None:
     adds = Workload({}, {}, {"a": (Entry(0, "mutation", "m:add", {"to": "x", "config": {"size": 1}}),)})
-    assert {"to": "x"} in [dict(each.clients["a"][0].args) for each in adds.smaller() if each.clients]
+    (place,) = [place for place in adds.places if place.kind == "part"]
+    assert adds.without([place]).clients["a"][0].args == {"to": "x"}
 
 
 def test_a_workload_is_written_into_a_world_with_its_pauses() -> None:
