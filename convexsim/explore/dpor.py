@@ -178,7 +178,7 @@ class Dpor:
             done |= {event.number}
 
     def _led_to(self, cut: Cut, name: Name | None = None, draws: tuple[int, ...] = ()) -> _Steering:
-        return _Steering(cut, name, draws, backoffs=self._backoffs)
+        return _Steering(cut.as_found(), name, draws, backoffs=self._backoffs)
 
 
 @frozen(eq=False)

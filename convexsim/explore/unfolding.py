@@ -37,6 +37,9 @@ START: Final[Name] = ("", 0)
 _BEGINNING: Final = Footprint("", "begin", float("-inf"), -1)
 
 
+_NUMBER: Final = attrgetter("number")
+
+
 @frozen(eq=False)
 class Event:
     """A step with all that it comes after.
@@ -84,6 +87,10 @@ class Cut:
     def __add__(self, event: Event) -> Cut:
         """Return the cut after one of the events that can come next."""
         return Cut({**self.events, event.bit: event}, self.names | event.bit)
+
+    def as_found(self) -> Cut:
+        """Return it with its events in the order in which runs have shown them, which is close to the simplest run."""
+        return Cut({event.bit: event for event in sorted(self.events.values(), key=_NUMBER)}, self.names)
 
     @property
     def last(self) -> tuple[int, ...]:
@@ -193,7 +200,7 @@ class Unfolding:
             if not each.bit & past and (each.bit & needs or self._contents.depends(each.content, content)):
                 before.append(each)
                 past |= each.bit | each.past
-        before.sort(key=attrgetter("number"))
+        before.sort(key=_NUMBER)
         key = (name, draws, tuple(each.number for each in before))
         event = self._events.get(key)
         if event is None:
