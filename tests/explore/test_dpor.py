@@ -42,6 +42,7 @@ from convexsim import (
 )
 from convexsim.actors.footprints import Footprints
 from convexsim.choices import Choices, Kind
+from convexsim.explore import dpor
 from convexsim.explore.dependence import Dependence
 from convexsim.explore.unfolding import Cut, Event, Unfolding
 from convexsim.values import encode_id
@@ -581,6 +582,14 @@ def test_it_gives_up_where_it_was_told_to_and_says_so() -> None:
     report = check(increments("aaa"), Dpor(10, backoffs=False))
     assert report.runs == 10
     assert not report.exhausted
+
+
+def test_it_gives_up_when_it_would_keep_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dpor, "MAX_EVENTS", 20)
+    report = check(increments("aaa"), Dpor(backoffs=False))
+    assert not report.exhausted
+    assert report.runs < 60
+    assert report.notes[-1] == "given up at 20 events: try a smaller world, level 3, or Bounded"
 
 
 @pytest.mark.parametrize("disconnects", [0, 1])
