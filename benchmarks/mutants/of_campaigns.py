@@ -513,8 +513,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         VERIFY,
-        "if steps[b].moment < step.moment)",
-        "if steps[b].moment <= step.moment)",
+        "if step[1] < moment]",
+        "if step[1] <= moment]",
         "the checker takes steps of one moment to come in their order",
         OF_CERTIFICATES,
     ),

@@ -48,6 +48,9 @@ OF_DPOR: Final = tuple(
         "test_it_gives_up_where_it_was_told_to_and_says_so",
         "test_what_a_script_does_side_by_side_shares_its_session",
         "test_of_steps_that_nothing_known_depends_on_one_order_is_gone",
+        "test_two_races_end_in_every_combination",
+        "test_what_comes_to_light_late_is_gone_into",
+        "test_no_place_is_gone_through_for_each_way_to_it",
         "test_every_outcome_is_seen_and_every_trace_once[outside-2]",
     )
 )
@@ -138,22 +141,22 @@ MUTANTS: Final = (
     # ------------------------------------------------------------------------------------------------------ explorers
     Mutant(
         UNFOLDING,
-        "return not self._contents.dependent[event.content] & ~cut & ~after",
+        "return all(self._needs[other] & event.bit for other in _members(others))",
         "return True",
         "every step is gone through in one order only",
         OF_DPOR,
     ),
     Mutant(
         UNFOLDING,
-        "return not self._contents.dependent[event.content] & ~cut & ~after",
+        "return all(self._needs[other] & event.bit for other in _members(others))",
         "return False",
         "steps that commute are gone through in every order",
         OF_DPOR,
     ),
     Mutant(
         DPOR,
-        "        while before < len(events):\n",
-        "        if before < len(events):\n",
+        "        while before < self._unfolding.count:\n",
+        "        if before < self._unfolding.count:\n",
         "what came to light last is not gone into",
         OF_DPOR,
     ),
@@ -166,9 +169,16 @@ MUTANTS: Final = (
     ),
     Mutant(
         DPOR,
-        "if not names and cut not in self._ends:",
-        "if False:",
+        "            while (due := unfolding.due_after(cut)) is None:\n                yield self._led_to(cut)\n",
+        "            due = unfolding.due_after(cut) or ()\n",
         "an end that no run has come to is not run",
+        OF_DPOR,
+    ),
+    Mutant(
+        DPOR,
+        "            done |= {event.number}\n",
+        "",
+        "a cut is gone through once for each way that leads to it",
         OF_DPOR,
     ),
     Mutant(
@@ -180,21 +190,21 @@ MUTANTS: Final = (
     ),
     Mutant(
         VERIFY,
-        "if not names and place not in self.ends else []",
+        "if not ways and last not in self.ends else []",
         "if False else []",
         "an end that no run has come to is believed",
         OF_VERIFY,
     ),
     Mutant(
         VERIFY,
-        "for event in ways[-1]) < 1:",
-        "for event in ways[-1]) < 0:",
+        "for each in ways[name]) < 1:",
+        "for each in ways[name]) < 0:",
         "an order or a draw that is left out is believed",
         OF_VERIFY,
     ),
     Mutant(
         VERIFY,
-        "if not played.fits or played.listed[played.count :] else []",
+        "if not played.fits or listed[played.count :] else []",
         "if False else []",
         "a run that goes another way is believed",
         OF_VERIFY,
@@ -211,6 +221,13 @@ MUTANTS: Final = (
         "low <= key < high",
         "low < key < high",
         "the checker sees no conflict in the first key of a range",
+        OF_VERIFY,
+    ),
+    Mutant(
+        VERIFY,
+        "if all(e.name in needs[o] for e in w for o in rivals[e.does] - {*names})]",
+        "]",
+        "the checker goes through steps that depend on each other in one order only",
         OF_VERIFY,
     ),
     Mutant(

@@ -4,7 +4,9 @@ Dynamic partial-order reduction by running anew: what the runs have shown is kep
 search goes through all cuts of them. Where it is not known what a step does next after a cut, and where a cut is an end
 that no run has come to, a run is led there; so no trace is run twice. It does not go through the orders of steps that
 commute: where a step depends on nothing that could come before it, only its way is gone. That is judged by what is
-known, so all is gone through again until nothing new has come to light.
+known, so all is gone through again until nothing new has come to light. Which cuts it has come to it need not remember:
+of several events that can come next, the way by a later one leaves out whatever the earlier ones are part of, which
+their own ways have gone through (sleep sets, Godefroid 1996; events here, so none of them is woken by a guess).
 
 Owns the search alone; when two steps commute stands in `dependence.py`, what they have read and written in
 `actors/footprints.py`. Time is *timed*: every step of a later moment comes after every step of an earlier one. Choices
@@ -16,23 +18,25 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from attrs import frozen
+
 from convexsim.actors.footprints import Footprints
 from convexsim.errors import UsageError
 from convexsim.explore.dependence import Dependence
-from convexsim.explore.unfolding import Unfolding, members
+from convexsim.explore.unfolding import NOTHING, START, Unfolding
 from convexsim.values import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from convexsim.choices import Choices, Kind, Option
-    from convexsim.explore.unfolding import Draws, Event, Name
+    from convexsim.explore.unfolding import Cut, Draws, Event, Name
     from convexsim.simulation import Run
 
 __all__ = ["MAX_EVENTS", "Dpor", "check_reducible"]
 
-MAX_EVENTS: Final = 30_000
-"""Events that a search keeps at most; its memory grows with their square, to about half a gigabyte."""
+MAX_EVENTS: Final = 1_000_000
+"""Events that a search keeps at most; at about 1.2 kB each its memory grows to little more than a gigabyte."""
 
 
 class Dpor:
@@ -70,13 +74,12 @@ class Dpor:
         self.dependence = dependence
         self.traces = self._left = 0
         self._unfolding = Unfolding(dependence)
-        self._ends: set[int] = set()
         self._steering: _Steering | None = None
-        self._search = self._cuts_to_run()
+        self._search = self._places_to_run()
 
     @property
     def _is_full(self) -> bool:
-        return len(self._unfolding.events) > MAX_EVENTS
+        return self._unfolding.count > MAX_EVENTS
 
     @property
     def notes(self) -> list[str]:
@@ -123,42 +126,77 @@ class Dpor:
             self._begin(more)
             return
         self.traces += 1
-        self._ends.add(self._unfolding.add(footprints.steps, self._steering.draws, self._steering.led))
+        self._unfolding.add(footprints.steps, self._steering.draws, self._steering.led)
 
-    def _cuts_to_run(self) -> Iterator[_Steering]:
+    def _places_to_run(self) -> Iterator[_Steering]:
         """Go through all cuts until nothing is new; yield how to get to where something is unknown."""
-        events = self._unfolding.events
         before = -1
-        while before < len(events):
-            before = len(events)
+        while before < self._unfolding.count:
+            before = self._unfolding.count
             yield from self._pass()
 
     def _pass(self) -> Iterator[_Steering]:
-        unfolding = self._unfolding
-        visited = {0}
-        places: list[tuple[int, tuple[Name, ...]]] = [(0, unfolding.next_after(0, (), None))]
+        places = [_Place(NOTHING, None, {START: ()}, frozenset())]
         while places:
             self._left = len(places)
-            cut, names = places.pop()
-            if not names and cut not in self._ends:
-                yield self._led_to(cut)
-            ways: list[list[Event]] = []
-            for name in names:
-                known = unfolding.known(cut, name)
-                while (draws := _undrawn([event.draws for event in known])) is not None:
-                    yield self._led_to(cut, name, draws)
-                    known = unfolding.known(cut, name)
-                ways.append(known)
-            alone = next((way for way in ways if all(unfolding.is_alone(cut, event) for event in way)), None)
-            for event in [event for way in ([alone] if alone else ways) for event in way][::-1]:
-                beyond = cut | event.bit
-                if beyond not in visited:
-                    visited.add(beyond)
-                    places.append((beyond, unfolding.next_after(beyond, names, event)))
+            place = places.pop()
+            ways = yield from self._ways_on(place)
+            places += reversed(list(self._beyond(place, ways)))
 
-    def _led_to(self, cut: int, name: Name | None = None, draws: tuple[int, ...] = ()) -> _Steering:
-        led = [self._unfolding.events[number] for number in members(cut)]
-        return _Steering(led, name, draws, backoffs=self._backoffs)
+    def _ways_on(self, place: _Place) -> Generator[_Steering, None, dict[Name, Sequence[Event]]]:
+        """Return what each step that can come next does there; yield how to get to where that is unknown."""
+        unfolding, cut, newest = self._unfolding, place.cut, place.newest
+        ways: dict[Name, Sequence[Event]] = {}
+        names = place.waiting
+        if not names:
+            while (due := unfolding.due_after(cut)) is None:
+                yield self._led_to(cut)
+            names = dict.fromkeys(due, ())
+        for name, as_before in names.items():
+            way = (*as_before, *unfolding.known(cut, newest, name))
+            while (draws := _undrawn([event.draws for event in way])) is not None:
+                yield self._led_to(cut, name, draws)
+                way = (*as_before, *unfolding.known(cut, newest, name))
+            ways[name] = way
+        return ways
+
+    def _beyond(self, place: _Place, ways: dict[Name, Sequence[Event]]) -> Iterator[_Place]:
+        """Yield the places one event further on from which there may be something new."""
+        depends, is_alone = self._unfolding.depends, self._unfolding.is_alone
+        alone = next((way for way in ways.values() if all(is_alone(place.cut, event) for event in way)), None)
+        done = place.done
+        for event in [event for way in ([alone] if alone else ways.values()) for event in way]:
+            if event.number in done:
+                continue
+            waiting = {
+                name: tuple(each for each in way if not depends(each, event))
+                for name, way in ways.items()
+                if name != event.name
+            }
+            waiting |= dict.fromkeys(self._unfolding.sent_by(event), ())
+            yield _Place(place.cut + event, event, waiting, done)
+            done |= {event.number}
+
+    def _led_to(self, cut: Cut, name: Name | None = None, draws: tuple[int, ...] = ()) -> _Steering:
+        return _Steering(cut.as_found(), name, draws, backoffs=self._backoffs)
+
+
+@frozen(eq=False)
+class _Place:
+    """A cut that the search has come to.
+
+    Attributes:
+        cut: what has happened.
+        newest: the last event of it, none at the beginning.
+        waiting: by the names of the steps that can come next, what they are known to do with or without that event.
+        done: the numbers of events beyond which all has been gone through that this cut could still come to.
+
+    """
+
+    cut: Cut
+    newest: Event | None
+    waiting: dict[Name, tuple[Event, ...]]
+    done: frozenset[int]
 
 
 def check_reducible(footprints: Footprints) -> None:
@@ -202,10 +240,10 @@ class _Steering:
 
     """
 
-    def __init__(self, led: Sequence[Event], name: Name | None, draws: tuple[int, ...], *, backoffs: bool) -> None:
+    def __init__(self, led: Cut, name: Name | None, draws: tuple[int, ...], *, backoffs: bool) -> None:
         self.footprints = Footprints()
         self.led: Final = led
-        plan = [(event.activity, tuple(index for index, _ in event.draws)) for event in led]
+        plan = [(event.activity, tuple(index for index, _ in event.draws)) for event in led.events.values()]
         if name is not None:
             plan.append((name[0], draws))
         self._activities = [activity for activity, _ in plan[1:]]  # the first is the beginning, which is no step

@@ -7,14 +7,15 @@ what it did in that run (McMillan 1992; Rodríguez, Sousa, Sharma and Kroening, 
 a step would behave elsewhere; so it may read what it likes, depending on what it has read. What is supposed: that every
 draw belongs to one step, that a step which is possible stays so until it is taken, and that footprints are complete.
 
-Owns events, and what is known of the way on from a cut. Sets of events are numbers, one bit an event. The search that
-asks is `dpor.py`; when two footprints depend on each other says `dependence.py`.
+Owns events, and what is known of the way on from a cut. Each name comes once in a cut, so its events are told apart by
+their names, of which there are few; sets of names are numbers, one bit a name. The search that asks is `dpor.py`; when
+two footprints depend on each other says `dependence.py`.
 """
 
 from __future__ import annotations
 
 from functools import reduce
-from operator import or_
+from operator import attrgetter, or_
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -22,17 +23,21 @@ from attrs import frozen
 from convexsim.actors.footprints import Footprint
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from convexsim.explore.dependence import Dependence
 
     Draws = tuple[tuple[int, int], ...]
     Name = tuple[str, int]
 
-__all__ = ["Event", "Unfolding", "members"]
+__all__ = ["NOTHING", "START", "Cut", "Event", "Unfolding"]
 
+START: Final[Name] = ("", 0)
+"""The name of what stands before the first step: clients start, and faults may be drawn as they do."""
 _BEGINNING: Final = Footprint("", "begin", float("-inf"), -1)
-"""What stands before the first step: clients start, and faults may be drawn as they do."""
+
+
+_NUMBER: Final = attrgetter("number")
 
 
 @frozen(eq=False)
@@ -40,10 +45,12 @@ class Event:
     """A step with all that it comes after.
 
     Attributes:
-        number: its bit.
+        number: the how manieth event it is; what it comes after has lower ones.
         name: whose step it is, and the how manieth of them.
+        bit: that of its name.
         draws: what was drawn in it besides orders, each as an index among so many.
-        past: the events that it comes after in every order.
+        before: the last events that it comes after in every order, by number.
+        past: the names of all of those.
         content: the number of what it has read and written.
         moment: virtual time, in ms.
 
@@ -51,7 +58,9 @@ class Event:
 
     number: int
     name: Name
+    bit: int
     draws: Draws
+    before: tuple[Event, ...]
     past: int
     content: int
     moment: float
@@ -61,125 +70,155 @@ class Event:
         """Whose step it is."""
         return self.name[0]
 
+
+@frozen(eq=False)
+class Cut:
+    """Events that lack nothing of what they come after.
+
+    Attributes:
+        events: by the bits of their names, in an order in which they can come.
+        names: those of all of them.
+
+    """
+
+    events: dict[int, Event]
+    names: int
+
+    def __add__(self, event: Event) -> Cut:
+        """Return the cut after one of the events that can come next."""
+        return Cut({**self.events, event.bit: event}, self.names | event.bit)
+
+    def as_found(self) -> Cut:
+        """Return it with its events in the order in which runs have shown them, which is close to the simplest run."""
+        return Cut({event.bit: event for event in sorted(self.events.values(), key=_NUMBER)}, self.names)
+
     @property
-    def bit(self) -> int:
-        """The set of this event alone."""
-        return 1 << self.number
+    def last(self) -> tuple[int, ...]:
+        """The numbers of those after which nothing comes; they tell the cut from all others."""
+        events = self.events.values()
+        past = reduce(or_, (event.past for event in events), 0)
+        return tuple(sorted(event.number for event in events if not event.bit & past))
+
+
+NOTHING: Final = Cut({}, 0)
+"""The cut before all events."""
 
 
 class Unfolding:
     """The events that runs have shown.
 
     Attributes:
-        events: by number; what an event comes after has lower ones.
+        count: how many there are.
 
     """
 
     def __init__(self, dependence: Dependence) -> None:
-        self.events: list[Event] = []
+        self.count = 0
         self._contents = _Contents(dependence)
-        self._known: dict[tuple[Name, Draws, int], Event] = {}
-        self._named: dict[Name, dict[int, dict[int, list[Event]]]] = {}
+        self._events: dict[tuple[Name, Draws, tuple[int, ...]], Event] = {}
+        self._following: dict[tuple[int, Name], list[Event]] = {}
         self._sent: dict[int, dict[Name, None]] = {}
-        self._due: dict[int, dict[Name, None]] = {}
-        self._causes: list[int] = []
-        self._caused: list[int] = []
-        self._of: dict[str, int] = {}
+        self._due: dict[tuple[int, ...], dict[Name, None]] = {}
+        self._bits: dict[Name, int] = {}
+        self._needs: dict[int, int] = {}
 
-    def add(self, steps: Sequence[Footprint], draws: Sequence[Draws], led: Sequence[Event]) -> int:
-        """Take note of a run; return its events.
+    def add(self, steps: Sequence[Footprint], draws: Sequence[Draws], led: Cut) -> None:
+        """Take note of a run.
 
         Args:
             steps: its macro steps.
             draws: what was drawn before the first of them and in each.
-            led: the events that it was led through, which are known; the first is the beginning.
+            led: the events that it was led through, in this order, which are known; the first is the beginning.
 
         """
-        made = list(led) or [self._event(("", 0), draws[0], 0, 0, _BEGINNING)]
-        run = sum(event.bit for event in made)
+        cut = led if led.names else led + self._event(NOTHING, START, draws[0], _BEGINNING, 0)
+        made = list(cut.events.values())
         last = {event.activity: event for event in made}
-        earlier = sum(event.bit for event in made if event.moment < made[-1].moment)
-        for at in range(len(made) - 1, len(steps)):
-            step, newest = steps[at], made[-1]
-            if newest.moment < step.moment:
-                earlier = run
-            creator = made[step.creator + 1]
-            is_sent = creator.moment == step.moment
-            needs = creator.bit if is_sent else earlier
-            before = last.get(step.activity)
-            own = 0 if before is None else before.bit
-            past = self._with_past(needs | own | run & self._contents.meets(step))
+        earlier = reduce(Cut.__add__, (event for event in made if event.moment < made[-1].moment), NOTHING)
+        for step, drawn in zip(steps[len(made) - 1 :], draws[len(made) :], strict=True):
+            if made[-1].moment < step.moment:
+                earlier = cut
+            creator, before = made[step.creator + 1], last.get(step.activity)
             name = (step.activity, 0 if before is None else before.name[1] + 1)
-            event = last[step.activity] = self._event(name, draws[at + 1], past, needs, step)
-            (self._sent if is_sent else self._due).setdefault(creator.number if is_sent else earlier, {})[name] = None
+            if creator.moment == step.moment:
+                self._sent.setdefault(creator.number, {})[name] = None
+                needs = creator.bit | self._needs[creator.bit]
+            else:
+                self._due.setdefault(earlier.last, {})[name] = None
+                needs = earlier.names
+            if before is not None:
+                needs |= before.bit | self._needs[before.bit]
+            event = last[step.activity] = self._event(cut, name, drawn, step, needs)
             made.append(event)
-            run |= event.bit
-        return run
+            cut += event
+        self._due.setdefault(cut.last, {})
 
-    def next_after(self, cut: int, waiting: Iterable[Name], newest: Event | None) -> tuple[Name, ...]:
-        """Return whose steps can come next after a cut, given those before its newest event; none if it is an end."""
-        if newest is None:
-            return (("", 0),) if self.events else ()
-        names = {name: None for name in waiting if name != newest.name} | self._sent.get(newest.number, {})
-        return tuple(names or self._due.get(cut, ()))
+    def sent_by(self, event: Event) -> Sequence[Name]:
+        """Return whose steps an event makes possible at once."""
+        return tuple(self._sent.get(event.number, ()))
 
-    def known(self, cut: int, name: Name) -> list[Event]:
-        """Return what a step is known to do next after a cut: one event, or one for each way to draw."""
-        dependent = self._contents.dependent
-        return [
-            event
-            for content, events in self._named.get(name, {}).items()
-            for event in events.get(cut & dependent[content], ())
-            if not event.past & ~cut
-        ]
+    def due_after(self, cut: Cut) -> Sequence[Name] | None:
+        """Return whose steps time makes possible after a cut where nothing is left to run; None if that is unknown."""
+        due = self._due.get(cut.last)
+        return due if due is None else tuple(due)
 
-    def is_alone(self, cut: int, event: Event) -> bool:
+    def known(self, cut: Cut, newest: Event | None, name: Name) -> list[Event]:
+        """Return what a step is known to do next after a cut that it would not do without the newest event of it."""
+        number = -1 if newest is None else newest.number
+        return [event for event in self._following.get((number, name), ()) if self._comes_after(cut, event)]
+
+    def depends(self, one: Event, other: Event) -> bool:
+        """Whether the order of two events that can both come next matters."""
+        return self._contents.depends(one.content, other.content)
+
+    def is_alone(self, cut: Cut, event: Event) -> bool:
         """Whether nothing known that could come before an event, which is next after a cut, depends on it."""
-        after = self._caused[event.number] | self._of[event.activity]
-        return not self._contents.dependent[event.content] & ~cut & ~after
+        others = self._contents.dependent[event.content] & ~cut.names & ~event.bit
+        return all(self._needs[other] & event.bit for other in _members(others))
 
-    def _with_past(self, events: int) -> int:
-        past = events
-        for number in members(events):
-            past |= self.events[number].past
-        return past
+    def _comes_after(self, cut: Cut, event: Event) -> bool:
+        events = cut.events
+        if any(events.get(each.bit) is not each for each in event.before):
+            return False
+        others = cut.names & ~event.past & self._contents.dependent[event.content]
+        return not any(self.depends(events[other], event) for other in _members(others))
 
-    def _event(self, name: Name, draws: Draws, past: int, needs: int, step: Footprint) -> Event:
-        """Return the event, known or new.
+    def _event(self, cut: Cut, name: Name, draws: Draws, step: Footprint, needs: int) -> Event:
+        """Return the event, known or new, that a step is after a cut.
 
         Args:
+            cut: what has come before it.
             name: whose step it is, and the how manieth of them.
             draws: what was drawn in it.
-            past: what it comes after.
-            needs: without what it would not be there at all: who has sent its message, or all moments before.
             step: what it did.
+            needs: the names of those without which it would not be there at all.
 
         """
-        event = self._known.get((name, draws, past))
-        if event is not None:
-            return event
-        event = Event(len(self.events), name, draws, past, self._contents.number(step), step.moment)
-        self.events.append(event)
-        self._known[name, draws, past] = event
-        heeded = past & self._contents.dependent[event.content]
-        self._named.setdefault(name, {}).setdefault(event.content, {}).setdefault(heeded, []).append(event)
-        self._contents.add(event)
-        self._of[event.activity] = self._of.get(event.activity, 0) | event.bit
-        causes = needs
-        for number in members(needs):
-            causes |= self._causes[number]
-        for number in members(causes):
-            self._caused[number] |= event.bit
-        self._causes.append(causes)
-        self._caused.append(0)
+        content = self._contents.number(step)
+        past, before = 0, list[Event]()
+        for each in reversed(cut.events.values()):
+            if not each.bit & past and (each.bit & needs or self._contents.depends(each.content, content)):
+                before.append(each)
+                past |= each.bit | each.past
+        before.sort(key=_NUMBER)
+        key = (name, draws, tuple(each.number for each in before))
+        event = self._events.get(key)
+        if event is None:
+            bit = self._bits.setdefault(name, 1 << len(self._bits))
+            event = self._events[key] = Event(self.count, name, bit, draws, tuple(before), past, content, step.moment)
+            self.count += 1
+            for number in key[2] or (-1,):
+                self._following.setdefault((number, name), []).append(event)
+            self._contents.add(event)
+            self._needs[bit] = self._needs.get(bit, needs) & needs
         return event
 
 
 class _Contents:
-    """What events have read and written, each content once, and which events depend on whom.
+    """What events have read and written, each content once, and which of them depend on each other.
 
     Attributes:
-        dependent: by the number of a content, the events that depend on it.
+        dependent: by the number of a content, the names of the events that depend on it.
 
     """
 
@@ -188,8 +227,12 @@ class _Contents:
         self._dependence = dependence
         self._numbers: dict[Hashable, int] = {}
         self._footprints: list[Footprint] = []
-        self._events: list[int] = []
-        self._meeting: list[list[int]] = []
+        self._names: list[int] = []
+        self._meeting: list[int] = []
+
+    def depends(self, one: int, other: int) -> bool:
+        """Whether the order of two steps of these contents matters."""
+        return bool(self._meeting[one] >> other & 1)
 
     def number(self, step: Footprint) -> int:
         """Return the number of what a step has read and written."""
@@ -198,29 +241,24 @@ class _Contents:
         if number is None:
             number = self._numbers[key] = len(self._footprints)
             self._footprints.append(step)
-            self._events.append(0)
+            self._names.append(0)
             meeting = [at for at, other in enumerate(self._footprints) if self._dependence.between(step, other)]
-            self._meeting.append(meeting)
+            self._meeting.append(sum(1 << at for at in meeting))
             for at in meeting:
-                if at != number:
-                    self._meeting[at].append(number)
-            self.dependent.append(reduce(or_, (self._events[at] for at in meeting), 0))
+                self._meeting[at] |= 1 << number
+            self.dependent.append(reduce(or_, (self._names[at] for at in meeting), 0))
         return number
-
-    def meets(self, step: Footprint) -> int:
-        """Return the events that depend on a step."""
-        return self.dependent[self.number(step)]
 
     def add(self, event: Event) -> None:
         """Take note of a new event."""
-        self._events[event.content] |= event.bit
-        for at in self._meeting[event.content]:
-            self.dependent[at] |= event.bit
+        if not self._names[event.content] & event.bit:
+            self._names[event.content] |= event.bit
+            for bit in _members(self._meeting[event.content]):
+                self.dependent[bit.bit_length() - 1] |= event.bit
 
 
-def members(events: int) -> Iterator[int]:
-    """Yield the numbers of the events of a set, in the order in which they were found."""
-    while events:
-        lowest = events & -events
-        yield lowest.bit_length() - 1
-        events ^= lowest
+def _members(names: int) -> Iterator[int]:
+    """Yield the bits of a set of names, one after the other."""
+    while names:
+        yield (lowest := names & -names)
+        names ^= lowest

@@ -42,8 +42,9 @@ from convexsim import (
 )
 from convexsim.actors.footprints import Footprints
 from convexsim.choices import Choices, Kind
+from convexsim.explore import dpor
 from convexsim.explore.dependence import Dependence
-from convexsim.explore.unfolding import Event, Unfolding
+from convexsim.explore.unfolding import Cut, Event, Unfolding
 from convexsim.values import encode_id
 from tests.explore.looks import Witness, some_rule, some_witness
 from tests.explore.small_worlds import (
@@ -529,17 +530,45 @@ ALONE = {
 @pytest.mark.parametrize("name", ALONE)
 def test_of_steps_that_nothing_known_depends_on_one_order_is_gone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world, steps = ALONE[name]
-    asked: list[int] = []
+    asked: list[tuple[int, ...]] = []
     known = Unfolding.known
 
-    def counted(unfolding: Unfolding, cut: int, name: tuple[str, int]) -> list[Event]:
-        asked.append(cut)
-        return known(unfolding, cut, name)
+    def counted(unfolding: Unfolding, cut: Cut, newest: Event | None, name: tuple[str, int]) -> list[Event]:
+        asked.append(cut.last)
+        return known(unfolding, cut, newest, name)
 
     monkeypatch.setattr(Unfolding, "known", counted)
     explorer, _ = reduced(world, 2)
     assert explorer.traces == 1
     assert len(set(asked)) == steps
+
+
+def test_two_races_end_in_every_combination() -> None:
+    """Each step of the fourth combination is known from a run of another one; its end is not."""
+    world = increments("aabb")
+    assert compare(world, 3, 24)
+    assert reduced(world, 3)[0].traces == 4
+
+
+def test_what_comes_to_light_late_is_gone_into() -> None:
+    """Only after the third and the fourth does the second write what the first has written."""
+    if_both = ["if", ["first", "y", 0], [["if", ["first", "z", 0], [["bump", "x", 0, 2]], []]], []]
+    bumps = [["bump", table, 0, 1] for table in "xyz"]
+    assert compare(world_of(one_each("mutation", bumps[0], if_both, *bumps[1:])), 3, 24)
+
+
+def test_no_place_is_gone_through_for_each_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are 20 ways to the cut where the first three of one pair and of the other have run; two passes go there."""
+    asked = Counter[tuple[tuple[int, ...], tuple[str, int]]]()
+    known = Unfolding.known
+
+    def counted(unfolding: Unfolding, cut: Cut, newest: Event | None, name: tuple[str, int]) -> list[Event]:
+        asked[cut.last, name] += 1
+        return known(unfolding, cut, newest, name)
+
+    monkeypatch.setattr(Unfolding, "known", counted)
+    reduced(increments("aabb"), 2)
+    assert max(asked.values()) <= 3
 
 
 def test_a_crowded_scheduler_loses_no_order() -> None:
@@ -553,6 +582,14 @@ def test_it_gives_up_where_it_was_told_to_and_says_so() -> None:
     report = check(increments("aaa"), Dpor(10, backoffs=False))
     assert report.runs == 10
     assert not report.exhausted
+
+
+def test_it_gives_up_when_it_would_keep_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dpor, "MAX_EVENTS", 20)
+    report = check(increments("aaa"), Dpor(backoffs=False))
+    assert not report.exhausted
+    assert report.runs < 60
+    assert report.notes[-1] == "given up at 20 events: try a smaller world, level 3, or Bounded"
 
 
 @pytest.mark.parametrize("disconnects", [0, 1])
