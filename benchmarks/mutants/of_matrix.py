@@ -25,17 +25,17 @@ MUTANTS: Final = (
     ),
     Mutant(
         WORKLOAD,
-        "clients={each: done for each, done in clients.items() if done})",
+        "clients={name: done for name, done in clients.items() if done})",
         "clients=clients)",
         "a client that does nothing is left in a smaller workload",
         OF_WORKLOADS,
     ),
     Mutant(
         WORKLOAD,
-        "            yield evolve(self, clients=at_once)\n",
-        "            pass\n",
-        "pauses are not left out together",
-        OF_WORKLOADS,
+        "(each.owner, each.at) == (name, at)",
+        "each.at == at",
+        "with the pause of one call those of other clients' calls are left out",
+        ("tests/testing/test_smaller.py", "tests/testing/test_workload.py"),
     ),
     Mutant(
         WORKLOAD,
@@ -102,9 +102,16 @@ MUTANTS: Final = (
     ),
     Mutant(
         SMALLER,
-        "            candidates = workload.smaller()\n    shrunk",
-        "    shrunk",
+        "is_less = self._leave_out_each(_likely)",
+        "is_less = False",
         "what has become smaller is not made smaller still",
-        OF_MATRIX,
+        ("tests/testing/test_smaller.py", "tests/testing/test_matrix.py"),
+    ),
+    Mutant(
+        SMALLER,
+        "is_broken = breaks_like(self.run, run)",
+        "is_broken = bool(run.violations)",
+        "a failure is made smaller into one that breaks something else",
+        ("tests/testing/test_smaller.py", "tests/testing/test_matrix.py"),
     ),
 )

@@ -70,14 +70,14 @@ def test_what_holds_says_how_much_was_explored() -> None:
     told = legs("2")
     assert [leg.found for leg in told] == [{}, {}]
     cell = cell_of(SUBJECT, "2", "T1", told)
-    assert (cell.verdict, cell.models, cell.workloads) == ("holds", "", 12)
-    assert cell.runs == sum(leg.runs for leg in told) == 12 * (6 + 1 + 3)
+    assert (cell.verdict, cell.models, cell.workloads) == ("holds", "", 20)
+    assert cell.runs == sum(leg.runs for leg in told) == 20 * (6 + 1 + 3 + 3)
 
 
 def test_a_leg_ends_when_all_that_was_asked_is_known() -> None:
     only = SUBJECT.only(["T1"])
     first, second = explored(only, Route("1", "bumps", ("N", "C")), SMALL)
-    assert first.workloads < SMALL.of(0) == 4 * SMALL.workloads == 2 * SMALL.of(1) == 8
+    assert first.workloads < SMALL.of(0) == 8 * SMALL.workloads == 4 * SMALL.of(1) == 16
     assert (second.asked, second.workloads, second.runs) == ((), 0, 0)
 
 
@@ -116,10 +116,10 @@ def test_orders_without_an_end_are_counted_and_break_no_property() -> None:
 
     subject = evolve(SUBJECT.only(["T2"]), world_of=cut_short)
     plain, dying = explored(subject, Route("1", "bumps", ("N", "C")), SMALL)
-    assert plain.endless == plain.runs == 8 * (6 + 1 + 3)
+    assert plain.endless == plain.runs == 16 * (6 + 1 + 3 + 3)
     assert dying.endless == 0
     assert dying.found["T2"].models == "C"
-    assert endless_of([plain, dying, evolve(plain, runs=10, endless=1)]) == [Endless("1", "N", 81, 90)]
+    assert endless_of([plain, dying, evolve(plain, runs=10, endless=1)]) == [Endless("1", "N", 209, 218)]
 
 
 def test_legs_that_are_known_already_are_not_explored_again() -> None:

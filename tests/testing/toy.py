@@ -94,7 +94,8 @@ def generate(version: str, part: str, models: str, draw: Draw) -> Workload:
         return Entry(draw.pick([0, 10]), kind, "m:bump", {"by": draw.each(draw.number(1, 3), lambda: 1)})
 
     kind = "action" if version == "1" else "mutation"
-    clients = {f"c{at}": tuple(draw.each(draw.number(1, 3), entry)) for at in range(draw.number(1, 3))}
+    # so few that nobody can lose five times
+    clients = {f"c{at}": tuple(draw.each(draw.number(1, 2), entry)) for at in range(draw.number(1, 3))}
     return Workload({"crashes": int("C" in models)}, {}, clients)
 
 
