@@ -68,7 +68,7 @@ matrix: $(STAMP) ## explore which properties hold in which version, and write do
 exact: $(STAMP) ## compare DPOR with brute force on 10,000 worlds (the tests do a sample)
 	@$(BIN)/python -m tests.explore.exact 10000
 
-mutants: $(STAMP) ## break the program in each of many ways and see which test notices (half an hour)
+mutants: $(STAMP) ## break the program in each of many ways and see which test notices (an hour)
 	@$(BIN)/python -m benchmarks.mutants
 
 lint: $(STAMP) ## rules, format and types, changing nothing

@@ -28,6 +28,7 @@ from convexsim import (
     RandomWalk,
     Scenario,
     Simulation,
+    Starving,
     Sticky,
 )
 
@@ -41,6 +42,7 @@ BY_SEED: Final[Mapping[str, Callable[[int, int], Any]]] = {
     "PCT d=3": partial(Pct, depth=3),
     "PCT d=5": partial(Pct, depth=5),
     "POS": Pos,
+    "starving": Starving,
     "guided": Guided,
     "portfolio": Portfolio,
 }

@@ -35,6 +35,7 @@ from convexsim.explore.pos import Pos
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import Replayed, replay
 from convexsim.explore.report import Finding, Report
+from convexsim.explore.starving import Starving
 from convexsim.explore.sticky import Sticky
 from convexsim.explore.switches import Switch
 from convexsim.explore.trace_key import Recording, trace_key
@@ -139,6 +140,7 @@ __all__ = [
     "ScriptApp",
     "Session",
     "Simulation",
+    "Starving",
     "Sticky",
     "Switch",
     "TableDefinition",

@@ -16,15 +16,17 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import pytest
+from attrs import evolve
 
 from convexsim.cli import courses, main
 from convexsim.cli import terminal as terminal_module
+from convexsim.cli.store import Findings, Identity, Store
 from convexsim.cli.terminal import Progress
 from convexsim.explore import block
-from convexsim.explore.block import Plan, Tally
+from convexsim.explore.block import Plan, Sighting, Tally
 from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
 from convexsim.explore.check import memory_for
 from convexsim.functions.memory import Memory
@@ -329,6 +331,27 @@ def test_a_finding_says_who_saw_it_first(capsys: pytest.CaptureFixture[str]) -> 
         "explorer": "sticky",
         "seed": 5,
     }
+
+
+SEEN: Final = Sighting("holds", "no", "a", (), "cs2.1", found_at_run=1, choices_before=1, is_minimal=True)
+
+
+def test_a_block_that_was_not_explored_to_its_end_is_kept_for_its_failures_alone(folder: Path) -> None:
+    mine = Identity("lesson.py", "racy", "random", 0, 2, "", keeps_going=True, script="one")
+    with Store(folder) as store:
+        store.begin(mine, resume=False)
+        store.keep(mine, Tally(0, 100, 100, sightings=[SEEN, evolve(SEEN, shape="b", replay="cs2.2")]))
+        store.keep(mine, Tally(1, 100, 40, sightings=[evolve(SEEN, shape="c", replay="cs2.3")], is_whole=False))
+        store.keep(mine, Tally(2, 100, error="lesson.py:3: KeyError"))
+        assert [tally.block for tally in store.begin(mine, resume=True)] == [0]
+        assert store.begin(evolve(mine, script="other"), resume=True) == []
+        assert store.begin(mine, resume=False) == []
+    with Findings(folder) as found:
+        assert [(each.shape, each.replay) for each in found.findings()] == [
+            ("a", "cs2.1"),
+            ("b", "cs2.2"),
+            ("c", "cs2.3"),
+        ]
 
 
 def test_findings_can_be_read_by_whoever_may_not_write(capsys: pytest.CaptureFixture[str]) -> None:

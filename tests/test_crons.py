@@ -39,10 +39,10 @@ from convexsim import (
 from convexsim.actors.retry import RETRY
 from convexsim.actors.threads import Threads
 from convexsim.choices import ListedChoices, RandomChoices
-from convexsim.functions.crons import Clock
+from convexsim.functions.crons import Clock, Interval
 from convexsim.trace.event import Committed, Conflicted
 from convexsim.trace.text import story as told
-from tests.support import Plan
+from tests.support import Plan, events_of
 
 schema = define_schema({"ticks": define_table({"at": v.number(), "who": v.string()})})
 
@@ -165,6 +165,20 @@ def test_an_interval_runs_at_once_and_then_on_its_grid_until_the_end() -> None:
     assert row(run)["nextMs"] == 8_500
 
 
+@pytest.mark.parametrize(("unit", "ms"), [("seconds", 1_000), ("minutes", 60_000), ("hours", 3_600_000)])
+def test_an_interval_is_as_long_as_its_unit_says(unit: str, ms: int) -> None:
+    crons = cron_schedule()
+    crons.interval("it", {unit: 3}, api.m.tick)
+    assert crons.definitions["it"].timing == Interval(3 * ms)
+
+
+def test_the_runs_of_a_cron_are_numbered_from_1() -> None:
+    run = Simulation(lasting(made(every(2, api.m.tick, {"who": "a"})), 3_000)).run()
+    commits = [each.activity for each in events_of(run, Committed) if "cron" in each.activity]
+    assert commits == ["cron:it+1", "cron:it+2"]
+    assert row(run)["run"] == 3
+
+
 def test_clocks_run_at_their_time_and_their_splay() -> None:
     crons = cron_schedule()
     crons.cron("string", "*/30 * * * *", api.m.tick, {"who": "string"})
@@ -191,7 +205,9 @@ def test_clocks_run_at_their_time_and_their_splay() -> None:
         expected = [minute * 60_000 + splay for minute in minutes]
         assert found == [at for at in expected if at > 0], name
     free = by_name["free"]
-    assert {at % 3_600_000 for at in free} == {free[0]}
+    timing = made(crons).catalog().components[""].crons["free"].timing
+    assert isinstance(timing, Clock)
+    assert {at % 3_600_000 for at in free} == {free[0]} == {timing.splay_ms}
     assert len(free) == 60
 
 
@@ -398,6 +414,21 @@ def test_identifiers_are_unique() -> None:
 def test_schedules_are_checked(method: str, schedule: Any) -> None:
     with pytest.raises(UsageError):
         getattr(cron_schedule(), method)("it", schedule, api.m.tick)
+
+
+@pytest.mark.parametrize(
+    ("method", "schedule", "name", "range_"),
+    [
+        ("hourly", {"minuteUTC": 60}, "minuteUTC", "0 to 59"),
+        ("daily", {"hourUTC": 24}, "hourUTC", "0 to 23"),
+        ("monthly", {"hourUTC": 1, "day": 0}, "day", "1 to 31"),
+        ("monthly", {"hourUTC": 1, "day": 32}, "day", "1 to 31"),
+    ],
+)
+def test_a_number_out_of_its_range_is_told_with_the_range(method: str, schedule: Any, name: str, range_: str) -> None:
+    with pytest.raises(UsageError, match=f"has the {name}") as said:
+        getattr(cron_schedule(), method)("it", schedule, api.m.tick)
+    assert range_ in str(said.value)
 
 
 def test_the_function_is_a_mutation_or_action_of_the_same_component() -> None:

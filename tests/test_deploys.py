@@ -17,6 +17,7 @@ from convexsim import (
     PastInvariant,
     Platform,
     RandomWalk,
+    Recording,
     Report,
     Run,
     Scenario,
@@ -396,6 +397,24 @@ def test_a_table_that_no_schema_names_any_more_stays_and_is_checked_when_one_doe
     assert 'in table "rows"' in str(back({"by": v.string()}))
 
 
+def test_a_table_that_no_schema_names_any_more_takes_anything_and_has_no_indexes() -> None:
+    @mutation
+    def oddly(ctx: Any) -> None:
+        ctx.db.insert("rows", {"odd": True})
+
+    lax = define_schema({"other": define_table(ROW)}, strict_table_name_types=False)
+    gone = define_app({"m": functions("new", find=find, oddly=oddly)}, lax)
+
+    def then(world: World) -> None:
+        world.client("ann").mutation("m:oddly")
+        world.client("ann").query("m:find")
+
+    result = deployed(gone, then, first=with_tables(rows=define_table(ROW).index("by_by", ["by"])))
+    done, said = results(result, "ann")
+    assert done is None
+    assert "by_by" in said
+
+
 def test_a_view_of_the_past_knows_the_tables_of_its_moment() -> None:
     tables: list[list[tuple[str, str]]] = []
     past = PastInvariant("past", "always", "", lambda view: tables.append(view.tables()))
@@ -561,6 +580,36 @@ def test_a_cron_that_goes_as_it_is_due_runs_once_or_not_at_all(name: str, level:
     assert ticks == {0, 1}
 
 
+def test_nobody_waits_for_a_cron_that_is_gone() -> None:
+    @scenario(app=with_crons(a=10), until_ms=31_000)
+    def ending(world: World) -> None:
+        world.external("ticks")
+        world.client("dev").wait(5_000)
+        world.client("dev").deploy(NO_CRONS)
+
+    assert Simulation(ending).run().now == 5_000
+
+
+def test_a_cron_that_is_overdue_is_not_put_off_by_a_deploy_that_leaves_its_timing() -> None:
+    @mutation
+    def tock(ctx: Any) -> None:
+        ctx.external("ticks").append(-ctx.now())
+
+    crons = cron_schedule()
+    crons.interval("a", {"seconds": 10}, "m:tock")
+    crons.interval("long", {"seconds": 14}, "m:longTick")
+    other = define_app({"m": functions("x", tock=tock, long_tick=long_tick)}, SCHEMA, crons=crons)
+
+    @scenario(app=with_crons(a=10, long=14), until_ms=31_000, platform=Platform(parallelism=1))
+    def late(world: World) -> None:
+        world.external("ticks")
+        world.client("dev").wait(20_500)
+        world.client("dev").deploy(other)
+
+    ticks = [at / 1_000 for at in Simulation(late).run().view.external("ticks")]
+    assert ticks == [0, 0, 10, 14, -21, 28]  # from 14 to 21 the long one has the only place
+
+
 def test_a_world_to_which_crons_are_deployed_has_to_end() -> None:
     with pytest.raises(UsageError, match="has crons"):
         run(NO_CRONS, lambda world: world.client("dev").deploy(with_crons(a=1)))
@@ -637,6 +686,15 @@ def test_a_failure_is_shrunk_replayed_and_told() -> None:
     told = story(Simulation(racing()).run().trace or pytest.fail("no trace"))
     assert "dev.1  deploys another app" in told
     assert "replaces 5 functions (_tables/1)" in told
+
+
+def test_the_step_of_a_deploy_has_written() -> None:
+    given = Recording(RandomWalk(1), 1)
+    choices = given.propose(None)
+    ended = Simulation(racing(), choices).run()
+    assert ended.footprints is not None
+    (deploy,) = [step for step in ended.footprints.steps if step.phase == "deploy"]
+    assert [sorted(keys) for keys in deploy.writes] == [["/_tables.by_creation_time", "/_tables.by_id"]]
 
 
 def test_what_is_new_or_gone_is_told() -> None:

@@ -236,6 +236,7 @@ OF_EXPLORATION: Final = {
     "Recording": "an explorer whose runs trace_key can tell apart",
     "Replayed": "what replay returns",
     "Report": "what check returns",
+    "Starving": "an explorer",
     "Sticky": "an explorer",
     "Switch": "one of the forced choices of a finding, in words",
     "ScriptApp": "what a component offers to convexsim script",

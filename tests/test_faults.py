@@ -709,11 +709,11 @@ def test_a_lost_action_is_marked_failed_in_the_end_also_if_its_pick_up_meets_a_s
 
 def test_the_outside_is_reached_or_not_as_the_restart_says() -> None:
     reached = {
-        (result.view.faults[0].how, tuple(result.view.external("out")))
+        (result.view.faults[0].how, tuple(result.view.external("out")), result.calls[0].error)
         for result in every_run(world_of(Faults(restarts=1), "deliverNow"))
         if result.view.faults
     }
-    assert reached == {("restart before", ()), ("restart after", ("hello",))}
+    assert reached == {("restart before", (), LOST), ("restart after", ("hello",), LOST)}
 
 
 def test_nothing_that_died_acts_afterwards() -> None:

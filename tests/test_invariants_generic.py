@@ -152,6 +152,7 @@ NEVER: Final = "all is paid was owed since {} ms, and never came"
         ([("order", {})], float("inf"), None, [NEVER.format(0)]),
         ([], 100, None, []),
         ([("order", {"paidAfter": 101}), ("note", {}, 100)], 100, None, [LATE.format(101)]),
+        ([("order", {"paidAfter": 101}), ("note", {}, 500)], 100, None, [LATE.format(101)]),
         ([("order", {"paidAfter": 50}), ("order", {"paidAfter": 90}, 80)], 95, None, []),
         ([("order", {"paidAfter": 50}), ("order", {}, 80)], 95, None, [NEVER.format(80)]),
         ([("order", {"paidAfter": 101})], 100, 99, []),
@@ -169,6 +170,7 @@ NEVER: Final = "all is paid was owed since {} ms, and never came"
         "never, at any time",
         "nothing owed",
         "what happens in between is no answer",
+        "what was late once stays late",
         "what was paid begins anew",
         "the second is owed from its own beginning",
         "due beyond the end of the world",
@@ -198,6 +200,12 @@ def test_a_world_with_crons_never_rests_so_what_is_owed_may_yet_come() -> None:
 
     assert said(9_999_999) == []
     assert said(10_000_000) == [NEVER.format(0)]
+
+
+def test_what_is_there_already_is_not_owed() -> None:
+    keeps = leads_to(an_order_waits, an_order_waits)
+    assert broken_in(world_of(("order", {}), keeps=keeps)) == []
+    assert broken_in(world_of(("order", {}), ("note", {}), keeps=keeps)) == []
 
 
 def test_it_has_the_words_of_its_parts() -> None:

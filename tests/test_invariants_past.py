@@ -10,6 +10,7 @@ import pytest
 from convexsim import (
     Faults,
     Invariant,
+    LockstepChoices,
     PastInvariant,
     RandomWalk,
     Response,
@@ -108,6 +109,22 @@ def test_each_moment_keeps_what_had_gone_wrong_by_then() -> None:
     check(attrs.evolve(world_of(ends), faults=Faults(crashes=1)), RandomWalk(runs=40, seed=1))
     assert [0, 0, 0, 1, 1] in [count[-5:] for count in counts]
     assert all(count[0] == 0 for count in counts)
+
+
+def test_each_moment_keeps_who_had_begun_again_by_then() -> None:
+    @mutation
+    def bump(ctx: Any) -> None:
+        ctx.db.insert("rows", {"n": len(ctx.db.query("rows").collect())})
+
+    past = PastInvariant("past", "eventually", "", nothing)
+
+    @scenario(app=define_app({"m": {"bump": bump}}), invariants=[past])
+    def racing(world: World) -> None:
+        for name in ("ann", "bob"):
+            world.client(name).mutation("m:bump")
+
+    run = Simulation(racing, LockstepChoices()).run()
+    assert [len(view.retried()) for view in moments(run.view)] == [0, 0, 1, 1]
 
 
 def test_a_step_backwards_is_found_where_it_happens() -> None:

@@ -234,6 +234,12 @@ def test_a_difference_is_told_as_narrowly_as_it_can_be(recorded: Any, here: Any,
     assert [part.strip() for part in text.split("\n")[2:]] == told
 
 
+@pytest.mark.parametrize("count", [0, 2])
+def test_as_many_results_as_operations_are_recorded(count: int) -> None:
+    text = difference(Line("f:1", "1", {"ops": [NOW], "results": [{}] * count}), [{}])
+    assert text == f"f:1 (1): 1 operations, but {count} recorded results"
+
+
 @pytest.mark.parametrize("same", [({"ok": 1}, {"ok": 1.0}), ({"ok": {"a": 1, "b": 2}}, {"ok": {"b": 2, "a": 1}})])
 def test_what_is_the_same_json_is_no_difference(same: tuple[Any, Any]) -> None:
     assert difference(Line("f:1", "1", {"ops": [NOW], "results": [same[0]]}), [same[1]]) is None

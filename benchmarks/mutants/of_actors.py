@@ -128,8 +128,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         TRANSACT,
-        "beginning = (snapshot, purpose.activity, purpose.what, *moment,",
-        "beginning = (snapshot, purpose.what, *moment,",
+        "call = (purpose.activity, purpose.what,",
+        "call = (purpose.what,",
         "what one client's mutation did is recalled for another's",
         ("tests/explore/test_recall.py", "tests/test_memory.py"),
     ),

@@ -216,7 +216,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         COMMIT,
-        "if final.begin_ts == newest.ts and writes is final.writes:",
+        "if final.changed is not None and final.begin_ts == newest.ts and writes is final.writes:",
         "if writes is final.writes:",
         "a commit publishes its begin snapshot: what others wrote meanwhile is lost",
         OF_COMMIT,

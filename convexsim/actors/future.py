@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pykka import ActorDeadError, Future, Timeout
-from pykka._envelope import Envelope
 
 from convexsim.actors.dispatcher import Dispatcher
 from convexsim.actors.gather import Gathering
@@ -159,23 +158,31 @@ class RunIsOver(BaseException):
 class Task:
     """A coroutine handler between two of its awaits; as a message to its actor: what it waits for is there.
 
+    It is its own envelope, to which nobody waits for an answer.
+
     Args:
         actor: whose handler it is.
         coroutine: the handler, or a branch of what it gathers; not yet started.
-        reply_to: who is to get its result; None if nobody asked, and then its exception is the actor's failure.
+        asker: who is to get its result; None if nobody asked, and then its exception is the actor's failure.
 
     """
 
-    __slots__ = ("activity", "actor", "coroutine", "dispatcher", "reply_to")
+    __slots__ = ("activity", "actor", "asker", "coroutine", "dispatcher")
     granularity: Final = 1
     phase: Final = "resume"
+    reply_to: Final = None
 
-    def __init__(self, actor: Receiver, coroutine: Running, reply_to: Future[Any] | None) -> None:
+    def __init__(self, actor: Receiver, coroutine: Running, asker: Future[Any] | None) -> None:
         self.actor = actor
         self.dispatcher = actor.dispatcher
         self.activity = self.dispatcher.activity
         self.coroutine = coroutine
-        self.reply_to = reply_to
+        self.asker = asker
+
+    @property
+    def message(self) -> Task:
+        """Itself."""
+        return self
 
     def advance(self) -> None:
         """Run to the next await; answer if the handler has come to its end."""
@@ -186,14 +193,14 @@ class Task:
             if type(awaited) is not SteppedFuture:
                 awaited = self._awaiting(awaited)
         except StopIteration as stop:
-            if self.reply_to is not None:
-                self.reply_to.set(stop.value)
+            if self.asker is not None:
+                self.asker.set(stop.value)
         except Exception as exception:
-            if self.reply_to is None:
+            if self.asker is None:
                 raise
             if self.actor.is_infallible or isinstance(exception, InternalError | UsageError):
                 self.dispatcher.stash(exception)  # it would be lost in a future that nobody awaits
-            self.reply_to.set_exception()
+            self.asker.set_exception()
         else:
             if not isinstance(awaited, SteppedFuture):
                 self.close()
@@ -228,13 +235,13 @@ class Task:
     def abandon(self) -> None:
         """End the handler where it stands: its actor has stopped, and whoever waits for its answer hears so."""
         self.close()
-        if self.reply_to is not None:
+        if self.asker is not None:
             dead = ActorDeadError(f"{self.actor} stopped before the end of its handler")
-            self.reply_to.set_exception((ActorDeadError, dead, None))
+            self.asker.set_exception((ActorDeadError, dead, None))
 
     def _wake(self) -> None:
         if self in self.dispatcher.parked:
-            self.dispatcher.enqueue(self.actor, Envelope(self), self.activity)
+            self.dispatcher.enqueue(self.actor, self, self.activity)
 
 
 def close_coroutine(coroutine: Running) -> None:

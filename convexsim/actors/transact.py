@@ -7,6 +7,7 @@ Next: `committer.py`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import count
 from math import floor
 from typing import TYPE_CHECKING
@@ -25,14 +26,16 @@ from convexsim.actors.retry import (
 )
 from convexsim.actors.stage import note, skew_ms, strikes
 from convexsim.database.commit import Committed
+from convexsim.errors import PlatformError
 from convexsim.functions.environment import Retried
 from convexsim.functions.execution import Execution
-from convexsim.functions.outcome import GaveUp, Outcome, Threw, resolved
+from convexsim.functions.memory import Beginning
+from convexsim.functions.outcome import GaveUp, Outcome, Threw, failure_of, resolved
 from convexsim.functions.syscalls import Drew, Logged
 from convexsim.trace import event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from convexsim.actors.messages import SnapshotReady
     from convexsim.actors.stage import Stage
@@ -128,23 +131,32 @@ def attempted(
     if purpose.runs_handler and (ahead_ms := skew_ms(stage, purpose.activity)):
         now = max(0, floor(stage.now + ahead_ms))
     memory = None if purpose.given is None else environment.memory
-    beginning: object = None
+    beginning: Beginning | None = None
     if memory is not None:
-        moment = (number, begin_ms, now, frozenset(environment.stamps.items()))
-        beginning = (snapshot, purpose.activity, purpose.what, *moment, repr(purpose.given))
+        call = (purpose.activity, purpose.what, number, begin_ms, now, repr(purpose.given))
+        beginning = Beginning(call, snapshot, frozenset(environment.stamps.items()))
         known = memory.recall(beginning)
         if known is not None:
-            environment.stamps.update(known.stamps)
+            environment.stamps.update({table: newest for table, (_, newest) in known.stamps.items()})
             environment.drew = environment.drew or known.drew
             return known
     execution = Execution(environment, snapshot, (purpose.activity, number), begin_ms, purpose.parent)
     execution.now = now
     uses = environment.uses
-    made = execution.ended(body(execution))
+    made = execution.ended(_outcome_of(body, execution))
     environment.drew = environment.drew or made.drew
-    if memory is not None and environment.uses == uses and not any(type(effect) is Drew for effect in made.effects):
+    repeats = environment.uses == uses and not any(type(effect) is Drew for effect in made.effects)
+    if memory is not None and beginning is not None and repeats:
         memory.keep(beginning, made)
     return made
+
+
+def _outcome_of(body: Callable[[Execution], Outcome], execution: Execution) -> Outcome:
+    """Return how a body ended, also if the platform's own rows found no room in the budget of system rows any more."""
+    try:
+        return body(execution)
+    except PlatformError as refused:
+        return Threw(failure_of(refused))
 
 
 async def _back_off(stage: Stage, activity: str, ceiling_ms: float) -> None:
@@ -155,7 +167,12 @@ async def _back_off(stage: Stage, activity: str, ceiling_ms: float) -> None:
 
 def jittered(stage: Stage, activity: str, ceiling_ms: float) -> float:
     """Choose how long to wait before the next try, in ms: one of `JITTER_STEPS` equal fractions of the ceiling."""
-    options = [Backoff(activity, ceiling_ms * step / JITTER_STEPS, step) for step in range(JITTER_STEPS)]
+    options = _waits(activity, ceiling_ms)
     delay_ms = options[stage.choose("backoff", options)].delay_ms
     note(stage, event.Waited, activity, delay_ms)
     return delay_ms
+
+
+@lru_cache(maxsize=1_024)
+def _waits(activity: str, ceiling_ms: float) -> Sequence[Backoff]:
+    return tuple(Backoff(activity, ceiling_ms * step / JITTER_STEPS, step) for step in range(JITTER_STEPS))

@@ -48,7 +48,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     lasting = parser.add_mutually_exclusive_group()
     lasting.add_argument("--runs", type=int, metavar="N", help="how many at most, for each scenario (1000)")
     lasting.add_argument("--time", type=seconds, metavar="S", help="as many as fit in so many seconds")
-    sure = "until it is so sure (95%%) that further runs hardly end otherwise; for random, sticky, pos"
+    sure = "until it is so sure (95%%) that further runs hardly end otherwise; for random, sticky, pos, starving"
     lasting.add_argument("--until-certain", type=share, metavar="P", help=sure)
     hardly = "what --until-certain takes for hardly: the share of further runs that end otherwise (1%%)"
     parser.add_argument("--unseen", type=share, metavar="P", help=hardly)

@@ -141,7 +141,7 @@ class Database:
         if final.is_pending:
             commit_ns = max(commit_ns + 1, int(now_ms * _NS))
         writes = final.resolved(commit_ns)
-        if final.begin_ts == newest.ts and writes is final.writes:
+        if final.changed is not None and final.begin_ts == newest.ts and writes is final.writes:
             # Nothing came in between, and nothing is to be resolved: the transaction's own view is the next snapshot.
             self.snapshot = Snapshot(ts, {**newest.tables, **final.changed}, final.components, commit_ns)
         else:

@@ -107,6 +107,7 @@ class ObservedTransaction(Transaction):
         self.gets: list[Got] = []
         self.scans: list[Scanned] = []
         self.touched: dict[str, None] = {}
+        self.is_bound = True  # a history tells which revisions it saw, not only what stood in them
 
     def seen(self, who: tuple[str, str, int], follows: int) -> Attempt:
         """Return what was taken down, for an attempt given by activity, what ran, and number."""

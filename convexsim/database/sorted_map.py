@@ -62,6 +62,20 @@ class SortedMap(Generic[V]):
         at = bisect_left(keys, key)
         return values[at] if at < len(keys) and keys[at] == key else None
 
+    def first(self, low: bytes) -> tuple[bytes, V] | None:
+        """Return the first pair with ``low <= key``, or None."""
+        node = self._root
+        if node is None or node[0][-1] < low:
+            return None
+        for _ in range(self._height):
+            node = node[1][bisect_left(node[0], low)]
+        at = bisect_left(node[0], low)
+        return node[0][at], node[1][at]
+
+    def last(self, high: bytes) -> tuple[bytes, V] | None:
+        """Return the last pair with ``key < high``, or None."""
+        return next(self._descend(b"", high), None)
+
     def set(self, key: bytes, value: V) -> SortedMap[V]:
         """Return a map in which `key` holds `value`."""
         if self._root is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from convexsim.database.limits import UNLIMITED, Limits, Usage
 from convexsim.database.reads import ReadSet
@@ -40,7 +40,7 @@ class FinalTransaction:
         begin_ts: the timestamp of the snapshot that it read.
         writes: what it writes, in the order in which the documents were first touched; empty ones left out.
         changed: the maps of the tables it wrote, over its own snapshot: if nothing was committed since `begin_ts` they
-            are those of the next snapshot as they stand.
+            are those of the next snapshot as they stand. None if they are over another one.
         components: which tables there are, those that it made included. Whoever commits has seen every table that was
             made before, or it would conflict.
         is_pending: whether it may hold unresolved commit timestamps.
@@ -50,9 +50,13 @@ class FinalTransaction:
     begin_ts: int
     reads: ReadSet
     writes: tuple[Write, ...]
-    changed: dict[str, TableMaps]
+    changed: dict[str, TableMaps] | None
     components: Mapping[str, Tables]
     is_pending: bool = False
+
+    def begun_at(self, begin_ts: int) -> FinalTransaction:
+        """Return what it would be on another snapshot of the same tables, of which it has read the same."""
+        return evolve(self, begin_ts=begin_ts, changed=None)
 
     def resolved(self, commit_ns: int) -> tuple[Write, ...]:
         """Return its writes as they are once their commit timestamp is known (convex-semantics 7)."""
@@ -79,15 +83,16 @@ class Transaction:
 
     Attributes:
         is_pending: whether it may hold unresolved commit timestamps, because somebody asked for one.
+        is_bound: whether what it comes to follows from more of its snapshot than it says it has read.
 
     """
 
-    __slots__ = ("_changed", "_closed", "_writes", "components", "is_pending", "reads", "snapshot", "usage")
+    __slots__ = ("_changed", "_closed", "_writes", "components", "is_bound", "is_pending", "reads", "snapshot", "usage")
 
     def __init__(self, snapshot: Snapshot, limits: Limits = UNLIMITED) -> None:
         self.snapshot = snapshot
         self.components = snapshot.components
-        self.is_pending = False
+        self.is_bound = self.is_pending = False
         self.usage = Usage(limits)
         self.reads = ReadSet()
         self._changed: dict[str, TableMaps] = {}

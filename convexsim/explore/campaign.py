@@ -77,7 +77,7 @@ class Campaign:
             raise UsageError(f"{goal.runs} runs explore nothing.", next_step="Give 1 or more.")
         if goal.unseen and not self.is_sample:
             msg = f"How much is unseen can be said of independent runs, and those of a {self._explorer.name} are not."
-            raise UsageError(msg, next_step="Take --explorer random, sticky or pos.")
+            raise UsageError(msg, next_step="Take --explorer random, sticky, pos or starving.")
         self.report: Final = Report(scenario, self._explorer.name, plan.level)
         self.meter: Final = Meter(confidence=goal.confidence)
         self.traces: Final = Meter(trace_key)

@@ -20,6 +20,7 @@ from convexsim.explore.pct import Pct
 from convexsim.explore.portfolio import Portfolio
 from convexsim.explore.pos import Pos
 from convexsim.explore.random_walk import RandomWalk
+from convexsim.explore.starving import Starving
 from convexsim.explore.sticky import Sticky
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ EXPLORERS: Final[Mapping[str, Callable[[Settings], Explorer]]] = {
     "sticky": lambda settings: Sticky(settings.runs, settings.seed),
     "pct": lambda settings: Pct(settings.runs, settings.seed),
     "pos": lambda settings: Pos(settings.runs, settings.seed),
+    "starving": lambda settings: Starving(settings.runs, settings.seed),
     "guided": lambda settings: Guided(settings.runs, settings.seed),
     "bounded": lambda settings: Bounded(settings.runs),
     "dpor": lambda settings: Dpor(settings.runs),

@@ -3,7 +3,7 @@
 Owns what all of them share: the count, the seed, the plain serial run that comes first, and how a sampler makes only a
 part of its runs. How the steps of a run are
 drawn says each sampler's own file; back-offs and faults are drawn alike in all of them (`choices.RandomChoices`). Next:
-`random_walk.py`, `sticky.py`, `pct.py`, `pos.py`, `guided.py`.
+`random_walk.py`, `sticky.py`, `pct.py`, `pos.py`, `starving.py`, `guided.py`.
 """
 
 from __future__ import annotations

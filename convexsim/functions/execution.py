@@ -51,6 +51,7 @@ class Execution:
 
     __slots__ = (
         "_last_stamp",
+        "_stamped",
         "activity",
         "attempt",
         "begin_ms",
@@ -88,6 +89,7 @@ class Execution:
         self.scheduled = 0
         self.drew = False
         self._last_stamp = -inf
+        self._stamped: dict[str, tuple[float, float]] = {}
 
     @property
     def seed(self) -> str:
@@ -96,9 +98,9 @@ class Execution:
 
     def ended(self, outcome: Outcome) -> Attempted:
         """Close the transaction, and return what the attempt came to."""
-        transaction, stamps = self.transaction, dict(self.environment.stamps)
+        transaction = self.transaction
         transaction.close()
-        return Attempted(outcome, transaction, transaction.finalize(), tuple(self.effects), stamps, self.drew)
+        return Attempted(outcome, transaction, transaction.finalize(), tuple(self.effects), self._stamped, self.drew)
 
     def insert(self, table: Table, fields: dict[str, Any]) -> Document:
         """Write a new document of these frozen fields; its id and creation time are made here."""
@@ -149,7 +151,9 @@ class Execution:
         key = (
             table.key if self.now <= self.begin_ms else f"{table.key} by a clock {self.now - self.begin_ms:g} ms ahead"
         )
-        newest = max(self._last_stamp, stamps.get(key, -inf))
+        before = stamps.get(key, -inf)
+        newest = max(self._last_stamp, before)
         stamp = max(float(self.now), newest + _STAMP_MS, nextafter(newest, inf))
         self._last_stamp = stamps[key] = stamp
+        self._stamped[key] = (self._stamped[key][0] if key in self._stamped else before, stamp)
         return int(stamp) if stamp.is_integer() else stamp  # as `values.freeze` spells numbers

@@ -1,22 +1,25 @@
 """Memory: what transactions came to in one run of an exploration, for the runs after it.
 
-Owns the one fact that it rests on: what a query or mutation does follows from the snapshot that it begins on, from its
-arguments, its own path and its moment, and from the newest creation times (convex-semantics 1.4; architecture.md 6.3).
-The verdict of a commit, and the snapshot that it makes, follow from the newest snapshot and from what is committed. So
-two runs that have made the same commits stand on one and the same snapshot, and what begins there again, in whatever
-order the rest came, need not be worked out again. What has used the outside, has drawn a number that was a choice, or
-has changed what handlers share in Python (`shared_state.py`), is never kept: that happens in each run.
+Owns the one fact that it rests on: what a query or mutation does follows from what it reads of the snapshot that it
+begins on, from its arguments, its own path and its moment, and from the newest creation times of the tables that it
+inserts into (convex-semantics 1.2, 1.4; architecture.md 6.3). So what begins as it has begun in another run, or on
+another snapshot in which it reads the same (`database/sights.py`), need not be worked out again. The verdict of a
+commit, and the snapshot that it makes, follow from the newest snapshot and from what is committed: two runs that have
+made the same commits stand on one and the same snapshot. What has used the outside, has drawn a number that was a
+choice, or has changed what handlers share in Python (`shared_state.py`), is never kept: that happens in each run.
 
 Knows no actor; `actors/transact.py` asks before it runs a body. A run that is made for its own sake has no memory.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from convexsim.database.commit import Database
+from convexsim.database.sights import Sights
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -31,10 +34,13 @@ if TYPE_CHECKING:
 
     Judged = tuple[Committed | Conflict, Snapshot, LogEntry | None]
 
-__all__ = ["Attempted", "Memory"]
+__all__ = ["Attempted", "Beginning", "Memory"]
 
 MOST: Final = 2_048
 """From so many facts on that are new or were asked for, those that nobody asked for meanwhile are forgotten."""
+
+ASKED: Final = 4 * MOST
+"""After so many questions whether an attempt would go the way of another, all ways are forgotten: they have grown."""
 
 V = TypeVar("V")
 
@@ -45,7 +51,8 @@ class Attempted:
 
     Attributes:
         transaction: closed.
-        stamps: the newest creation times from then on, by table key.
+        stamps: for each table in which it has asked for creation times, the newest before and after it; by the keys of
+            `Environment.stamps`.
         drew: whether it asked for random numbers.
 
     """
@@ -54,8 +61,27 @@ class Attempted:
     transaction: Transaction
     final: FinalTransaction
     effects: Sequence[Effect]
-    stamps: Mapping[str, float]
+    stamps: Mapping[str, tuple[float, float]]
     drew: bool
+
+    def moved_to(self, snapshot: Snapshot) -> Attempted:
+        """Return what it comes to on another snapshot in which it reads the same."""
+        return evolve(self, final=self.final.begun_at(snapshot.ts))
+
+
+class Beginning(NamedTuple):
+    """All that an attempt follows from.
+
+    Attributes:
+        call: what runs on whose behalf, for the how manieth time, with what and when.
+        snapshot: told apart by identity.
+        stamps: the items of `Environment.stamps`.
+
+    """
+
+    call: Hashable
+    snapshot: Snapshot
+    stamps: frozenset[tuple[str, float]]
 
 
 class _Facts(Generic[V]):
@@ -91,24 +117,51 @@ class Memory:
 
     """
 
-    __slots__ = ("_attempts", "_first", "_is_lost", "_shared", "_verdicts")
+    __slots__ = ("_asked", "_attempts", "_first", "_is_lost", "_shared", "_verdicts", "_ways")
 
     def __init__(self, shared: SharedState) -> None:
         self._attempts: _Facts[Attempted] = _Facts()
+        self._ways: dict[Hashable, Sights[Attempted]] = {}
+        self._asked = 0  # for ways, which grow whenever somebody asks
         self._verdicts: _Facts[Judged] = _Facts()
         self._shared = shared
         self._first = shared.value()
         self._is_lost = self._first is None
 
-    def recall(self, beginning: Hashable) -> Attempted | None:
-        """Return what came of an attempt, by all that it follows from; snapshots are told apart by identity."""
-        return None if self._is_lost else self._attempts.get(beginning)
+    def recall(self, beginning: Beginning) -> Attempted | None:
+        """Return what comes of an attempt, by what came of others that have begun alike; None if there were none."""
+        if self._is_lost:
+            return None
+        known = self._attempts.get(beginning)
+        if known is None:
+            known = self._from_elsewhere(beginning)
+        return known
 
-    def keep(self, beginning: Hashable, attempted: Attempted) -> None:
+    def keep(self, beginning: Beginning, attempted: Attempted) -> None:
         """Remember what came of an attempt that is just over, by all that it follows from."""
         self._is_lost = self._is_lost or self._shared.value() != self._first
-        if not self._is_lost:
-            self._attempts.add(beginning, attempted)
+        if self._is_lost:
+            return
+        self._attempts.add(beginning, attempted)
+        if not attempted.transaction.is_bound:
+            ways = self._ways.setdefault(beginning.call, Sights())
+            ways.add(beginning.snapshot, attempted.transaction.reads, attempted)
+
+    def _from_elsewhere(self, beginning: Beginning) -> Attempted | None:
+        """Look for an attempt of the same call on another snapshot, which would have gone the same way on this one."""
+        self._asked += 1
+        if self._asked % ASKED == 0:
+            self._ways.clear()
+        ways = self._ways.get(beginning.call)
+        if ways is None:
+            return None
+        newest = dict(beginning.stamps)
+        for attempted in ways.same(beginning.snapshot):
+            if all(newest.get(table, -inf) == before for table, (before, _) in attempted.stamps.items()):
+                moved = attempted.moved_to(beginning.snapshot)
+                self._attempts.add(beginning, moved)
+                return moved
+        return None
 
     def database(self, beginning: Snapshot) -> Database:
         """Return a database that begins with this snapshot and knows the verdicts of other runs."""

@@ -262,6 +262,7 @@ class Frame(Documents):
     def _on_snapshot(self) -> Execution:
         """Return an execution beside this one: same log, with reads and limits of its own."""
         own = self._execution
+        own.transaction.is_bound = True
         beside = Execution(own.environment, own.transaction.snapshot, (own.activity, own.attempt), own.now, own.parent)
         beside.effects, beside.misuses = own.effects, own.misuses
         return beside

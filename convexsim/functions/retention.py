@@ -37,6 +37,7 @@ def collect_finished(execution: Execution) -> float:
     or cancels meanwhile.
     """
     snapshot, now = execution.transaction.snapshot, execution.now
+    execution.transaction.is_bound = True
     catalog = execution.catalog
     over = (row for row in _finished(catalog, snapshot) if row.value["completedTime"] + RETENTION_MS <= now)
     collected = list(islice(over, _GROUP))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from convexsim import (
     Run,
     Scenario,
     Simulation,
+    Starving,
     Sticky,
     UsageError,
     View,
@@ -26,7 +28,7 @@ from convexsim import (
     scenario,
     trace_key,
 )
-from convexsim.choices import ListedChoices
+from convexsim.choices import Label, ListedChoices
 from convexsim.explore.block import BLOCK, RECORDED, Block, Memories, Plan, Sighting, Tally, explore_block
 from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
 from convexsim.explore.catalogue import EXPLORERS, Settings, explorer_named
@@ -109,7 +111,7 @@ def test_the_order_in_which_blocks_are_done_does_not_matter(name: str) -> None:
     assert sorted({each.invariant for each in in_order.sightings}) == ["alice_is_first", "no_update_is_lost"]
 
 
-@pytest.mark.parametrize("sampler", [RandomWalk, Sticky])
+@pytest.mark.parametrize("sampler", [RandomWalk, Sticky, Starving])
 def test_a_sampler_that_begins_later_makes_the_same_runs(sampler: type[Sampler]) -> None:
     def lists(explorer: Sampler) -> list[tuple[int, ...]]:
         last: Run | None = None
@@ -142,6 +144,32 @@ def test_samplers_are_cut_in_blocks(runs: int, sizes: list[int]) -> None:
 def test_what_searches_in_one_piece_is_one_block() -> None:
     campaign = Campaign(proper_bumps, Plan("dpor"), Goal(700))
     assert blocks_of(campaign) == [Block(0, 700)]
+
+
+def test_a_report_is_put_together_of_all_blocks() -> None:
+    campaign = Campaign(proper_bumps, Plan(), Goal(300))
+    told: list[dict[str, Any]] = [
+        {"calls": 3, "reached": ["a"], "random_values": 8, "notes": ["same"], "failed_functions": {"m:f: no": 1}},
+        {"calls": 5, "reached": [], "random_values": 0, "notes": ["same"], "failed_functions": {"m:f: no": 2}},
+        {"calls": 7, "reached": ["b"], "random_values": 0, "notes": ["other"], "failed_calls": {"no": 7}},
+    ]
+    for number, each in enumerate(told):
+        if number == 2:
+            assert campaign.report.notes == ["same"]
+        campaign.add(Tally(number, BLOCK, BLOCK, **each))
+    report = campaign.close()
+    assert (report.runs, report.calls, report.random_values) == (300, 15, 8)
+    assert report.reached == {"a", "b"}
+    assert (report.failed_functions, report.failed_calls) == ({"m:f: no": 3}, {"no": 7})
+    assert report.notes[:1] != ["same"]
+    assert "other" not in report.notes
+
+
+def test_a_block_that_has_run_every_order_ends_it() -> None:
+    campaign = Campaign(proper_bumps, Plan(), Goal(300))
+    campaign.add(Tally(0, BLOCK, 12, exhausted=True))
+    assert campaign.is_over
+    assert campaign.close().exhausted
 
 
 # --------------------------------------------------------------------------------------------------------------- memory
@@ -231,6 +259,24 @@ def test_failures_of_one_property_and_shape_are_one() -> None:
     ]
 
 
+def test_of_several_failures_the_first_is_reported() -> None:
+    campaign = Campaign(lost_update, Plan(keeps_going=True), Goal(100))
+    campaign.add(Tally(0, BLOCK, BLOCK, sightings=[seen(3, "a"), seen(5, "b")]))
+    finding = campaign.close().finding
+    assert finding is not None
+    assert (finding.replay, finding.found_at_run) == ("cs2.3", 3)
+
+
+def test_every_run_that_fails_counts_for_a_failure() -> None:
+    explorer, failed = RandomWalk(BLOCK, 3), 0
+    last: Run | None = None
+    while (choices := explorer.propose(last)) is not None:
+        last = Simulation(two_bugs, choices, trace=False).run()
+        failed += bool(last.violations)
+    told = explore_block(two_bugs, Plan("random", 3, keeps_going=True), Block(0, BLOCK), lambda _: None).sightings
+    assert sum(each.times for each in told) == failed > len(told) > 1
+
+
 def test_a_block_that_could_not_be_explored_counts_when_its_turn_comes() -> None:
     campaign = Campaign(lost_update, Plan(), Goal(300))
     campaign.add(Tally(1, BLOCK, error="lesson.py:3: KeyError: 'x'"))
@@ -248,10 +294,15 @@ def test_until_certain_ends_at_the_look_that_is_certain_enough() -> None:
     assert "95% sure that less than 0.8 % of such runs end otherwise" in str(campaign.close())
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPLORERS) - {"random", "sticky", "pos"}))
+@pytest.mark.parametrize("name", sorted(set(EXPLORERS) - {"random", "sticky", "pos", "starving"}))
 def test_certainty_is_refused_where_runs_are_no_sample(name: str) -> None:
     with pytest.raises(UsageError, match="independent runs"):
         Campaign(proper_bumps, Plan(name), Goal(MOST_RUNS, unseen=0.01))
+
+
+@pytest.mark.parametrize("name", ["random", "sticky", "pos"])
+def test_certainty_may_be_asked_of_independent_runs(name: str) -> None:
+    assert Campaign(proper_bumps, Plan(name), Goal(MOST_RUNS, unseen=0.01)).is_sample
 
 
 def test_blocks_that_were_kept_are_taken_over_if_they_have_the_same_size() -> None:
@@ -321,6 +372,17 @@ def test_a_shape_knows_no_names_of_clients_and_no_places() -> None:
     three = racing_bumps(3)
     assert shape_of(shrunk(three, 0, 0, 1)) == shape_of(shrunk(three, 0, 0, 2))
     assert shape_of(shrunk(three, 0, 0, 1)) != shape_of(shrunk(three, 0, 1, 1))
+
+
+def test_a_shape_tells_what_was_taken_before_what() -> None:
+    def shape(taken: str, passed: str) -> str:
+        labels = [Label("alice.1", "commit", what) for what in (taken, passed)]
+        forced = [SimpleNamespace(kind="step", taken=labels[0], passed=labels[1])]
+        broken = SimpleNamespace(invariant="holds")
+        run: Any = SimpleNamespace(violations=[broken], record=SimpleNamespace(forced=forced))
+        return shape_of(run)
+
+    assert len({shape(taken, passed) for taken in ("m:f", "m:g") for passed in ("m:f", "m:g")}) == 4
 
 
 def test_state_that_outlives_a_run_is_seen_in_the_block_where_it_does() -> None:

@@ -14,7 +14,9 @@ import convexsim.explore.verify
 from convexsim import (
     Certificate,
     Faults,
+    Invariant,
     MutationCtx,
+    Platform,
     Report,
     Run,
     Scenario,
@@ -36,7 +38,7 @@ from convexsim.explore.unfolding import Unfolding
 from convexsim.simulation.certificate import claims_about
 from tests.explore.looks import some_rule
 from tests.explore.small_worlds import additions, declare, increments, small_world, world_of
-from tests.explore.test_dpor import brute, one_each
+from tests.explore.test_dpor import a_table_is_made, brute, one_each
 from tests.explore.worlds import lost_update, proper_bumps
 
 
@@ -53,6 +55,8 @@ WORLDS = {
     "timers and a plan": world_of([[("action", [["sleep", 5], ["take", "bank"]])] for _ in range(3)]),
     "scheduled functions": small_world("scheduled", 1),
     "actions": small_world("actions", 8),
+    "a new table": a_table_is_made(),
+    "an invariant that looks on the way": small_world("actions", 1, [some_rule(1)]),
     "crashes": world_of(one_each("action", ["append", "post", 1], ["append", "post", 2])).variant(
         "crashes", faults=Faults(crashes=1)
     ),
@@ -162,6 +166,15 @@ def test_a_changed_list_is_found_out() -> None:
     assert verify(world, attrs.evolve(given, runs=())).refused == "it lists no run"
 
 
+@pytest.mark.parametrize(
+    "given", [{"faults": Faults(restarts=1)}, {"platform": Platform(late_ms=1_000)}], ids=["restarts", "late steps"]
+)
+def test_what_no_search_can_reduce_is_not_believed(given: dict[str, Any]) -> None:
+    world = attrs.evolve(proper_bumps, **given)
+    made = Certificate(claims_about(world), 3, backoffs=False, runs=((),))
+    assert verify(world, made).refused == "level 1, restarts or late steps"
+
+
 def test_another_scenario_is_found_out() -> None:
     given = certified(proper_bumps)
     assert verify(proper_bumps, given).holds
@@ -173,6 +186,30 @@ def test_another_scenario_is_found_out() -> None:
         proper_bumps.body(world)
 
     assert "sources" in str(verify(attrs.evolve(proper_bumps, body=edited), given).refused)
+
+
+def test_whoever_edits_an_invariant_or_a_function_certifies_again() -> None:
+    def world_with(predicate: Any, function: Any) -> Scenario:
+        asked = Invariant("asked", "eventually", "It holds.", predicate)
+        return attrs.evolve(proper_bumps, app=define_app({"m": {"f": mutation(function)}}), invariants=(asked,))
+
+    def claimed(predicate: Any, function: Any) -> Any:
+        return claims_about(world_with(predicate, function))["sources"]
+
+    def holds(_view: Any) -> bool:
+        return True
+
+    def holds_too(view: Any) -> bool:
+        return view is not None
+
+    def writes(ctx: Any) -> None:
+        ctx.db.insert("notes", {"text": "a"})
+
+    def writes_more(ctx: Any) -> None:
+        ctx.db.insert("notes", {"text": "b"})
+
+    assert claimed(holds, writes) == claimed(holds, writes)
+    assert len({claimed(holds, writes), claimed(holds_too, writes), claimed(holds, writes_more)}) == 3
 
 
 def test_invariants_are_judged_anew() -> None:
@@ -215,6 +252,7 @@ def test_a_certificate_is_a_file_and_the_same_one_each_time(tmp_path: Path) -> N
         (first.replace('"backoffs":false', '"backoffs":0'), "and backoffs of true or false"),
         ("\n".join(lines[:-1]), f"it lists {len(lines) - 2} runs, but should {len(lines) - 1}"),
         ("\n".join([*lines[:-1], '["1"]']), f"run {len(lines) - 1} is not a list of choices"),
+        ("\n".join([*lines[:-1], "[true]"]), f"run {len(lines) - 1} is not a list of choices"),
         ("\n".join([*lines[:-1], "7"]), f"run {len(lines) - 1} is not a list of choices"),
     ):
         (tmp_path / "bad").write_text(text, encoding="utf-8")

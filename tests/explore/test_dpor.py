@@ -31,6 +31,8 @@ from convexsim import (
     certify,
     check,
     define_app,
+    define_schema,
+    define_table,
     eventually,
     gather,
     mutation,
@@ -281,8 +283,7 @@ def test_the_network_answers_whoever_asks_first(level: int) -> None:
     assert ends == {("first", "second"), ("second", "first")}
 
 
-@pytest.mark.parametrize("level", [2, 3])
-def test_a_new_table_shows_where_no_transaction_reads(level: int) -> None:
+def a_table_is_made() -> Scenario:
     """What an id means to an action's validator is asked as it begins, and that is nobody's read set (8, 1.2)."""
 
     @mutation
@@ -305,13 +306,19 @@ def test_a_new_table_shows_where_no_transaction_reads(level: int) -> None:
     next_number = app.catalog().beginning.components[""].next_number
 
     @scenario(app=app)
-    def a_table_is_made(world: World) -> None:
+    def making(world: World) -> None:
         declare(world)
         world.client("ann").mutation("m:make")
         world.client("bob").action("m:ringAndLook", {"box": encode_id(next_number, bytes(16))})
 
-    assert compare(a_table_is_made, level, 500)
-    assert {run.calls[1].result for run in reduced(a_table_is_made, level)[1]} == {"there", "not there"}
+    return making
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_a_new_table_shows_where_no_transaction_reads(level: int) -> None:
+    world = a_table_is_made()
+    assert compare(world, level, 500)
+    assert {run.calls[1].result for run in reduced(world, level)[1]} == {"there", "not there"}
 
 
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:
@@ -336,6 +343,33 @@ def test_an_invariant_over_two_tables_sees_which_was_written_first() -> None:
         report = check(world_of(clients, [x_is_first]), Dpor(), level=level)
         assert report.finding is not None
         assert [broken.invariant for broken in report.finding.violations] == ["x_is_first"]
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_an_invariant_over_a_table_and_the_network_sees_which_came_first(level: int) -> None:
+    @action
+    async def ask(ctx: ActionCtx) -> None:
+        await ctx.fetch("https://example.com/")
+
+    @mutation
+    def write(ctx: MutationCtx) -> None:
+        ctx.db.insert("notes", {})
+
+    @always
+    def asked_before_written(view: View) -> bool:
+        return bool(view.requests()) or not view.documents("notes")
+
+    app = define_app({"m": {"ask": ask, "write": write}}, define_schema({"notes": define_table({})}))
+
+    @scenario(app=app, invariants=[asked_before_written])
+    def asking(world: World) -> None:
+        world.network({"https://example.com/": Response(200)})
+        world.client("ann").action("m:ask")
+        world.client("bob").mutation("m:write")
+
+    report = check(asking, Dpor(), level=level)
+    assert report.finding is not None
+    assert report.finding.found_at_run > 1
 
 
 THREE_CALLS: list[list[Said]] = [

@@ -29,6 +29,7 @@ from convexsim import (
     Run,
     Scenario,
     Simulation,
+    Starving,
     Sticky,
     UsageError,
     View,
@@ -120,6 +121,7 @@ SAYS: list[tuple[Explorer, str]] = [
     (Sticky(7, 5, p=0.125), "sticky walk, p=0.125, seed 5"),
     (Pct(7, 5, depth=4), "PCT search, depth 4, seed 5"),
     (Pos(7, 5), "partial-order sampling, seed 5"),
+    (Starving(7, 5), "starving walk, seed 5"),
     (Guided(7, 5), "guided search, seed 5"),
     (Bounded(7, forced=2, backoffs=False), "bounded search, at most 2 forced choices, retries at once"),
     (Exhaustive(7, forced=2, backoffs=False), "exhaustive, at most 2 forced choices, retries at once"),
@@ -139,7 +141,7 @@ def test_every_kind_of_explorer_is_asked_for_its_name() -> None:
     assert {type(made(name)) for name in EXPLORERS} == {type(explorer) for explorer, _ in SAYS}
 
 
-DRAWING = (RandomWalk, Sticky, Pct, Pos, Guided, Portfolio)
+DRAWING = (RandomWalk, Sticky, Pct, Pos, Starving, Guided, Portfolio)
 WRONG: list[tuple[Callable[..., Explorer], dict[str, Any]]] = [
     *[(kind, {"runs": runs}) for kind in DRAWING for runs in (0, -1, 1.5, True, "a")],
     *[(kind, {"seed": seed}) for kind in DRAWING for seed in ("x", None, 0.5)],

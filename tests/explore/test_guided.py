@@ -10,7 +10,7 @@ from benchmarks.explorers import first_bug
 from benchmarks.planted import five_constraints
 from convexsim import Guided, RandomWalk, Run, Scenario, Simulation
 from convexsim.choices import FirstChoices, ListedChoices, RandomChoices
-from convexsim.explore.guided import VariedChoices, shown_by, varied
+from convexsim.explore.guided import VariedChoices, _Kept, shown_by, varied
 from convexsim.explore.trace_key import Recorded
 from tests.explore.worlds import proper_bumps, stormy
 
@@ -108,6 +108,16 @@ def test_where_no_fault_struck_one_may_strike_and_where_one_did_it_does_again() 
     for planned, expected in ((0, {0, 1}), (1, {1})):
         assert {VariedChoices(seed, [planned]).choose("fault", ways) for seed in range(100)} == expected
         assert {VariedChoices(seed, [planned]).choose("backoff", ways) for seed in range(100)} == {planned}
+
+
+def test_a_run_is_varied_the_likelier_the_fewer_have_shown_the_rarest_of_what_it_was_kept_for() -> None:
+    common, rare = ("ann.1", "begin", 1, False), ("bob.1", "commit", 2, True)
+    explorer = Guided()
+    explorer._kept = [_Kept((0,), (common,)), _Kept((1,), (common, rare))]
+    explorer._met = Counter({common: 30, rare: 10})
+    draw = RandomChoices(1).draw
+    picked = Counter(explorer._pick(draw) for _ in range(4_000))
+    assert 2_850 < picked[1,] < 3_150  # three times as likely
 
 
 # -------------------------------------------------------------------------------------------------------- what it finds

@@ -15,10 +15,12 @@ import pytest
 
 from components.batch_processor import host_app
 from convexsim import (
+    Component,
     Exhaustive,
     Faults,
     MutationCtx,
     Platform,
+    QueryCtx,
     RandomWalk,
     Scenario,
     Simulation,
@@ -34,6 +36,7 @@ from convexsim import (
     internal,
     internal_mutation,
     mutation,
+    query,
     scenario,
     serializable,
     v,
@@ -41,6 +44,7 @@ from convexsim import (
 from convexsim.choices import RandomChoices
 from convexsim.functions import memory
 from convexsim.functions.memory import Memory
+from convexsim.functions.retention import RETENTION_MS
 from convexsim.functions.shared_state import SharedState
 from convexsim.trace.event import json_lines
 from tests.explore.looks import some_rule
@@ -73,6 +77,21 @@ def busy(world: World) -> None:
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_a_whole_component_goes_the_same_ways_whatever_goes_wrong(level: int) -> None:
     compare(busy, 40, level)
+
+
+@scenario(app=host_app("1.0.9"), faults=Faults(disconnects=1))
+def resending(world: World) -> None:
+    world.external("processBatch")
+    world.external("deliveries")
+    for client in "ab":
+        for item in (1, 2):
+            adding = {"batchId": "a", "items": [f"{client}{item}"]}
+            world.client(client, kind="websocket").mutation(api.driver.add_items, adding)
+
+
+def test_clients_that_send_again_go_the_same_ways() -> None:
+    """Each mutation looks whether it has happened, in a table that no function can reach (convex-semantics 2)."""
+    compare(resending, 40)
 
 
 @pytest.mark.parametrize("what", [lost_update, proper_bumps, stormy])
@@ -167,6 +186,126 @@ def test_a_number_that_is_a_choice_is_drawn_in_every_run() -> None:
     compare(drawing, 40)
 
 
+RACING = define_schema({"things": define_table({"n": v.number()}), "notes": define_table({"saw": v.any()})})
+
+
+def racing(app: Component, *names: str) -> Scenario:
+    @scenario(app=app)
+    def racers(world: World) -> None:
+        for name in names:
+            world.client(name).mutation(getattr(api.m, name))
+
+    return racers
+
+
+def test_what_is_seen_of_a_stale_snapshot_is_seen_anew_although_it_is_no_read() -> None:
+    """Its reads are recorded nowhere (convex-semantics 5.2), so nobody can tell whether it would see the same."""
+
+    @query
+    def count_things(ctx: QueryCtx) -> int:
+        return len(ctx.db.query("things").collect())
+
+    @mutation
+    def note(ctx: MutationCtx) -> None:
+        ctx.db.insert("notes", {"saw": ctx.run_query(api.m.count_things, {}, use_stale_snapshot=True)})
+
+    @mutation
+    def make(ctx: MutationCtx) -> None:
+        ctx.db.insert("things", {"n": 1})
+
+    app = define_app({"m": {"count_things": count_things, "note": note, "make": make}}, RACING)
+    compare(racing(app, "note", "make"), 20)
+
+
+def test_what_is_forgotten_after_its_retention_is_looked_for_anew() -> None:
+    """The collector looks for finished functions aside, so what it has read does not tell what it has seen."""
+
+    @internal_mutation
+    def bump(ctx: MutationCtx) -> None:
+        ctx.db.insert("things", {"n": len(ctx.db.query("things").collect())})
+
+    @mutation
+    def both(ctx: MutationCtx) -> None:
+        for _ in range(2):
+            ctx.scheduler.run_after(0, internal.m.bump)
+
+    @scenario(app=define_app({"m": {"bump": bump, "both": both}}, RACING))
+    def retained(world: World) -> None:
+        client = world.client("a")
+        client.mutation(api.m.both)
+        client.wait(RETENTION_MS + 60_000)
+        client.mutation(api.m.both)
+
+    compare(retained, 20)
+
+
+def test_a_table_that_somebody_makes_is_seen_by_everybody() -> None:
+    @mutation
+    def make(ctx: MutationCtx) -> None:
+        ctx.db.insert("unheard_of", {"n": 1})
+
+    @mutation
+    def look(ctx: MutationCtx) -> None:
+        ctx.db.insert("notes", {"saw": ctx.db.query("unheard_of").first() is None})
+
+    app = define_app({"m": {"make": make, "look": look}})
+    compare(racing(app, "make", "look"), 20)
+
+
+def test_creation_times_are_those_of_each_order() -> None:
+    """Who inserts later has a later creation time, be it the same document otherwise (architecture.md 6.3)."""
+
+    @mutation
+    def one(ctx: MutationCtx) -> None:
+        ctx.db.insert("things", {"n": 1})
+
+    @mutation
+    def two(ctx: MutationCtx) -> None:
+        ctx.db.insert("things", {"n": 2})
+        ctx.db.insert("notes", {"saw": None})
+
+    @mutation
+    def three(ctx: MutationCtx) -> None:
+        ctx.db.insert("notes", {"saw": None})
+
+    app = define_app({"m": {"one": one, "two": two, "three": three}}, RACING)
+    compare(racing(app, "one", "two", "three"), 40)
+
+
+def test_what_reads_the_same_on_another_snapshot_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three patch documents of their own, in any order: each is worked out once, whoever has come before.
+
+    And once more, where the first run is repeated without a memory, to see that it repeats.
+    """
+    note = Counter[str]()
+    monkeypatch.setattr(SharedState, "value", lambda _: ())  # that it counts is not to be noticed
+
+    @mutation(args={"n": v.number()})
+    def add(ctx: MutationCtx, n: float) -> None:
+        note[f"{n:g}"] += 1
+        own = ctx.db.query("things").with_index("by_n", lambda q: q.eq("n", n)).first()
+        assert own is not None
+        ctx.db.patch(own["_id"], {"n": n})
+
+    @mutation
+    def begin(ctx: MutationCtx) -> None:
+        for n in range(3):
+            ctx.db.insert("things", {"n": n})
+
+    schema = define_schema({"things": define_table({"n": v.number()}).index("by_n", ["n"])})
+
+    @scenario(app=define_app({"m": {"add": add, "begin": begin}}, schema))
+    def apart(world: World) -> None:
+        world.client("a").mutation(api.m.begin)
+        for n in range(3):
+            client = world.client(f"c{n}")
+            client.wait(1_000)
+            client.mutation(api.m.add, {"n": n})
+
+    assert check(apart, RandomWalk(runs=200, seed=1)).holds
+    assert note == {"0": 2, "1": 2, "2": 2}
+
+
 def test_arguments_that_python_takes_for_equal_are_told_apart() -> None:
     @mutation(args={"given": v.any()})
     def keep(ctx: Any, given: Any) -> None:
@@ -195,6 +334,17 @@ def test_what_is_known_stays_little(monkeypatch: pytest.MonkeyPatch) -> None:
     facts = known._attempts
     assert len(facts._fresh) <= 3
     assert len(facts._stale) <= 3
+
+
+def test_ways_that_have_grown_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "ASKED", 5)
+    compare(busy, 12)
+    known = Memory(SharedState(()))
+    most = 0
+    for seed in range(20):
+        told(proper_bumps, seed, 2, known)
+        most = max(most, len(known._ways))
+    assert 0 < most <= 5
 
 
 def test_a_platform_that_counts_what_is_written_goes_the_same_ways() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
 from attrs import frozen
 
-from benchmarks.planted import three_constraints
+from benchmarks.planted import five_conflicts, three_constraints
 from convexsim import (
     Guided,
     Pct,
@@ -17,7 +17,9 @@ from convexsim import (
     Run,
     Scenario,
     Simulation,
+    Starving,
     Sticky,
+    UsageError,
 )
 from convexsim.actors.footprints import Footprint
 from convexsim.choices import Choices, FirstChoices, RandomChoices
@@ -26,6 +28,7 @@ from convexsim.explore.dependence import Dependence
 from convexsim.explore.explorer import Explorer
 from convexsim.explore.pct import PctChoices
 from convexsim.explore.pos import PosChoices, Seen
+from convexsim.explore.starving import StarvingChoices
 from convexsim.explore.sticky import StickyChoices
 from convexsim.explore.trace_key import Recorded
 from tests.explore.worlds import lost_update, proper_bumps, racing_bumps, stormy
@@ -55,7 +58,7 @@ def runs_of(explorer: Explorer, world: Scenario) -> list[Run]:
     return runs
 
 
-@pytest.mark.parametrize("explorer", [RandomWalk(2), Sticky(2), Pct(2), Pos(2), Guided(2)])
+@pytest.mark.parametrize("explorer", [RandomWalk(2), Sticky(2), Pct(2), Pos(2), Starving(2), Guided(2)])
 def test_the_first_run_is_the_plain_serial_one(explorer: RandomWalk) -> None:
     assert set(runs_of(explorer, stormy)[0].indexes) == {0}
 
@@ -250,3 +253,88 @@ def test_at_level_1_nothing_is_known_of_a_step() -> None:
 def test_orderings_one_after_the_other_are_met_more_often_than_in_a_random_walk() -> None:
     found = [sum(bool(run.violations) for run in runs_of(kind(300), three_constraints)) for kind in (Pos, RandomWalk)]
     assert found[0] > 1.5 * found[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Sticky(p=0), "the probability 0"),
+        (lambda: Sticky(p=1.5), "the probability 1.5"),
+        (lambda: RandomWalk(seed="a"), "the seed 'a'"),  # type: ignore[arg-type]
+        (lambda: RandomWalk(0), "random walk of 0 runs"),
+        (lambda: Pct(depth=0), "PCT search of depth 0"),
+    ],
+)
+def test_what_makes_no_sampler_is_refused(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        make()
+
+
+def test_a_switch_may_have_any_probability_up_to_one() -> None:
+    assert Sticky(p=1).name == "sticky walk, p=1, seed 0"
+
+
+# ------------------------------------------------------------------------------------------------------------- starving
+
+
+def starving(*activities: str, fed: Sequence[str] = ()) -> StarvingChoices:
+    """Return choices under which exactly these activities, of all that are asked for, starve."""
+    for seed in range(5_000):
+        choices = StarvingChoices(seed)
+        conflicts = {each: [Step(each, "no conflict"), Step(each, "conflict")] for each in (*activities, *fed)}
+        struck = [each for each, options in conflicts.items() if choices.choose("fault", options)]
+        if struck == list(activities):
+            return choices
+    raise AssertionError
+
+
+def test_who_starves_begins_first_and_commits_only_after_somebody_else() -> None:
+    for _ in range(5):
+        choices = starving("b.1", fed=["a.1", "c.1"])
+        begins = [Step("a.1"), Step("b.1"), Step("c.1")]
+        assert chosen(choices, begins, 1) == ["b.1"]
+        waiting = [Step("a.1", "commit"), Step("b.1", "commit"), Step("c.1")]
+        walked = [choices.choose("step", waiting)]
+        while walked[-1] == 2:
+            walked.append(choices.choose("step", waiting))
+        assert walked[-1] == 0
+        rest = [choices.choose("step", [Step("b.1", "commit"), Step("c.1")]) for _ in range(200)]
+        assert 50 < sum(rest) < 150
+
+
+def test_who_starves_alone_may_commit_and_never_waits_before_the_next_attempt() -> None:
+    choices = starving("b.1", fed=["a.1"])
+    assert chosen(choices, [Step("b.1")], 1) == ["b.1"]
+    assert choices.choose("step", [Step("b.1", "commit"), Step("b.1", "commit")]) in (0, 1)
+    waits = [Step("b.1", f"wait {ms} ms", ms) for ms in range(8)]
+    assert [choices.choose("backoff", waits) for _ in range(50)] == [0] * 50
+    waits = [Step("a.1", f"wait {ms} ms", ms) for ms in range(8)]
+    assert {choices.choose("backoff", waits) for _ in range(400)} == set(range(8))
+
+
+def test_conflicts_from_outside_strike_those_who_starve_other_faults_anybody() -> None:
+    choices = starving("b.1", fed=["a.1"])
+    for activity, strikes in (("a.1", 0), ("b.1", 1)):
+        options = [Step(activity, "no conflict"), Step(activity, "conflict")]
+        assert [choices.choose("fault", options) for _ in range(50)] == [strikes] * 50
+    crash = [Step("a.1", "no crash"), Step("a.1", "crash")]
+    assert {choices.choose("fault", crash) for _ in range(500)} == {0, 1}
+
+
+def test_how_many_starve_differs_from_run_to_run() -> None:
+    options = [[Step(f"a.{at}", "no conflict"), Step(f"a.{at}", "conflict")] for at in range(60)]
+    starve = []
+    for seed in range(90):
+        choices = StarvingChoices(seed)
+        starve.append(sum(choices.choose("fault", each) for each in options))
+    assert sum(count < 6 for count in starve) > 15
+    assert sum(count > 12 for count in starve) > 15
+    assert 0 in starve
+
+
+def test_mutations_that_give_up_are_met_though_no_random_walk_meets_them() -> None:
+    walk, starve = (
+        sum(bool(run.violations) for run in runs_of(kind(200), five_conflicts)) for kind in (RandomWalk, Starving)
+    )
+    assert walk == 0
+    assert starve > 1

@@ -5,7 +5,7 @@ Source: convex-semantics 1.3 (system rows) and 5.2 (`transactionLimits`); the li
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -21,7 +21,7 @@ from convexsim import (
     mutation,
 )
 from tests.functions.test_limits import SCHEMA, bench, ending, inserting, scheduling
-from tests.support import Bench, app_of, caught, module, run, states
+from tests.support import Bench, app_of, caught, module, nothing, run, states
 
 # Budgets of nested calls (5.2): `transaction_limits` count from what has been used.
 
@@ -157,6 +157,49 @@ def test_a_budget_of_system_rows_outlasts_the_end_of_the_function() -> None:
         world.client("a").mutation("m:scheduling", {"n": 1})
 
     assert states(run(app_of(SCHEMA, scheduling), body, limits=Limits(system_rows=2))) == {"nothing": "success"}
+
+
+@mutation
+def three(ctx: MutationCtx) -> None:
+    for _ in range(3):
+        ctx.scheduler.run_after(0, "m:nothing", {})
+
+
+@mutation
+def three_later(ctx: MutationCtx) -> None:
+    ctx.scheduler.run_after(0, "m:three", {})
+
+
+TOO_MANY: Final = "Too many writes to system tables in a single transaction"
+
+
+@pytest.mark.parametrize(("rows", "ended"), [(5, ["success"] * 4), (4, ["failed"])])
+def test_a_scheduled_mutation_fails_if_its_own_end_finds_no_room(rows: int, ended: list[str]) -> None:
+    result = run(
+        app_of(SCHEMA, three, three_later),
+        lambda world: world.client("a").mutation("m:threeLater"),
+        limits=Limits(system_rows=rows),
+    )
+    fates = result.view.fates()
+    assert [fate.state for fate in fates] == ended
+    assert all(TOO_MANY in str(fate.error) for fate in fates if fate.state == "failed")
+
+
+@pytest.mark.parametrize("rows", [4, 3])
+def test_so_does_the_mutation_of_a_websocket_client_and_that_of_a_cron(rows: int) -> None:
+    result = run(
+        app_of(SCHEMA, three),
+        lambda world: world.client("a", kind="websocket").mutation("m:three"),
+        limits=Limits(system_rows=rows),
+    )
+    assert [call.error is not None and TOO_MANY in call.error for call in result.calls] == [rows == 3]
+
+    crons = cron_schedule()
+    crons.interval("often", {"hours": 1}, "m:three")
+    app = define_app({"m": module(three, nothing)}, SCHEMA, crons=crons)
+    made = Scenario("test", app, lambda _world: None, (), Platform(limits=Limits(system_rows=rows)), "", 1_500)
+    (row,) = Simulation(made).run().view.documents("_cron_jobs")
+    assert row["log"][-1]["status"]["kind"] == ("success" if rows == 4 else "err")
 
 
 def test_the_platforms_own_reads_never_fail_a_cron() -> None:

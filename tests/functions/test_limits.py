@@ -506,6 +506,14 @@ class Asks:
         return answers[0]
 
 
+def test_of_what_was_passed_nothing_remains() -> None:
+    def handler(ctx: MutationCtx) -> Any:
+        assert caught(lambda: ctx.db.query("items").collect()) == "TooManyDocumentsRead"
+        return ctx.meta.get_transaction_metrics()["documentsRead"]
+
+    assert bench(6, documents_read=5).do(handler) == {"remaining": 0, "used": 6}
+
+
 def test_an_executor_asks_for_the_metrics_as_plain_data() -> None:
     assert bench().do(foreign_function("mutation", Asks())) == bench().do(
         lambda ctx: ctx.meta.get_transaction_metrics()

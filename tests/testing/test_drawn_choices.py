@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from attrs import evolve
@@ -16,6 +16,7 @@ from convexsim.choices import ListedChoices
 from convexsim.explore.replay import encode
 from convexsim.testing.must_hold import must_hold
 from convexsim.testing.strategies import Offer, choices, workloads
+from convexsim.testing.strategies.choices import DrawnChoices
 from convexsim.testing.workload import Workload
 from tests.testing.races import ALWAYS_THE_SAME, SHOP, failure, one_seat_is_sold
 
@@ -48,6 +49,22 @@ class Seen:
 
 
 # ----------------------------------------------------------------------------------------------------- choices
+
+
+def test_each_stretch_is_drawn_when_the_run_gets_there_and_is_as_long_as_all_before_it() -> None:
+    taken: list[int] = []
+    begins: list[int] = []
+
+    def first_two(_: object) -> list[tuple[int, int]]:
+        begins.append(len(taken))
+        return [(0, 0), (1, 5)]
+
+    drawn = DrawnChoices(cast("Any", first_two))
+    while len(taken) < 130:
+        taken.append(drawn.choose("step", cast("Any", ["a", "b", "c"])))
+    assert begins == [0, 16, 32, 64, 128]
+    forced = {at: index for at, index in enumerate(taken) if index}
+    assert forced == {begin + at: 1 + at for begin in begins for at in (0, 1)}
 
 
 def test_drawn_choices_shrink_to_the_serial_run() -> None:

@@ -5,27 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from inspect import signature
+from pathlib import Path
 from typing import Any, assert_type
 
 import pytest
+from attrs import evolve
 
 from convexsim import (
     Component,
     Dpor,
     Faults,
+    Invariant,
     Lockstep,
     RandomWalk,
     Scenario,
+    Simulation,
     UsageError,
     View,
     World,
     always,
     api,
+    check,
     scenario,
     sometimes,
 )
+from convexsim.choices import FirstChoices, RandomChoices
+from convexsim.explore.replay import encode
 from convexsim.testing import PropertyError, explore
+from convexsim.testing.holds import never_happened
 from convexsim.testing.session import Session, session_is
+from tests.pages import ROOT
 from tests.testing.shop import add, adds, app, bumps, no_lost_update
 
 
@@ -74,6 +83,11 @@ def test_a_failure_is_an_assertion_error_whose_message_is_the_story_and_one_comm
     test = "tests/testing/test_explored.py::two_adds"
     assert re.fullmatch(rf'replay it: pytest "(.*/)?{test}" --sim-replay cs2\.L2\.two_adds\.\w+\.\w+', command)
     assert str(error).count("cs2.") == 1
+
+
+def test_its_own_argument_is_what_broke() -> None:
+    error = raised_by(two_adds)
+    assert error.args == (error.headline,)
 
 
 def test_it_is_shrunk() -> None:
@@ -152,6 +166,12 @@ class TestMethod:
     def test_its_command_names_the_class(self) -> None:
         error = raised_by(lambda: self.adds(step=2))
         assert 'test_explored.py::TestMethod::adds" --sim-replay ' in error.command
+
+
+def test_its_command_names_the_file_from_where_one_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for folder, named in ((ROOT, "tests/testing/test_explored.py"), (tmp_path, Path(__file__).as_posix())):
+        monkeypatch.chdir(folder)
+        assert raised_by(two_adds).command.startswith(f'pytest "{named}::two_adds" --sim-replay ')
 
 
 def test_a_test_without_a_world_returns_a_scenario_made_from_its_arguments() -> None:
@@ -256,6 +276,13 @@ def test_a_known_string_is_tried_first_and_ends_the_search_if_it_still_fails() -
     assert (session.made, error.report.explorer, error.replay) == (1, "replayed", session.first[0])
 
 
+def test_a_known_string_that_fails_no_more_does_not_end_the_search() -> None:
+    holds = encode(Simulation(existing, FirstChoices()).run())
+    session = Session(first=(holds,))
+    assert raised_by(explore(existing), session).replay == raised_by(explore(existing)).replay
+    assert session.made > 2
+
+
 @pytest.mark.parametrize("of", ["garbage", "cs2.L2.another.0.000000t", "another level"])
 def test_a_string_that_means_nothing_here_changes_nothing(of: str) -> None:
     string = raised_by(explore(existing, level=3)).replay if of == "another level" else of
@@ -295,6 +322,27 @@ def test_a_string_that_has_drifted_says_so_and_is_renewed() -> None:
     assert raised_by(test(with_another_before), Session(replay=error.replay)).notes == ()
 
 
+def test_what_has_drifted_is_shrunk_anew_and_what_has_not_is_told_as_it_was() -> None:
+    def two(world: World) -> None:
+        adds(world, 1, 1)
+
+    def two_and_more(world: World) -> None:
+        adds(world, 1, 1)
+        world.client("c9").mutation(api.shop.bump, {"step": 1})
+
+    two_and_more.__name__ = "two"
+    world = scenario(app=app, invariants=[no_lost_update])(two)
+    runs = (Simulation(world, RandomChoices(seed)).run() for seed in range(200))
+    long = next(run for run in runs if run.violations and len(run.record.forced) > 2)
+    test, session = explore(app=app, invariants=[no_lost_update]), Session(replay=encode(long))
+    same, drifted = (raised_by(test(body), session).report.finding for body in (two, two_and_more))
+    assert same is not None
+    assert drifted is not None
+    assert same.choices_after == len(long.record.forced)
+    assert (drifted.choices_before > drifted.choices_after, drifted.is_minimal) == (True, True)
+    assert (same.found_at_run, drifted.found_at_run) == (1, 1)
+
+
 def test_a_string_that_fails_no_more_lets_the_test_pass() -> None:
     def two_adds(world: World) -> None:
         adds(world, 1, 1)
@@ -306,8 +354,33 @@ def test_a_string_that_fails_no_more_lets_the_test_pass() -> None:
     assert session.made == 1
 
 
+def test_a_session_counts_all_its_explorations_and_remembers_what_none_has_reached() -> None:
+    reaches, reaches_not = (
+        evolve(existing, invariants=(Invariant("reached", "sometimes", "", predicate),))
+        for predicate in (anything, nothing)
+    )
+    session = Session()
+    session.add(check(reaches_not, RandomWalk(3)))
+    alone = never_happened(session)
+    assert alone is not None
+    assert alone.notes == ()
+    session.add(check(reaches_not, RandomWalk(4)))
+    assert (session.scenarios, session.made) == (2, 7)
+    never = never_happened(session)
+    assert never is not None
+    assert (never.report.runs, never.notes) == (3, ("  in none of 2 examples",))
+    session.add(check(existing, RandomWalk(1)))
+    assert never_happened(session) is not None
+    session.add(check(reaches, RandomWalk(1)))
+    assert never_happened(session) is None
+
+
 def anything(view: View) -> bool:
     return True
+
+
+def nothing(view: View) -> bool:
+    return False
 
 
 # ---------------------------------------------------------------------------------------------------- what it refuses

@@ -65,7 +65,9 @@ def test_calls_of_one_client_run_in_order_and_those_of_another_come_in_between()
         first = world.call("ann", "action", api.shop.book, {"who": "ann"})
         second = world.call("ann", "query", api.shop.is_free)
         world.call("bob", "mutation", api.shop.take, {"who": "bob"})
-        assert world.go_on(2)
+        assert world.go_on(1)
+        assert world.go_on(1)
+        assert len(world.run.indexes) == 2
         assert (first.outcome, second.outcome) == (None, None)
         world.rest()
         assert second.result is False
@@ -111,6 +113,9 @@ def test_time_stands_still_unless_it_is_let_pass() -> None:
         world.call("bob", "mutation", api.bell.ring_in, {"ms": 3_000})
         world.rest()
         assert world.now == 4_000
+        world.call("bob", "mutation", api.bell.ring_in, {"ms": 3_000})
+        assert not world.go_on(50)
+        assert world.now == 4_000  # also after a rest
 
 
 def test_a_world_with_crons_rests_at_its_end() -> None:
@@ -174,6 +179,15 @@ def test_what_was_done_is_told_as_a_program_that_does_it_again() -> None:
         world.wait(500)
         world.rest()
         world.close()
+    assert world.code.splitlines() == [
+        "with LiveWorld(shop, ListedChoices([0, 1]), level=2) as world:",
+        '    world.call("ann", "action", "shop:book", {\'who\': \'ann\'})',
+        '    world.call("bob", "action", "shop:book", {\'who\': \'bob\'})',
+        "    world.go_on(1)",
+        "    world.wait(500)",
+        "    world.rest()",
+        "    world.close()",
+    ]
     scope = {"LiveWorld": LiveWorld, "ListedChoices": ListedChoices, "shop": shop}
     exec(world.code, scope)  # noqa: S102 - that it can be run is what is claimed
     again = scope["world"]

@@ -25,7 +25,7 @@ from convexsim import (
     scenario,
     v,
 )
-from convexsim.choices import ListedChoices
+from convexsim.choices import FirstChoices, ListedChoices
 from convexsim.testing.live import LiveWorld
 from convexsim.testing.machine import SimulationMachine, WorldMachine, of_machine
 from tests.testing.races import SHOP, failure, one_seat_is_sold
@@ -72,6 +72,17 @@ def test_a_race_is_found_and_shrinks_to_few_calls_and_one_switch() -> None:
     scope: dict[str, Any] = {"LiveWorld": LiveWorld, "ListedChoices": ListedChoices, "shop": shop}
     exec("\n".join(done), scope)  # noqa: S102 - that it can be run is what is claimed
     assert [broken.invariant for broken in scope["world"].run.violations] == ["one_seat_is_sold"]
+
+
+def test_its_rules_go_on_as_far_as_they_say() -> None:
+    machine = Buyers()
+    machine.begin(choices=FirstChoices())
+    alice, bob = (machine.make(who, api.shop.book, {"who": who}) for who in ("alice", "bob"))
+    with machine.world:
+        machine.go_on(choices=1)
+        assert (alice.outcome, bob.outcome) == (None, None)
+        machine.rest()
+        assert None not in (alice.outcome, bob.outcome)
 
 
 def test_what_holds_passes() -> None:

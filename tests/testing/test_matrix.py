@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -131,6 +132,21 @@ def test_the_same_is_found_again_and_with_another_seed_in_other_workloads() -> N
     assert legs("1") == [*explored(SUBJECT, Route("1", "bumps", ("N", "C")), SMALL)]
     others = legs("2", budget=Budget(2, 6, seed=1))
     assert [leg.found for leg in others] == [{}, {}]
+
+
+def test_a_seed_says_which_workloads_there_are() -> None:
+    def generated(seed: int) -> list[str]:
+        made: list[str] = []
+
+        def noted(*given: Any) -> Workload:
+            workload = SUBJECT.generate(*given)
+            made.append(str(workload))
+            return workload
+
+        [*explored(evolve(SUBJECT, generate=noted), Route("2", "bumps", ("N",)), Budget(2, 1, seed=seed))]
+        return made
+
+    assert generated(0) == generated(0) != generated(1)
 
 
 def test_a_cell_says_the_weakest_models_and_whether_they_are_excused() -> None:

@@ -190,6 +190,7 @@ def test_what_was_found_is_tried_first_and_dropped_once_the_test_passes(shop: py
     again = shop.runpytest_inprocess()
     again.stdout.fnmatch_lines([ONE_RUN])
     assert commands(again) == commands(first)
+    assert known(shop) == [path]
     write(shop, TWO_BUMPS)
     shop.runpytest_inprocess().assert_outcomes(passed=1)
     assert known(shop) == []

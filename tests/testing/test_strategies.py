@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
 from convexsim import (
     Int64,
@@ -21,14 +22,15 @@ from convexsim import (
     define_app,
     define_schema,
     define_table,
+    internal_mutation,
     mutation,
     query,
     v,
 )
 from convexsim.testing.serial import SerialWorld
-from convexsim.testing.strategies import Offer, documents, schemas, validators, values, workloads
+from convexsim.testing.strategies import Offer, documents, planned_calls, schemas, validators, values, workloads
 from convexsim.values import SchemaDefinition, TableDefinition, Validator, encode_id, freeze
-from convexsim.values.validators import UnionValidator
+from convexsim.values.validators import AnyValidator, UnionValidator
 from tests.pages import ROOT
 from tests.testing.races import ALWAYS_THE_SAME, SHOP
 
@@ -127,7 +129,10 @@ def test_schemas_have_all_that_schemas_can_have() -> None:
     assert any(len(table.indexes) > 1 for table in drawn)
     assert any("." in path for table in drawn for index in table.indexes.values() for path in index)
     assert any("v.id(" in repr(table.validator) for table in drawn)
-    assert any(isinstance(table.validator, UnionValidator) for table in drawn)
+    for kind in (UnionValidator, AnyValidator):
+        assert any(isinstance(table.validator, kind) and table.indexes for table in drawn)
+    paths = {len(index) for table in drawn for index in table.indexes.values()}
+    assert paths == {1, 2, 3}
 
 
 def test_ids_of_documents_are_those_that_are_given() -> None:
@@ -184,6 +189,28 @@ def test_arguments_may_be_given_and_functions_preferred() -> None:
     collect()
     assert {*drawn} == {"alice: shop:take(who='zoe')", "alice: shop:book(who='ann')", "alice: shop:book(who='bob')"}
     assert sum("book" in each for each in drawn) > sum("take" in each for each in drawn)
+
+
+def test_a_weight_is_how_often_a_function_stands_among_those_to_draw_from() -> None:
+    offers = Offer("shop:take", {"who": "zoe"}), Offer("shop:book", {"who": "ann"}, weight=3)
+    assert str(planned_calls(SHOP, *offers)).count("shop:book") == 3 * str(planned_calls(SHOP, *offers)).count(
+        "shop:take"
+    )
+
+
+def test_clients_meet_and_call_public_functions_alone() -> None:
+    @internal_mutation
+    def hidden(ctx: MutationCtx) -> None:
+        """Nobody outside may call it."""
+
+    app = define_app({"lib": {"undeclared": undeclared, "hidden": hidden}})
+    find(workloads(app, clients=3), lambda drawn: len(drawn.clients) == 3)
+    with pytest.raises(NoSuchExample):
+        find(
+            workloads(app),
+            lambda drawn: any(entry.function == "lib:hidden" for own in drawn.clients.values() for entry in own),
+            settings=settings(database=None, max_examples=50),
+        )
 
 
 @pytest.mark.parametrize(

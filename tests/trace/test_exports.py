@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 import pytest
-from attrs import fields
+from attrs import evolve, fields
 
-from convexsim import Scenario, define_app, query, scenario
-from convexsim.choices import FirstChoices, RandomChoices
+from convexsim import Scenario, always, define_app, mutation, query, scenario
+from convexsim.choices import FirstChoices, ListedChoices, RandomChoices
 from convexsim.cli.formats import FORMATS
 from convexsim.explore.lockstep import LockstepChoices
 from convexsim.explore.replay import encode
@@ -24,6 +24,7 @@ from convexsim.functions.syscalls import Effect
 from convexsim.simulation import Simulation
 from convexsim.trace import event
 from convexsim.trace.compact import compact
+from convexsim.trace.html import html_file
 from convexsim.trace.mermaid import MOST_MOMENTS, mermaid
 from convexsim.trace.perfetto import perfetto
 from convexsim.trace.timeline import Timeline, timeline
@@ -66,19 +67,22 @@ GRAMMAR: Final = re.compile(
 
 
 def test_a_race_as_a_sequence_diagram() -> None:
-    told = mermaid(raced(), "two bumps")
-    assert told.splitlines()[:5] == [
+    assert mermaid(raced(), " two\n bumps").splitlines() == [
         "sequenceDiagram",
         "    title: two bumps",
         "    participant L0 as alice",
         "    participant L1 as bob",
         "    participant DB as database",
+        "    Note over L0: alice.1 calls bump",
+        "    Note over L1: bob.1 calls bump",
+        "    L0->>DB: alice.1 begins",
+        "    L1->>DB: bob.1 begins",
+        "    L0->>DB: alice.1 commits ts 1 · → null",
+        '    L0--xL1: wrote ("hits", counters/1), which bob.1 had read: counters.by_name ("hits", …)',
+        '    DB-xL1: bob.1 conflicts: had read ("hits", …)',
+        "    L1->>DB: bob.1 begins attempt 2",
+        "    L1->>DB: bob.1 commits ts 2 · → null",
     ]
-    assert (
-        "    L0->>DB: alice.1 commits ts 1 · → null\n"
-        '    L0--xL1: wrote ("hits", counters/1), which bob.1 had read: counters.by_name ("hits", …)\n'
-    ) in told
-    assert '\n    DB-xL1: bob.1 conflicts: had read ("hits", …)' in told
 
 
 def test_what_is_scheduled_and_canceled_is_a_message() -> None:
@@ -86,6 +90,26 @@ def test_what_is_scheduled_and_canceled_is_a_message() -> None:
     assert re.search(r"\n    L0-\)L1: schedules alice\.1\+1\n", told)
     assert re.search(r"\n    L0-xL2: cancels alice\.2\+1\n", told)
     assert "\n    Note over L0,DB: 1000 ms\n" in told
+
+
+@mutation
+def plan(ctx: Any, chains: list[list[float]]) -> None:
+    """Schedule the first of each chain, and let it schedule the next."""
+    for after, *rest in chains:
+        ctx.scheduler.run_after(after, "m:plan", {"chains": [rest] if rest else []})
+
+
+@scenario(app=define_app({"m": {"plan": plan}}))
+def chained(world: Any) -> None:
+    world.client("alice").mutation("m:plan", {"chains": [[50], [100, 10]]})
+
+
+nothing_waits: Final = always(lambda view: not view.scheduled_functions())
+
+
+def test_a_broken_property_is_a_note_over_everybody() -> None:
+    run = timeline(traced(evolve(chained, invariants=(nothing_waits,)), FirstChoices()))
+    assert mermaid(run).splitlines()[-1] == "    Note over L0,DB: BROKEN #60;lambda#62;"
 
 
 def say(ctx: Any, text: str) -> str:
@@ -174,6 +198,40 @@ def test_every_span_is_a_slice_of_its_own_thread() -> None:
         run.lanes[span.place.lane].client for span in run.spans
     ]
     assert all(each["dur"] > 0 for each in slices if each["cat"] in ("call", "attempt"))
+
+
+def test_clients_scheduled_functions_and_the_run_are_processes() -> None:
+    run = timeline(traced(evolve(chained, invariants=(nothing_waits,)), FirstChoices()))
+    events = sliced(run)
+    named = [each for each in events if each["ph"] == "M" and each["name"].endswith("_name")]
+    assert [(each["pid"], each.get("tid"), each["args"]["name"]) for each in named] == [
+        (1, None, "clients"),
+        (2, None, "scheduled functions"),
+        (3, None, "run"),
+        (1, 1, "alice"),
+        (2, 1_001, "lane 2"),
+        (2, 2_001, "lane 3"),
+    ]
+    (broken,) = [each for each in events if each["ph"] == "i"]
+    assert (broken["pid"], broken["tid"], broken["s"], broken["name"]) == (3, 0, "g", "BROKEN <lambda>")
+    assert broken["args"]["words"] == ["BROKEN <lambda>: <lambda>"]
+
+
+def test_an_arrow_flows_from_lane_to_lane() -> None:
+    flows = [each for each in sliced(timeline(traced(chained, FirstChoices()))) if each["ph"] in ("s", "f")]
+    assert [(each["id"], each["ph"], each["tid"]) for each in flows] == [
+        (1, "s", 1),
+        (1, "f", 1_001),
+        (2, "s", 1),
+        (2, "f", 2_001),
+        (3, "s", 2_001),
+        (3, "f", 1_001),
+    ]
+
+
+def test_the_same_run_is_the_same_file() -> None:
+    text = perfetto(raced(), {"b": 1, "a": 2})
+    assert text == json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True) + "\n"
 
 
 def test_a_step_is_a_millisecond_and_virtual_time_is_told() -> None:
@@ -274,6 +332,14 @@ def test_the_schema_refuses_what_is_no_line(wrong: dict[str, Any]) -> None:
     assert not fits(wrong, SCHEMA, SCHEMA)
 
 
+# --------------------------------------------------------------------------------------------------------------- pages
+
+
+def test_the_title_of_a_page_is_only_text() -> None:
+    text = html_file("page", "a</title><b>", {}, (), drawings="")
+    assert "<title>a&lt;/title&gt;&lt;b&gt;</title>" in text
+
+
 # ------------------------------------------------------------------------------------------------------------- compact
 
 
@@ -284,6 +350,63 @@ def test_a_race_in_columns() -> None:
     assert hit.startswith("    alice.1  ●─✗   commits ts 1")
     (lost,) = [line for line in lines if "conflicts" in line]
     assert lost.startswith("    bob.1      ✗   conflicts: had read")
+
+
+CHAINED: Final = """\
+ ms  who          a + +   what
+  0  alice.1      ┬       plan
+     alice.1      ○       begins · schedules plan
+     alice.1      ●─▶─▶   commits ts 1 · → null
+ 50  alice.1+1      ┬ ┊   plan
+     alice.1+1      ○ ┊   begins
+     alice.1+1      ● ┊   commits ts 2 · → null
+100  alice.1+2        ┬   plan
+     alice.1+2        ○   begins · schedules plan
+     alice.1+2      ◀─●   commits ts 3 · → null
+110  alice.1+2+1    ┬     plan
+     alice.1+2+1    ○     begins
+     alice.1+2+1    ●     commits ts 4 · → null
+"""
+CANCELED: Final = """\
+  ms  who        a + +   what
+   0  alice.1    ┬       later
+      alice.1    ○       begins · schedules bump
+      alice.1    ●─▶     commits ts 1 · → scheduled/1
+      alice.2    ┬ ┊     later
+      alice.2    ○ ┊     begins · schedules bump
+      alice.2    ●─┼─▶   commits ts 2 · → scheduled/2
+      alice.3    ┬ ┊ ┊   never
+      alice.3    ○ ┊ ┊   begins · cancels bump
+      alice.3    ●─┼─✗   commits ts 3 · → null
+1000  alice.1+1    ┬     bump
+      alice.1+1    ○     begins
+      alice.1+1    ●     commits ts 4 · → null
+"""
+LEFT: Final = """\
+  ms  who      a b   what
+   0  alice.1  ┬     bump
+      bob.1    │ ┬   bump
+      alice.1  ○ │   begins
+      bob.1    ┃ ○   begins
+      bob.1    ✗─●   commits ts 1 · → null
+      alice.1  ✗     conflicts: had read ("hits", …) · waits 12.5 ms
+12.5  alice.1  ○     begins attempt 2
+      alice.1  ●     commits ts 2 · → null
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "indexes", "drawn"),
+    [(chained, (), CHAINED), (now_and_later, (), CANCELED), (two_bumps, (0, 1, 0, 1), LEFT)],
+    ids=["schedules", "cancels", "hits"],
+)
+def test_who_does_what_to_whom(given: Scenario, indexes: tuple[int, ...], drawn: str) -> None:
+    assert compact(timeline(traced(given, ListedChoices(indexes))), 80) == drawn
+
+
+def test_where_there_is_little_room_lanes_stand_closer() -> None:
+    lines = compact(timeline(traced(chained, FirstChoices())), 44).splitlines()
+    assert lines[3] == "     alice.1      ●▶▶  commits ts 1 · → null"
 
 
 def test_a_line_a_moment_and_none_too_wide() -> None:

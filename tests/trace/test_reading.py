@@ -53,6 +53,15 @@ def test_an_event_is_read_back(example: Event) -> None:
     assert lines_of(again) == [line]
 
 
+@pytest.mark.parametrize(
+    "example",
+    [*EXAMPLES, event.Called(*WHEN, "m:f", "query", {"n": Int64(5), "b": b"\x00"})],
+    ids=lambda example: type(example).__name__,
+)
+def test_what_is_read_back_is_equal(example: Event) -> None:
+    assert read_event(json.loads(lines_of(example)[0])) == example
+
+
 @pytest.mark.parametrize("number", range(6))
 def test_the_trace_of_a_run_is_read_back(number: int) -> None:
     trace = traced(disturbed(small_world(KINDS[number], number, []), number), RandomChoices(number))
