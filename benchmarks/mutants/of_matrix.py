@@ -25,16 +25,16 @@ MUTANTS: Final = (
     ),
     Mutant(
         WORKLOAD,
-        "clients={each: done for each, done in clients.items() if done})",
+        "clients={name: done for name, done in clients.items() if done})",
         "clients=clients)",
         "a client that does nothing is left in a smaller workload",
         OF_WORKLOADS,
     ),
     Mutant(
         WORKLOAD,
-        "            yield evolve(self, clients=at_once)\n",
-        "            pass\n",
-        "pauses are not left out together",
+        'wait_ms=0 if any(place.kind == "pause" for place in out) else entry.wait_ms',
+        "wait_ms=entry.wait_ms",
+        "a pause that is left out stays",
         OF_WORKLOADS,
     ),
     Mutant(
@@ -102,9 +102,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         SMALLER,
-        "            candidates = workload.smaller()\n    shrunk",
-        "    shrunk",
-        "what has become smaller is not made smaller still",
-        OF_MATRIX,
+        "            is_less = self._leave_out_each(_likely)\n",
+        "            is_less = False\n",
+        "a failure is called minimal though nobody has tried to leave anything out",
+        ("tests/testing/test_smaller.py",),
     ),
 )
