@@ -39,6 +39,13 @@ MUTANTS: Final = (
     ),
     Mutant(
         WORKLOAD,
+        'wait_ms=0 if any(place.kind == "pause" for place in out) else entry.wait_ms',
+        "wait_ms=entry.wait_ms",
+        "a pause that is left out stays",
+        OF_WORKLOADS,
+    ),
+    Mutant(
+        WORKLOAD,
         "    if kind not in _KINDS:\n",
         "    if False:\n",
         "a client may guess in a workload",
@@ -102,10 +109,10 @@ MUTANTS: Final = (
     ),
     Mutant(
         SMALLER,
-        "is_less = self._leave_out_each(_likely)",
-        "is_less = False",
-        "what has become smaller is not made smaller still",
-        ("tests/testing/test_smaller.py", "tests/testing/test_matrix.py"),
+        "            is_less = self._leave_out_each(_likely)\n",
+        "            is_less = False\n",
+        "a failure is called minimal though nobody has tried to leave anything out",
+        ("tests/testing/test_smaller.py",),
     ),
     Mutant(
         SMALLER,

@@ -116,7 +116,6 @@ class _Search:
         while is_less:
             with self._share(1 / 4):
                 self._leave_out_each(_random)
-            is_simplest = False
             with self._share(3 / 4):
                 is_simplest = self._shrink()
             is_less = self._leave_out_each(_likely)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 
 import pytest
@@ -11,6 +13,7 @@ from convexsim import RandomWalk, Simulation, replay
 from convexsim.choices import ChoiceRecord, FirstChoices, ListedChoices
 from convexsim.explore.check import runs_proposed
 from convexsim.explore.following import Following
+from convexsim.explore.shrink import Shrunk
 from convexsim.simulation import Run, Scenario, run_again
 from convexsim.testing import smaller
 from convexsim.testing.kept_order import KeptOrder, calls_without
@@ -115,6 +118,20 @@ def test_when_nothing_is_left_to_spend_it_says_that_less_may_do(monkeypatch: pyt
         assert failure.run.violations
         assert spent <= steps + 8 * failing.steps, "each stage ends with the run that is too much, and repeats its best"
     assert failure.workload.size[0] < CROWD.size[0], "the last one had much to spend"
+
+
+def test_an_order_that_is_never_simple_leaves_enough_for_the_workload(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(failing: Run, budget: int = 1, on_run: Callable[[Run], None] = lambda _run: None) -> Shrunk:
+        with suppress(KeyboardInterrupt):
+            while budget:
+                on_run(failing)
+        return Shrunk(failing, is_minimal=False, runs=0)
+
+    failing = broken()
+    monkeypatch.setattr(smaller, "shrink", endless)
+    failure = smallest(CROWD, failing, world)
+    assert failure.workload.size[0] == 2
+    assert not failure.is_minimal
 
 
 def test_nobodys_interrupt_is_taken_for_the_end_of_a_stage() -> None:
