@@ -142,3 +142,12 @@ def test_nobodys_interrupt_is_taken_for_the_end_of_a_stage() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         smallest(CROWD, failing, interrupted)
+
+
+def test_a_smaller_workload_that_comes_to_no_end_is_no_smaller_failure() -> None:
+    """Where a run is cut short, that is told as broken too, but it is not what broke."""
+
+    def endless_if_smaller(workload: Workload) -> Scenario:
+        return world(workload) if workload.places == CROWD.places else world(workload).variant("short", max_steps=3)
+
+    assert smallest(CROWD, broken(), endless_if_smaller).workload == CROWD
