@@ -21,6 +21,8 @@ __all__ = ["matrix"]
 
 _UNJUDGED_UNDER_O = ("P9", "P19", "R4")
 """Foreign commits may use up the attempts of an add; nobody can be blamed for that (properties.md 2)."""
+_OF_M = ("R1", "R2")
+"""Races of functions that cancel themselves; that somebody else cancels a timer which runs is another story."""
 
 
 def matrix() -> Subject:
@@ -43,7 +45,7 @@ def _question(one: Property) -> Question:
         sentence=one.sentence,
         part=one.half,
         applies=partial(_applies, one),
-        is_judged=lambda models: one.number not in _UNJUDGED_UNDER_O or "O" not in models,
+        is_judged=partial(_is_judged, one.number),
         is_excused=partial(_is_excused, one),
     )
 
@@ -54,6 +56,12 @@ def _applies(one: Property, version: str) -> bool:
     if version in UPGRADES:
         return one.half == "accumulator" and not is_about_timers
     return not is_about_timers or LAYOUTS[version].timer is not None
+
+
+def _is_judged(number: str, models: str) -> bool:
+    if number in _OF_M:
+        return "M" in models
+    return number not in _UNJUDGED_UNDER_O or "O" not in models
 
 
 def _is_excused(one: Property, version: str, models: str) -> bool:

@@ -139,14 +139,14 @@ def test_p16_an_executor_may_take_as_long_as_an_action_may_run() -> None:
 
         def later(ctx: MutationCtx) -> None:
             args = {"batchDocId": which, "processBatchHandle": "function://;driver:processBatch"}
-            ctx.scheduler.run_after(900_000, "lib:executeFlush", args)
+            ctx.scheduler.run_after(2_400_000, "lib:executeFlush", args)
 
         write(driver, later)
         moments = [driver.view]
-        driver.advance(601_000)
+        driver.advance(1_801_000)
         assert said("P16", *moments, driver.view) is None
         driver.advance(1)
-        assert said("P16", *moments, driver.view) == "a::0 was flushing for 601001 ms"
+        assert said("P16", *moments, driver.view) == "a::0 was flushing for 1.801e+06 ms"
         assert said("P16", *moments, driver.view, model="C") is None
 
 

@@ -12,7 +12,7 @@ from components.batch_processor.host_callbacks import PLAN
 from components.batch_processor.invariants import PROPERTIES, RACES
 from components.batch_processor.matrix import matrix
 from components.batch_processor.workloads import fits, generate, restrict, world_of
-from convexsim import RandomWalk, Simulation
+from convexsim import Limits, RandomWalk, Simulation
 from convexsim.explore.check import runs_proposed
 from convexsim.testing.workload import Draw, Workload
 
@@ -176,3 +176,38 @@ def test_an_upgrade_takes_place_while_clients_go_on() -> None:
     (deploy,) = [call for call in run.calls if call.activity.startswith("dev.")]
     assert deploy.error is None
     assert not SUBJECT.questions["P20"].applies("1.0.6→1.0.7")
+
+
+def hangs(workload: Workload) -> bool:
+    return any(end != "ok" and end.get("takes", 0) > Limits().action_ms for end in plans([workload]))
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_callbacks_hang_until_their_action_dies_where_actions_may_die_and_nowhere_else(half: str) -> None:
+    """A callback that does not come back in time takes its action with it (convex-semantics 6.3): fault model C."""
+    hanging = [workload for workload in drawn("1.0.9", half, "C", 80) if hangs(workload)]
+    assert len(hanging) > 2
+    assert not any(hangs(restrict(workload, "UOKM")) for workload in hanging)
+    assert all(restrict(workload, "C").plans == workload.plans for workload in hanging)
+    lasting = [world_of("1.0.9", workload, []).until_ms for workload in hanging]
+    assert all(until_ms is not None and until_ms > Limits().action_ms + 500_000 for until_ms in lasting)
+    assert not any(map(hangs, drawn("1.0.9", half, "UOKM", 80)))
+
+
+def test_a_crowd_may_come_when_a_timer_or_a_cron_is_due() -> None:
+    def begins(version: str) -> set[float]:
+        return {
+            entries[0].wait_ms
+            for workload in drawn(version, "accumulator", "N", 80)
+            for entries in workload.clients.values()
+            if len(workload.clients) > 5 and workload.setting["config"]["flushIntervalMs"] == 1_000
+        }
+
+    assert {0, 1_000} <= begins("1.0.9")
+    assert {0, 30_000} <= begins("0.1.0")
+
+
+def test_races_of_those_who_cancel_themselves_are_looked_for_where_that_cancels() -> None:
+    questions = matrix().questions
+    assert [number for number, one in questions.items() if not one.is_judged("UC")] == ["R1", "R2"]
+    assert [number for number, one in questions.items() if not one.is_judged("OM")] == ["P9", "P19", "R4"]

@@ -10,6 +10,7 @@ from typing import Final
 from attrs import field, frozen, validators
 
 from components.batch_processor.properties.records import Layout
+from convexsim import Limits
 
 __all__ = ["MODELS", "Terms"]
 
@@ -34,7 +35,7 @@ class Terms:
         epsilon_ms: what counts as at once: scheduled mutations that lose a race wait that long before they try again.
         skew_ms: how far clocks may be apart (K).
         lease_ms: after which time somebody notices that an action has died (C and O).
-        action_ms: how long an action may run.
+        action_ms: how long an action may run; as long as the platform lets it (convex-semantics 6.3).
         hook_attempts: after how many failures a hook is said to fail for ever.
 
     """
@@ -44,7 +45,7 @@ class Terms:
     epsilon_ms: float = field(default=1_000, validator=validators.ge(0))
     skew_ms: float = field(default=0, validator=validators.ge(0))
     lease_ms: float = field(default=30_000, validator=validators.ge(0))
-    action_ms: float = field(default=600_000, validator=validators.ge(0))
+    action_ms: float = field(default=Limits().action_ms, validator=validators.ge(0))
     hook_attempts: int = field(default=20, validator=validators.ge(1))
 
     @property
