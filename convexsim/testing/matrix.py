@@ -130,6 +130,10 @@ def open_subject(module: str) -> Subject:
     return subject
 
 
+_TIMES_AS_MANY: Final = 4
+"""In how many times as many orders what broke one version is tried in another: it took many to find it."""
+
+
 @frozen
 class Budget:
     """How much is explored.
@@ -208,6 +212,8 @@ def explored(
 def shared(subject: Subject, route: Route, budget: Budget, legs: Sequence[Leg]) -> Leg:
     """Try in one version what broke its properties in others, where that needs weaker models than its own reason.
 
+    Each is tried in more orders than what is generated.
+
     Args:
         subject: the component.
         route: the version and the part.
@@ -215,6 +221,7 @@ def shared(subject: Subject, route: Route, budget: Budget, legs: Sequence[Leg]) 
         legs: what came of all versions, in the same order each time.
 
     """
+    thorough = evolve(budget, orders=_TIMES_AS_MANY * budget.orders)
     questions, own = subject.questions, [leg for leg in legs if leg.version == route.version]
     asked = [number for number, one in questions.items() if one.part == route.part and one.applies(route.version)]
     made = Leg(route.version, route.part, SHARED, tuple(asked))
@@ -225,7 +232,7 @@ def shared(subject: Subject, route: Route, budget: Budget, legs: Sequence[Leg]) 
             is_weaker = subject.rank(found.models) < known and questions[number].is_judged(found.models)
             if not is_weaker or not subject.fits(route.version, found.workload):
                 continue
-            search = _Weakest(subject, evolve(made, models=found.models), number, budget)
+            search = _Weakest(subject, evolve(made, models=found.models), number, thorough)
             made = evolve(made, workloads=made.workloads + 1)
             if (again := search.again(found.workload)) is not None:
                 made = evolve(made, found={**made.found, number: again})
