@@ -20,8 +20,11 @@ from convexsim.errors import UsageError, did_you_mean
 from convexsim.explore.check import runs_proposed
 from convexsim.explore.lockstep import Lockstep
 from convexsim.explore.random_walk import RandomWalk
+from convexsim.explore.replay import replay
 from convexsim.explore.starving import Starving
+from convexsim.simulation import Simulation
 from convexsim.testing.cells import Cell, Found, Leg, Verdict
+from convexsim.testing.kept_order import KeptOrder, calls_without
 from convexsim.testing.smaller import smallest
 from convexsim.testing.workload import Draw, Workload
 
@@ -130,10 +133,6 @@ def open_subject(module: str) -> Subject:
     return subject
 
 
-_TIMES_AS_MANY: Final = 4
-"""In how many times as many orders what broke one version is tried in another: it took many to find it."""
-
-
 @frozen
 class Budget:
     """How much is explored.
@@ -212,7 +211,7 @@ def explored(
 def shared(subject: Subject, route: Route, budget: Budget, legs: Sequence[Leg]) -> Leg:
     """Try in one version what broke its properties in others, where that needs weaker models than its own reason.
 
-    Each is tried in more orders than what is generated.
+    Each is tried in the order that broke the other, and then in as many as what is generated.
 
     Args:
         subject: the component.
@@ -221,20 +220,21 @@ def shared(subject: Subject, route: Route, budget: Budget, legs: Sequence[Leg]) 
         legs: what came of all versions, in the same order each time.
 
     """
-    thorough = evolve(budget, orders=_TIMES_AS_MANY * budget.orders)
     questions, own = subject.questions, [leg for leg in legs if leg.version == route.version]
     asked = [number for number, one in questions.items() if one.part == route.part and one.applies(route.version)]
     made = Leg(route.version, route.part, SHARED, tuple(asked))
     for number in asked:
         known = min((subject.rank(leg.found[number].models) for leg in own if number in leg.found), default=inf)
-        others = [leg.found[number] for leg in legs if leg.version != route.version and number in leg.found]
-        for found in sorted(others, key=lambda each: subject.rank(each.models)):
+        others = [(leg.version, leg.found[number]) for leg in legs if number in leg.found]
+        for version, found in sorted(others, key=lambda each: subject.rank(each[1].models)):
+            if version == route.version:
+                continue
             is_weaker = subject.rank(found.models) < known and questions[number].is_judged(found.models)
             if not is_weaker or not subject.fits(route.version, found.workload):
                 continue
-            search = _Weakest(subject, evolve(made, models=found.models), number, thorough)
+            search = _Weakest(subject, evolve(made, models=found.models), number, budget)
             made = evolve(made, workloads=made.workloads + 1)
-            if (again := search.again(found.workload)) is not None:
+            if (again := search.again(version, found)) is not None:
                 made = evolve(made, found={**made.found, number: again})
                 break
     return made
@@ -293,9 +293,13 @@ class _Weakest:
                 break
         return Found(models, least.message, least.workload, least.replay, least.is_minimal)
 
-    def again(self, workload: Workload) -> Found | None:
-        """Return the least that was found from a workload that broke the property elsewhere; None if it holds here."""
-        run = self._broken(self._world(self.leg.models, workload))
+    def again(self, version: str, known: Found) -> Found | None:
+        """Return the least that was found from what broke the property in another version; None if it holds here."""
+        workload, world = known.workload, self._world(self.leg.models, known.workload)
+        elsewhere = replay([self.subject.world_of(version, known.models, workload, [self.number])], known.replay).run
+        kept = KeptOrder(elsewhere.record, calls_without(workload, ()))
+        first = Simulation(world, kept, level=elsewhere.level, trace=False).run()
+        run = first if self._breaks(first) else self._broken(world)
         return None if run is None else self.found(workload, run)
 
     def _weaker(self, models: str) -> list[str]:
@@ -309,9 +313,11 @@ class _Weakest:
         return self.subject.world_of(self.leg.version, models, workload, [self.number])
 
     def _broken(self, world: Scenario) -> Run | None:
-        """Return a run of a world that breaks the property: one without an end is none."""
-        runs = _runs(world, self.budget, 0)
-        return next((run for run in runs if self.number in [number_of(one.invariant) for one in run.violations]), None)
+        return next((run for run in _runs(world, self.budget, 0) if self._breaks(run)), None)
+
+    def _breaks(self, run: Run) -> bool:
+        """Whether a run breaks the property; that it has come to no end is another violation."""
+        return self.number in [number_of(one.invariant) for one in run.violations]
 
 
 def number_of(invariant: str) -> str:

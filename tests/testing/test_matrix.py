@@ -193,3 +193,13 @@ def test_a_module_without_a_matrix_is_refused() -> None:
         open_subject("json")
     with pytest.raises(UsageError, match=r"There is no module 'no\.such'"):
         open_subject("no.such")
+
+
+def test_what_broke_in_another_version_is_first_tried_in_the_order_that_broke_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = legs("1")[0].found["T1"]
+    elsewhere = Leg("0", "bumps", "N", ("T1",), found={"T1": found})
+    monkeypatch.setattr("convexsim.testing.matrix._runs", lambda *_: iter(()))  # no other order
+    (again,) = shared(SUBJECT, Route("1", "bumps", ("N",)), SMALL, [elsewhere]).found.values()
+    assert (again.message, again.workload) == (found.message, found.workload)

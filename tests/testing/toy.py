@@ -63,7 +63,7 @@ def app(version: str) -> Component:
     return define_app({"m": {"read": read, "write": write, "bump": bump}}, schema)
 
 
-APPS = {version: app(version) for version in ("1", "2")}
+APPS = {"0": app("1"), **{version: app(version) for version in ("1", "2")}}
 
 
 def bumped(view: View) -> float:
