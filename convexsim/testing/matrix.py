@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import combinations
+from itertools import chain, combinations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +24,7 @@ from convexsim.explore.replay import replay
 from convexsim.explore.starving import Starving
 from convexsim.simulation import Simulation
 from convexsim.testing.cells import Cell, Found, Leg, Verdict
-from convexsim.testing.kept_order import KeptOrder, calls_without
+from convexsim.testing.kept_order import KeptOrder
 from convexsim.testing.smaller import smallest
 from convexsim.testing.workload import Draw, Workload
 
@@ -287,7 +287,7 @@ class _Weakest:
         least = smallest(workload, alone, partial(self._world, models))
         for weaker in self._weaker(models):
             less = self.subject.restrict(least.workload, weaker)
-            run = self._broken(self._world(weaker, less))
+            run = self._broken(self._world(weaker, less), first=least.run)
             if run is not None:
                 models, least = weaker, smallest(less, run, partial(self._world, weaker))
                 break
@@ -297,9 +297,7 @@ class _Weakest:
         """Return the least that was found from what broke the property in another version; None if it holds here."""
         workload, world = known.workload, self._world(self.leg.models, known.workload)
         elsewhere = replay([self.subject.world_of(version, known.models, workload, [self.number])], known.replay).run
-        kept = KeptOrder(elsewhere.record, calls_without(workload, ()))
-        first = Simulation(world, kept, level=elsewhere.level, trace=False).run()
-        run = first if self._breaks(first) else self._broken(world)
+        run = self._broken(world, first=elsewhere)
         return None if run is None else self.found(workload, run)
 
     def _weaker(self, models: str) -> list[str]:
@@ -312,8 +310,11 @@ class _Weakest:
     def _world(self, models: str, workload: Workload) -> Scenario:
         return self.subject.world_of(self.leg.version, models, workload, [self.number])
 
-    def _broken(self, world: Scenario) -> Run | None:
-        return next((run for run in _runs(world, self.budget, 0) if self._breaks(run)), None)
+    def _broken(self, world: Scenario, first: Run) -> Run | None:
+        """Return a run of a world that breaks the property, in the order of another run if that does."""
+        calls = {call.activity: call.activity for call in first.calls}
+        kept = Simulation(world, KeptOrder(first.record, calls), level=first.level, trace=False).run()
+        return next((run for run in chain([kept], _runs(world, self.budget, 0)) if self._breaks(run)), None)
 
     def _breaks(self, run: Run) -> bool:
         """Whether a run breaks the property; that it has come to no end is another violation."""
