@@ -169,7 +169,7 @@ MATRIX: Final = Command(
     _tabulate,
     (
         Example(
-            "matrix components.batch_processor --versions 1.0.5 --properties P4 --faults N --budget 1",
+            "matrix components.batch_processor --versions 1.0.5 --properties P1 --faults N --budget 1",
             "a corner of the table: one property in one version, without faults",
         ),
         Example(
