@@ -28,9 +28,8 @@ from convexsim.cli.terminal import Progress
 from convexsim.explore import block
 from convexsim.explore.block import Plan, Sighting, Tally
 from convexsim.explore.campaign import MOST_RUNS, Campaign, Goal
-from convexsim.explore.check import memory_for
 from convexsim.functions.memory import Memory
-from convexsim.simulation import Scenario
+from convexsim.simulation import Scenario, memory_for
 from convexsim.testing.scenario_file import open_scenarios
 from tests.pages import Page
 from tests.test_cli import LESSON, ROOT, START, STOPPING, Terminal, refused, script, wait_for

@@ -19,7 +19,7 @@ from attrs import asdict, evolve, field, frozen
 
 from convexsim.choices import ListedChoices
 from convexsim.explore.catalogue import Settings, explorer_named
-from convexsim.explore.check import finding_of, memory_for, runs_proposed, where_it_differs
+from convexsim.explore.check import finding_of, runs_proposed, where_it_differs
 from convexsim.explore.explorer import Divisible, learnt_by
 from convexsim.explore.meter import FIRST_LOOK
 from convexsim.explore.outcome import outcome_of
@@ -27,7 +27,7 @@ from convexsim.explore.report import Finding, Report
 from convexsim.explore.shape import shape_of
 from convexsim.explore.timed import Timed, latest
 from convexsim.explore.trace_key import Recording, makes_traces, trace_key
-from convexsim.simulation import Simulation
+from convexsim.simulation import Simulation, memory_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -19,16 +19,16 @@ from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
 from convexsim.explore.shrink import MAX_SHRINK_RUNS, shrink
 from convexsim.explore.timed import latest, look_timed
-from convexsim.functions.memory import Memory
-from convexsim.simulation import Simulation, checked_scenario
+from convexsim.simulation import Simulation, memory_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from convexsim.explore.explorer import Explorer
+    from convexsim.functions.memory import Memory
     from convexsim.simulation import Run, Scenario
 
-__all__ = ["check", "finding_of", "memory_for", "runs_proposed", "where_it_differs"]
+__all__ = ["check", "finding_of", "runs_proposed", "where_it_differs"]
 
 
 def check(
@@ -90,11 +90,6 @@ def runs_proposed(
     while (choices := explorer.propose(last)) is not None:
         last = Simulation(scenario, choices, level=level, trace=traced or last is None, memory=memory).run()
         yield last
-
-
-def memory_for(scenario: Scenario) -> Memory:
-    """Return a memory for the runs of a scenario that knows nothing yet."""
-    return Memory(checked_scenario(scenario).app.catalog().shared_state)
 
 
 def where_it_differs(first: Run) -> int | None:

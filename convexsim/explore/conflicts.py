@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field, frozen
 
 from convexsim.explore.arrivals import Traffic, exhaustion
-from convexsim.explore.check import memory_for, runs_proposed
+from convexsim.explore.check import runs_proposed
 from convexsim.explore.conflict_text import conflict_text
 from convexsim.explore.contention import Tally, contention_of
 from convexsim.explore.explorer import as_explorer
 from convexsim.explore.lockstep import Lockstep
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode
+from convexsim.simulation import memory_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

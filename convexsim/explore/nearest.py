@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from convexsim.choices import ListedChoices
-from convexsim.simulation import run_again
+from convexsim.simulation import memory_for, run_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,10 +34,11 @@ def nearest_passing(
         on_run: called after every run; a KeyboardInterrupt raised in it ends the search.
 
     """
+    memory = memory_for(failing.scenario)
     for number, indexes in enumerate(_otherwise(failing)):
         if number == budget:
             return None
-        run = run_again(failing, ListedChoices(indexes), trace=False)
+        run = run_again(failing, ListedChoices(indexes), trace=False, memory=memory)
         if on_run is not None:
             on_run(run)
         if run.ending == "quiet" and not run.violations:

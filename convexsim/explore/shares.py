@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from convexsim.choices import ListedChoices, RandomChoices
-from convexsim.explore.check import memory_for
 from convexsim.explore.meter import interval
 from convexsim.explore.shrink import breaks_like
-from convexsim.simulation import Simulation
+from convexsim.simulation import Simulation, memory_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

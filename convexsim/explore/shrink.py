@@ -34,7 +34,7 @@ from convexsim.errors import UsageError
 from convexsim.explore.exhaustive import Exhaustive
 from convexsim.explore.following import Among, Following, Indexes
 from convexsim.explore.replay import without_trailing_zeros
-from convexsim.simulation import Run, run_again
+from convexsim.simulation import Run, memory_for, run_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -117,6 +117,7 @@ class _Search:
         self.best = failing
         self.runs = 0
         self._failing = failing
+        self._memory = memory_for(failing.scenario)
         self._size = self._size_of(failing)
         self._budget = budget
         self._on_run = on_run
@@ -189,7 +190,7 @@ class _Search:
         if self.runs >= self._budget:
             raise _Spent
         self.runs += 1
-        run = run_again(self.best, choices, trace=False)
+        run = run_again(self.best, choices, trace=False, memory=self._memory)
         if self._on_run is not None:
             self._on_run(run)
         return run

@@ -5,7 +5,7 @@ Read `world.py`, `scenario.py`, `run.py` and `simulation.py`, in this order. Kno
 
 from convexsim.simulation.run import Run
 from convexsim.simulation.scenario import MAX_STEPS, Scenario, checked_scenario, scenario
-from convexsim.simulation.simulation import Simulation, run_again
+from convexsim.simulation.simulation import Simulation, memory_for, run_again
 from convexsim.simulation.world import ClientScript, World
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Simulation",
     "World",
     "checked_scenario",
+    "memory_for",
     "run_again",
     "scenario",
 ]

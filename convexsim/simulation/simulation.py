@@ -18,6 +18,7 @@ from convexsim.actors.threads import Threads, ThreadStage
 from convexsim.choices import ChoiceRecord, FirstChoices
 from convexsim.errors import UsageError
 from convexsim.functions.environment import Environment
+from convexsim.functions.memory import Memory
 from convexsim.invariants import history_for
 from convexsim.simulation.run import Monitor, Run
 from convexsim.simulation.scenario import Scenario, checked_scenario
@@ -29,11 +30,10 @@ if TYPE_CHECKING:
 
     from convexsim.actors.client import Call, Entry
     from convexsim.choices import Choices
-    from convexsim.functions.memory import Memory
     from convexsim.simulation.run import Ending
     from convexsim.simulation.world import ClientScript
 
-__all__ = ["Simulation", "environment_of", "run_again", "start_client", "start_clients"]
+__all__ = ["Simulation", "environment_of", "memory_for", "run_again", "start_client", "start_clients"]
 
 
 @define(eq=False)
@@ -132,9 +132,14 @@ class Simulation:
         return stage.play()
 
 
-def run_again(run: Run, choices: Choices, *, trace: bool = True) -> Run:
-    """Run the scenario of a run once more, with the same settings and other choices."""
-    return Simulation(run.scenario, choices, level=run.level, trace=trace).run()
+def run_again(run: Run, choices: Choices, *, trace: bool = True, memory: Memory | None = None) -> Run:
+    """Run the scenario of a run once more, with the same settings and other choices; see `Simulation`."""
+    return Simulation(run.scenario, choices, level=run.level, trace=trace, memory=memory).run()
+
+
+def memory_for(scenario: Scenario) -> Memory:
+    """Return a memory for the runs of a scenario that knows nothing yet."""
+    return Memory(checked_scenario(scenario).app.catalog().shared_state)
 
 
 def environment_of(given: Scenario, world: World) -> Environment:

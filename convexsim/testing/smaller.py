@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from convexsim.choices import FirstChoices, RandomChoices
-from convexsim.explore.check import memory_for
 from convexsim.explore.lockstep import LockstepChoices
 from convexsim.explore.replay import encode
 from convexsim.explore.shrink import breaks_like, shrink
-from convexsim.simulation import Simulation
+from convexsim.simulation import Simulation, memory_for
 from convexsim.testing.kept_order import KeptOrder, calls_without
 
 if TYPE_CHECKING:
@@ -35,9 +34,13 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "smallest"]
 
 _RANDOM_ORDERS: Final = 6
-_STEPS: Final = 160_000
-"""Messages that may be handled on the way to a smaller failure: some seconds. They are counted and not the time, so
-that the same failure always becomes the same."""
+_STEPS: Final = 1_000_000
+"""Messages that may be handled on the way to a smaller failure: seconds for most, a minute for a few. They are counted
+and not the time, so that the same failure always becomes the same."""
+_STRETCHES: Final = 70_000
+"""Of these, how many may be handled to leave out long stretches at first."""
+_LITTLE: Final = 20_000
+"""How many for what pays at times: to shrink an order of many calls, or to look for random orders of fewer."""
 
 
 @frozen(eq=False)
@@ -105,26 +108,28 @@ class _Search:
     def simplify(self) -> None:
         """Go through the stages, each with its share, until nothing more can be left out.
 
-        The order of many calls is long, and most of it goes with them: so it is hardly shrunk before.
+        The order of many calls is long, and most of it goes with them: so it is shrunk for longer only where none does.
         """
-        with self._share(1 / 8):
+        with self._spending(_LITTLE):
             self._shrink()
-        with self._share(1 / 2):
+        with self._spending(_STRETCHES):
             while self._leave_out_stretches():
                 pass
-        is_less = True
-        while is_less:
-            with self._share(1 / 4):
+        most = 2 * _LITTLE
+        while self._left > 0 and not self.is_minimal:
+            with self._spending(_LITTLE):
                 self._leave_out_each(_random)
-            with self._share(3 / 4):
+            is_simplest = False
+            with self._spending(most):
                 is_simplest = self._shrink()
-            is_less = self._leave_out_each(_likely)
-        self.is_minimal = is_simplest
+            if not self._leave_out_each(_likely):
+                self.is_minimal = is_simplest
+                most *= 2
 
     @contextmanager
-    def _share(self, share: float) -> Iterator[None]:
-        """Let no more than a share of what is left be spent; what is not, stays for later."""
-        kept = self._left - int(share * self._left)
+    def _spending(self, most: int) -> Iterator[None]:
+        """Let no more than so much be spent of what is left."""
+        kept = max(self._left - most, 0)
         self._left -= kept
         with suppress(_Spent):
             yield

@@ -37,9 +37,9 @@ from convexsim import (
 )
 from convexsim.explore.block import Block, Plan, explore_block
 from convexsim.explore.campaign import Campaign, Goal
-from convexsim.explore.check import memory_for
 from convexsim.explore.explorer import Explorer
 from convexsim.explore.replay import replay
+from convexsim.simulation import memory_for
 from convexsim.trace.event import Conflicted
 from tests.support import events_of
 

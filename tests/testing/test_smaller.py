@@ -110,7 +110,7 @@ def test_when_nothing_is_left_to_spend_it_says_that_less_may_do(monkeypatch: pyt
 
     failing = broken()
     monkeypatch.setattr(Simulation, "run", counted)
-    for steps in (1, 2_000):
+    for steps in (1, 22_000):
         monkeypatch.setattr(smaller, "_STEPS", steps)
         spent = 0
         failure = smallest(CROWD, failing, world)
@@ -120,18 +120,26 @@ def test_when_nothing_is_left_to_spend_it_says_that_less_may_do(monkeypatch: pyt
     assert failure.workload.size[0] < CROWD.size[0], "the last one had much to spend"
 
 
-def test_an_order_that_is_never_simple_leaves_enough_for_the_workload(monkeypatch: pytest.MonkeyPatch) -> None:
-    def endless(failing: Run, budget: int = 1, on_run: Callable[[Run], None] = lambda _run: None) -> Shrunk:
-        with suppress(KeyboardInterrupt):
-            while budget:
-                on_run(failing)
-        return Shrunk(failing, is_minimal=False, runs=0)
+def never_simple(failing: Run, budget: int = 1, on_run: Callable[[Run], None] = lambda _run: None) -> Shrunk:
+    """Shrink an order until somebody says that it is enough."""
+    with suppress(KeyboardInterrupt):
+        while budget:
+            on_run(failing)
+    return Shrunk(failing, is_minimal=False, runs=0)
 
+
+def test_an_order_that_is_never_simple_leaves_enough_for_the_workload(monkeypatch: pytest.MonkeyPatch) -> None:
     failing = broken()
-    monkeypatch.setattr(smaller, "shrink", endless)
+    monkeypatch.setattr(smaller, "shrink", never_simple)
     failure = smallest(CROWD, failing, world)
     assert failure.workload.size[0] == 2
     assert not failure.is_minimal
+
+
+def test_an_order_that_is_never_simple_ends_where_nothing_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cron may break something by itself."""
+    monkeypatch.setattr(smaller, "shrink", never_simple)
+    assert not smallest(Workload({}, {}, {}), broken(), world).is_minimal
 
 
 def test_nobodys_interrupt_is_taken_for_the_end_of_a_stage() -> None:
