@@ -120,7 +120,7 @@ RACES: Final[Mapping[str, Property]] = {
         Property("R1", "TIMER-CANCELS-ITSELF", "always", "No executor is born canceled.", races.timer_cancels_itself),
         Property("R2", "RETRY-BORN-DEAD", "always", "No timer is born canceled.", races.retry_timer_born_dead),
         Property("R3", "CRASH-LEAVES-FLUSHING", "eventually", "No death strands a batch.", races.crash_leaves_flushing),
-        Property("R4", "HOT-BATCH", "eventually", "No add gives up (P19).", timing.add_under_load),
+        Property("R4", "HOT-BATCH", "eventually", "No add loses to adds alone.", races.hot_batch),
         Property("R5", "TWO-ACCUMULATING", "always", "An id has one open batch (P5).", accumulator.single_accumulating),
         Property("R6", "DOUBLE-CHAIN", "always", "A job has one pending step.", races.double_chain, half="iterator"),
         Property(

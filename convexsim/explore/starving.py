@@ -1,21 +1,24 @@
 """The starving walk: let a few transactions lose again and again, until they give up.
 
-A mutation gives up only after it has lost every attempt (convex-semantics 2), and each time somebody has to come
-between its begin and its commit. A uniform draw hardly ever does that five times in a row to the same one. Here a few
-activities of each run, drawn as they come, are held back: each begins as soon as it can, waits with its commit until
-another one has committed, and begins again without a wait. What happens to all others is drawn as in a random walk.
+A mutation gives up only after it has lost every attempt (convex-semantics 2), and each time somebody has to write what
+it has read between its begin and its commit. A uniform draw hardly ever does that five times in a row to the same one.
+Here a few activities of each run, drawn as they come, are held back: each begins as soon as it can, commits only when
+it has lost, and begins again without a wait. What happens to all others is drawn as in a random walk.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from convexsim.actors.footprints import Footprints
 from convexsim.choices import RandomChoices
+from convexsim.explore.dependence import meets
 from convexsim.explore.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convexsim.actors.footprints import Footprint
     from convexsim.choices import Kind, Option
 
 __all__ = ["Starving", "StarvingChoices"]
@@ -25,7 +28,7 @@ _SHARES: Final = (1 / 3, 1 / 10, 1 / 30)
 
 
 class Starving(Sampler):
-    """Hold back a few activities so that others come between their begins and commits; the first run is serial.
+    """Hold back a few activities until others have written what they have read; the first run is serial.
 
     It is for level 2, where begins and commits are steps of their own, and for worlds with conflicts from outside
     (`Faults`), which strike those that are held back and nobody else.
@@ -50,15 +53,12 @@ class StarvingChoices(RandomChoices):
         super().__init__(seed)
         self._share = _SHARES[int(self.draw() * len(_SHARES))]
         self._starves: dict[str, bool] = {}
-        self._commits = 0
-        self._commits_before: dict[str, int] = {}
+        self.footprints = Footprints()
 
     def choose(self, kind: Kind, options: Sequence[Option]) -> int:
         """Return an option: what keeps those who starve from their commits, or a drawn one."""
         if kind == "step":
-            index = self._step(options)
-            self._note(options[index])
-            return index
+            return self._step(options)
         activity = options[-1].activity
         if kind == "backoff" and self._is_starving(activity):
             return 0
@@ -67,22 +67,24 @@ class StarvingChoices(RandomChoices):
         return super().choose(kind, options)
 
     def _step(self, options: Sequence[Option]) -> int:
-        """Return a begin of somebody who starves, or else anything but a commit that nobody has come before."""
+        """Return a begin of somebody who starves, or else anything but a commit that would win."""
         hungry = [at for at, option in enumerate(options) if self._is_starving(option.activity)]
         begins = [at for at in hungry if options[at].phase == "begin"]
-        held = {at for at in hungry if options[at].phase == "commit" and self._is_ahead(options[at].activity)}
+        held = {at for at in hungry if options[at].phase == "commit" and not self._has_lost(options[at].activity)}
         among = begins or [at for at in range(len(options)) if at not in held] or range(len(options))
         return among[int(self.draw() * len(among))]
 
-    def _note(self, option: Option) -> None:
-        if option.phase == "begin":
-            self._commits_before[option.activity] = self._commits
-        elif option.phase == "commit":
-            self._commits += 1
-
-    def _is_ahead(self, activity: str) -> bool:
-        """Whether nobody has committed since an activity has begun."""
-        return self._commits_before.get(activity, self._commits) == self._commits
+    def _has_lost(self, activity: str) -> bool:
+        """Whether somebody has written what an activity has read since it began the attempt that it is at."""
+        writers: list[Footprint] = []
+        for step in reversed(self.footprints.steps):
+            if step.activity != activity:
+                writers.append(step)
+            elif any(meets(writer, step) for writer in writers):
+                return True
+            elif step.phase == "begin":
+                break
+        return False
 
     def _is_starving(self, activity: str) -> bool:
         if activity not in self._starves:

@@ -32,6 +32,7 @@ from convexsim import UsageError, View
 __all__ = [
     "ADDS",
     "FLUSH",
+    "OCC",
     "Added",
     "Answer",
     "Chronicle",
@@ -40,6 +41,7 @@ __all__ = [
     "answers",
     "chronicle",
     "committed_by",
+    "given_up",
 ]
 
 ADDS: Final = ("driver:addItems", "driver:addMany")
@@ -47,6 +49,9 @@ ADDS: Final = ("driver:addItems", "driver:addMany")
 
 FLUSH: Final = "driver:flush"
 """The host app's function that asks for a flush."""
+
+OCC: Final = "OptimisticConcurrencyControlFailure"
+"""The code of a failure: all attempts of a transaction have lost."""
 
 _WRITER: Final = re.compile(r"(?P<function>.*) \((?P<activity>.*?)(?:r\d+)?\)")
 _RUN_ANEW: Final = re.compile(r"r\d+$")
@@ -112,6 +117,7 @@ class Chronicle:
         begun: the ids of the scheduled functions that were ever seen running.
         seen: the ids of all batches that there ever were.
         highest: by base id, the highest sequence that there ever was.
+        outlasted: the adds that gave up while all batches that there ever were accumulated.
         reused: the names of batches whose sequence is not higher than all before it.
         since: what is so at the moment, by kind and whom it is about, and since when.
         spans: what was so and is no more.
@@ -126,6 +132,7 @@ class Chronicle:
     begun: frozenset[str] = frozenset()
     seen: frozenset[str] = frozenset()
     highest: Mapping[str, int] = field(factory=dict)
+    outlasted: tuple[str, ...] = ()
     reused: tuple[str, ...] = ()
     since: Mapping[tuple[str, str], float] = field(factory=dict)
     spans: tuple[Span, ...] = ()
@@ -193,7 +200,7 @@ class _Step:
             for answer in answers(view)[function]:
                 if answer.failure is None and answer.activity not in told.commits:
                     told = _with_added(told, view, answer.activity, adds_of(function, answer.args))
-        told = _with_stored(told, view)
+        told = _with_outlasted(_with_stored(told, view), view)
         return _lasted(told, view, dict.fromkeys(_conditions(self.layout, told, view)))
 
 
@@ -256,6 +263,21 @@ def _with_stored(told: Chronicle, view: View) -> Chronicle:
     return evolve(told, added=added)
 
 
+def _with_outlasted(told: Chronicle, view: View) -> Chronicle:
+    """Note who has given up by now, if nothing has happened so far but that items were added."""
+    accumulating = {batch.id for batch in told.stored.batches if batch.status == "accumulating"}
+    if accumulating != told.seen:
+        return told
+    return evolve(told, outlasted=tuple(answer.activity for answer in given_up(view)))
+
+
+def given_up(view: View) -> Iterator[Answer]:
+    """Yield the adds that have used up the attempts that the platform gives them."""
+    for answer in (each for function in ADDS for each in answers(view)[function]):
+        if answer.failure is not None and answer.failure[0] == OCC:
+            yield answer
+
+
 def _conditions(layout: Layout, told: Chronicle, view: View) -> Iterator[tuple[str, str]]:
     """Yield what is so at the moment, and whom it is about."""
     stored = told.stored
@@ -273,8 +295,15 @@ def _conditions(layout: Layout, told: Chronicle, view: View) -> Iterator[tuple[s
                 yield "due", where
                 break
     for function in stored.functions:
-        if function.state == "pending" and function.due_ms <= view.now and function.name in layout.transitions:
+        is_due = function.state == "pending" and function.due_ms <= view.now
+        if is_due and function.name in layout.transitions and _is_wanted(function, stored):
             yield "waiting", f"{function.name} ({function.id})"
+
+
+def _is_wanted(function: Function, stored: Stored) -> bool:
+    """Whether a transition may still have something to do; one that is for a row has not once another has taken it."""
+    row_id = function.args.get("rowId")
+    return row_id is None or any(row.id == row_id and row.batch_id is None for row in stored.rows)
 
 
 def _waiting(layout: Layout, stored: Stored) -> Mapping[str, list[ItemRow]]:

@@ -12,7 +12,7 @@ from components.batch_processor.properties.records import Function, Stored
 from components.batch_processor.properties.terms import Terms
 from convexsim import View
 
-__all__ = ["crash_leaves_flushing", "double_chain", "retry_timer_born_dead", "timer_cancels_itself"]
+__all__ = ["crash_leaves_flushing", "double_chain", "hot_batch", "retry_timer_born_dead", "timer_cancels_itself"]
 
 
 def timer_cancels_itself(view: View, terms: Terms) -> None:
@@ -49,6 +49,15 @@ def crash_leaves_flushing(view: View, terms: Terms) -> None:
         is_left = batch.status == "flushing" and batch.id in idle and not any(function.is_live for function in own)
         has_died = any(struck.fault in ("crash", "restart") for struck in view.faults)
         assert not (is_left and has_died), f"{batch.name} is flushing, and the action that was to deliver it has died"
+
+
+def hot_batch(view: View, terms: Terms) -> None:
+    """R4: no add has given up while all that had happened was that items were added (P19).
+
+    Where batches are flushed or deleted in between, others than adds may have used up its attempts.
+    """
+    outlasted = chronicle(terms.layout, view).outlasted
+    assert not outlasted, f"{outlasted[0]} gave up, and all that there was were adds"
 
 
 def double_chain(view: View, terms: Terms) -> None:

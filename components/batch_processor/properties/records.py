@@ -114,11 +114,13 @@ class ItemRow:
     """Items that are stored together.
 
     Attributes:
+        id: of the document.
         batch_id: of the batch that holds them; None for those that accumulate, in hardened.
         items: by their keys.
 
     """
 
+    id: str
     base: str
     batch_id: str | None
     items: tuple[str, ...]
@@ -228,7 +230,7 @@ class Layout:
         batches = {row["_id"]: _batch(row) for row in documents}
         if self.items == "batch":
             rows = [
-                ItemRow(each.base, each.id, keys_of(row["items"]), each.config)
+                ItemRow(each.id, each.base, each.id, keys_of(row["items"]), each.config)
                 for row, each in zip(documents, batches.values(), strict=True)
             ]
         else:
@@ -298,11 +300,11 @@ def _item_row(row: Mapping[str, Any], batches: Mapping[str, Batch]) -> ItemRow:
     items = keys_of(row["items"])
     if "config" in row:
         batch_id = row["batchDocId"] if "batchDocId" in row else _drawn_by(row, batches)
-        return ItemRow(row["baseBatchId"], batch_id, items, Config.of(row["config"]))
+        return ItemRow(row["_id"], row["baseBatchId"], batch_id, items, Config.of(row["config"]))
     batch = batches.get(row["batchDocId"])
     if batch is None:
-        return ItemRow("", row["batchDocId"], items, Config(None, None, 0, None))
-    return ItemRow(batch.base, batch.id, items, batch.config)
+        return ItemRow(row["_id"], "", row["batchDocId"], items, Config(None, None, 0, None))
+    return ItemRow(row["_id"], batch.base, batch.id, items, batch.config)
 
 
 def _drawn_by(row: Mapping[str, Any], batches: Mapping[str, Batch]) -> str | None:

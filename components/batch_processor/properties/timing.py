@@ -11,15 +11,13 @@ from collections.abc import Iterator
 from math import inf
 
 from components.batch_processor.properties.accumulator import deliveries_of_batches, name_of
-from components.batch_processor.properties.chronicle import ADDS, Chronicle, Span, answers, chronicle
+from components.batch_processor.properties.chronicle import OCC, Chronicle, Span, chronicle, given_up
 from components.batch_processor.properties.ledger import Delivery, is_at_rest
 from components.batch_processor.properties.records import COMPONENT
 from components.batch_processor.properties.terms import Terms
 from convexsim import View
 
 __all__ = ["add_under_load", "no_strand", "no_stuck", "progress_under_load", "size_trigger", "staleness"]
-
-_OCC = "OptimisticConcurrencyControlFailure"
 
 
 def lengths(view: View, told: Chronicle, what: str) -> Iterator[tuple[Span, float]]:
@@ -109,15 +107,15 @@ def progress_under_load(view: View, terms: Terms) -> None:
     for name in terms.layout.transitions:
         for answered in view.answers(f"{COMPONENT}/{terms.layout.module}:{name}"):
             failure = getattr(answered.outcome, "failure", None)
-            assert failure is None or failure.code != _OCC, f"{answered.activity}, {name}, gave up"
+            assert failure is None or failure.code != OCC, f"{answered.activity}, {name}, gave up"
     for span, length in lengths(view, told, "waiting"):
         assert length <= terms.late_ms, f"{span.which} was due{_for(length)}"
 
 
 def add_under_load(view: View, terms: Terms) -> None:
     """No add has used up the attempts that the platform gives it."""
-    for answer in (each for function in ADDS for each in answers(view)[function]):
-        assert answer.failure is None or answer.failure[0] != _OCC, f"{answer.activity} gave up"
+    tired = [answer.activity for answer in given_up(view)]
+    assert not tired, f"{tired[0]} gave up"
 
 
 def _for(length: float) -> str:
