@@ -12,7 +12,7 @@ import dis
 import sys
 from collections import deque
 from functools import lru_cache
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MOST_VALUES: Final = 2_000
 """From so many values on, shared state is too large to be compared again and again."""
 
 _SCALARS: Final = (type(None), bool, int, float, complex, str, bytes)
-_CODE: Final = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type)
+_CODE: Final = (FunctionType, BuiltinFunctionType, MethodType, MethodWrapperType, ModuleType, type)
 _SEQUENCES: Final = (list, tuple, set, frozenset, deque)
 
 
