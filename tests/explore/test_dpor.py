@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from convexsim import (
     ActionCtx,
@@ -17,6 +17,7 @@ from convexsim import (
     FunctionError,
     MutationCtx,
     PastInvariant,
+    QueryCtx,
     Response,
     Run,
     Scenario,
@@ -36,6 +37,7 @@ from convexsim import (
     eventually,
     gather,
     mutation,
+    query,
     scenario,
     v,
     verify,
@@ -320,6 +322,42 @@ def test_a_new_table_shows_where_no_transaction_reads(level: int) -> None:
     world = a_table_is_made()
     assert compare(world, level, 500)
     assert {run.calls[1].result for run in reduced(world, level)[1]} == {"there", "not there"}
+
+
+@pytest.mark.parametrize(("level", "ends"), [(2, {0, 1}), (3, {0, 1})])
+def test_what_is_seen_of_a_stale_snapshot_is_no_conflict_but_tells_who_came_first(level: int, ends: set[int]) -> None:
+    """Its reads stand in no read set (convex-semantics 5.2), and yet what comes of it hangs on them."""
+
+    @query
+    def count(ctx: QueryCtx) -> int:
+        return len(ctx.db.query("x").collect())
+
+    @mutation
+    def peek(ctx: MutationCtx) -> Any:
+        return ctx.run_query("m:count", {}, use_stale_snapshot=True)
+
+    @mutation
+    def add(ctx: MutationCtx) -> None:
+        ctx.db.insert("x", {})
+
+    async def again_if_there_was_one(session: Session) -> None:
+        if await session.mutation("m:peek"):
+            await session.mutation("m:peek")
+
+    app = define_app({"m": {"count": count, "peek": peek, "add": add}}, define_schema({"x": define_table({})}))
+
+    @scenario(app=app)
+    def peeking(world: World) -> None:
+        declare(world)
+        world.client("ann").mutation("m:add")
+        world.client("bob").run(again_if_there_was_one)
+
+    assert compare(peeking, level, 500)
+    assert {run.calls[1].result for run in reduced(peeking, level)[1]} == ends
+    proof = certify(peeking, level=level)
+    assert isinstance(proof, Certificate)
+    assert verify(peeking, proof).holds
+    assert not verify(peeking, evolve(proof, runs=proof.runs[:1])).holds
 
 
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:
