@@ -31,11 +31,14 @@ from convexsim import (
     api,
     certify,
     check,
+    cron_schedule,
     define_app,
     define_schema,
     define_table,
     eventually,
     gather,
+    internal,
+    internal_mutation,
     mutation,
     query,
     scenario,
@@ -358,6 +361,40 @@ def test_what_is_seen_of_a_stale_snapshot_is_no_conflict_but_tells_who_came_firs
     assert isinstance(proof, Certificate)
     assert verify(peeking, proof).holds
     assert not verify(peeking, evolve(proof, runs=proof.runs[:1])).holds
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_whoever_comes_first_after_a_deploy_has_not_made_its_tables(level: int) -> None:
+    """A deploy asks for creation times in a step of its own; so do crons, before all steps."""
+    crons = cron_schedule()
+    crons.interval("tick", {"seconds": 1}, internal.m.tick)
+
+    @internal_mutation
+    def tick(ctx: MutationCtx) -> None:
+        ctx.db.insert("x", {})
+
+    @query
+    def count(ctx: QueryCtx) -> int:
+        return len(ctx.db.query("x").collect())
+
+    module = {"tick": tick, "count": count}
+    tables = define_schema({"x": define_table({}), "y": define_table({})})
+    app = define_app({"m": module}, define_schema({"x": define_table({})}), crons=crons)
+    next_app = define_app({"m": module}, tables, crons=crons)
+
+    def world_with(*deployed: Any) -> Scenario:
+        @scenario(app=app, until_ms=1_500)
+        def counting(world: World) -> None:
+            declare(world)
+            for name in ("ann", "bob"):
+                world.client(name).query("m:count")
+            for each in deployed:
+                world.client("dan").deploy(each)
+
+        return counting
+
+    for world in (world_with(), world_with(next_app)):
+        assert compare(world, level, 500)
 
 
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:
