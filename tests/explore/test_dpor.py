@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import count
 from typing import Any
 
 import pytest
@@ -327,12 +328,11 @@ def test_a_new_table_shows_where_no_transaction_reads(level: int) -> None:
     assert {run.calls[1].result for run in reduced(world, level)[1]} == {"there", "not there"}
 
 
-@pytest.mark.parametrize(("level", "ends"), [(2, {0, 1}), (3, {0, 1})])
-def test_what_is_seen_of_a_stale_snapshot_is_no_conflict_but_tells_who_came_first(level: int, ends: set[int]) -> None:
-    """Its reads stand in no read set (convex-semantics 5.2), and yet what comes of it hangs on them."""
+def peeking(*, side_by_side: bool) -> Scenario:
+    """Return a world in which bob peeks at a stale snapshot, and once more if ann has been there by then."""
 
     @query
-    def count(ctx: QueryCtx) -> int:
+    def count_rows(ctx: QueryCtx) -> int:
         return len(ctx.db.query("x").collect())
 
     @mutation
@@ -344,28 +344,38 @@ def test_what_is_seen_of_a_stale_snapshot_is_no_conflict_but_tells_who_came_firs
         ctx.db.insert("x", {})
 
     async def again_if_there_was_one(session: Session) -> None:
-        if await session.mutation("m:peek"):
+        if side_by_side:
+            found = (await gather(session.mutation("m:peek"), session.mutation("m:peek")))[1]
+        else:
+            found = await session.mutation("m:peek")
+        if found:
             await session.mutation("m:peek")
 
-    app = define_app({"m": {"count": count, "peek": peek, "add": add}}, define_schema({"x": define_table({})}))
+    app = define_app({"m": {"count": count_rows, "peek": peek, "add": add}}, define_schema({"x": define_table({})}))
 
     @scenario(app=app)
-    def peeking(world: World) -> None:
+    def peekers(world: World) -> None:
         declare(world)
         world.client("ann").mutation("m:add")
         world.client("bob").run(again_if_there_was_one)
 
-    assert compare(peeking, level, 500)
-    assert {run.calls[1].result for run in reduced(peeking, level)[1]} == ends
-    proof = certify(peeking, level=level)
+    return peekers
+
+
+@pytest.mark.parametrize(("level", "ends"), [(2, {0, 1}), (3, {0, 1})])
+def test_what_is_seen_of_a_stale_snapshot_is_no_conflict_but_tells_who_came_first(level: int, ends: set[int]) -> None:
+    """Its reads stand in no read set (convex-semantics 5.2), and yet what comes of it hangs on them."""
+    world = peeking(side_by_side=False)
+    assert compare(world, level, 500)
+    assert {run.calls[1].result for run in reduced(world, level)[1]} == ends
+    proof = certify(world, level=level)
     assert isinstance(proof, Certificate)
-    assert verify(peeking, proof).holds
-    assert not verify(peeking, evolve(proof, runs=proof.runs[:1])).holds
+    assert verify(world, proof).holds
+    assert not verify(world, evolve(proof, runs=proof.runs[:1])).holds
 
 
-@pytest.mark.parametrize("level", [2, 3])
-def test_whoever_comes_first_after_a_deploy_has_not_made_its_tables(level: int) -> None:
-    """A deploy asks for creation times in a step of its own; so do crons, before all steps."""
+def counting(*, deploys: bool) -> Scenario:
+    """Return a world with a cron in which two count, and somebody deploys one more table or does not."""
     crons = cron_schedule()
     crons.interval("tick", {"seconds": 1}, internal.m.tick)
 
@@ -374,27 +384,63 @@ def test_whoever_comes_first_after_a_deploy_has_not_made_its_tables(level: int) 
         ctx.db.insert("x", {})
 
     @query
-    def count(ctx: QueryCtx) -> int:
+    def count_rows(ctx: QueryCtx) -> int:
         return len(ctx.db.query("x").collect())
 
-    module = {"tick": tick, "count": count}
+    module = {"tick": tick, "count": count_rows}
     tables = define_schema({"x": define_table({}), "y": define_table({})})
     app = define_app({"m": module}, define_schema({"x": define_table({})}), crons=crons)
     next_app = define_app({"m": module}, tables, crons=crons)
 
-    def world_with(*deployed: Any) -> Scenario:
-        @scenario(app=app, until_ms=1_500)
-        def counting(world: World) -> None:
-            declare(world)
-            for name in ("ann", "bob"):
-                world.client(name).query("m:count")
-            for each in deployed:
-                world.client("dan").deploy(each)
+    @scenario(app=app, until_ms=1_500)
+    def counted(world: World) -> None:
+        declare(world)
+        for name in ("ann", "bob"):
+            world.client(name).query("m:count")
+        if deploys:
+            world.client("dan").deploy(next_app)
 
-        return counting
+    return counted
 
-    for world in (world_with(), world_with(next_app)):
-        assert compare(world, level, 500)
+
+@pytest.mark.parametrize("level", [2, 3])
+@pytest.mark.parametrize("deploys", [False, True])
+def test_whoever_comes_first_after_a_deploy_has_not_made_its_tables(level: int, deploys: bool) -> None:  # noqa: FBT001
+    """A deploy asks for creation times in a step of its own; so do crons, before all steps."""
+    assert compare(counting(deploys=deploys), level, 500)
+
+
+def test_a_search_that_is_led_astray_leaves_no_order_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If footprints lie: here whoever comes first after a deploy is said to have made its tables."""
+    ran = Footprints.ran
+
+    def blaming(self: Footprints, made: Any) -> None:
+        ran(self, made)
+        for table in self._environment.stamps:
+            if not any(f"creation times of {table}" in step.touches for step in self.steps):
+                self.touch(f"creation times of {table}")
+
+    monkeypatch.setattr(Footprints, "ran", blaming)
+    explorer, runs = reduced(counting(deploys=True), 2)
+    everything = brute(counting(deploys=True), 2, 500)
+    assert everything is not None
+    assert explorer.dependence.total == (dpor.ASTRAY,)
+    assert {outcome_of(run) for run in runs} == {outcome_of(run) for _, run in everything}
+
+
+def test_a_search_whose_runs_do_not_repeat_says_so() -> None:
+    runs = count()
+
+    @scenario(app=APP)
+    def forgetful(world: World) -> None:
+        declare(world)
+        is_long = next(runs) % 3 == 1
+        for client in "abc":
+            for _ in range(1 + is_long):
+                world.client(client).mutation("m:go", {"ops": [["insert", "x", 7, 1]]})
+
+    with pytest.raises(UsageError, match=r"other steps have come .*audit\(scenario\)"):
+        reduced(forgetful, 2)
 
 
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:
