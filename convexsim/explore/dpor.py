@@ -15,7 +15,7 @@ that are no order of steps (back-offs, faults, random numbers) are taken every w
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import count, groupby
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -27,7 +27,7 @@ from convexsim.explore.unfolding import NOTHING, START, Unfolding
 from convexsim.values import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from convexsim.choices import Choices, Kind, Option
     from convexsim.explore.unfolding import Cut, Draws, Event, Name
@@ -39,6 +39,9 @@ ASTRAY: Final = "a step does not follow from what it is known to have read"
 """Why no order is left out once a run has not shown what it was led to: then footprints do not tell everything."""
 MAX_EVENTS: Final = 1_000_000
 """Events that a search keeps at most; at about 1.2 kB each its memory grows to little more than a gigabyte."""
+
+THOUGHTS: Final = 100
+"""Places that it goes through before it asks whether anybody still waits; in large worlds each takes a millisecond."""
 
 
 class Dpor:
@@ -55,6 +58,9 @@ class Dpor:
         max_runs: where to give up; the report then says that orders are left. So it does at `MAX_EVENTS`.
         backoffs: whether the length of every wait after a conflict is explored too; otherwise retries begin at once.
 
+    Attributes:
+        on_thought: see `Thinker`.
+
     """
 
     name = "dpor"
@@ -63,6 +69,7 @@ class Dpor:
         if type(max_runs) is not int or max_runs < 1:
             msg = f"A search of max_runs={max_runs!r} explores nothing."
             raise UsageError(msg, next_step="Give a whole number, 1 or more.")
+        self.on_thought: Callable[[], None] = lambda: None
         self._max_runs = max_runs
         self._backoffs = backoffs
         self._reset()
@@ -153,8 +160,12 @@ class Dpor:
 
     def _pass(self) -> Iterator[_Steering]:
         places = [_Place(NOTHING, None, {START: ()}, frozenset())]
-        while places:
+        for number in count(1):
             self._left = len(places)
+            if not places:
+                return
+            if number % THOUGHTS == 0:
+                self.on_thought()
             place = places.pop()
             ways = yield from self._ways_on(place)
             places += reversed(list(self._beyond(place, ways)))

@@ -49,6 +49,7 @@ from convexsim import (
 from convexsim.actors.footprints import Footprints
 from convexsim.choices import Choices, Kind
 from convexsim.explore import dpor
+from convexsim.explore.block import Block, Plan, explore_block
 from convexsim.explore.dependence import Dependence
 from convexsim.explore.unfolding import Cut, Event, Unfolding
 from convexsim.values import encode_id
@@ -441,6 +442,30 @@ def test_a_search_whose_runs_do_not_repeat_says_so() -> None:
 
     with pytest.raises(UsageError, match=r"other steps have come .*audit\(scenario\)"):
         reduced(forgetful, 2)
+
+
+def test_a_search_can_be_ended_while_it_thinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a large world that takes seconds between two runs, and whoever waits wants to hear of it within one."""
+    monkeypatch.setattr(dpor, "THOUGHTS", 3)
+    told: list[int] = []
+
+    def stop(number: int, _: object = None) -> None:
+        told.append(number)
+        if told.count(number) == 3:  # once for the run, and then while it thinks about the next
+            raise KeyboardInterrupt
+
+    report = check(increments("aaa"), Dpor(), on_run=stop)
+    assert (report.interrupted, report.exhausted, report.runs) == (True, False, told[-1])
+    told.clear()
+    tally = explore_block(increments("aaa"), Plan("dpor"), Block(0, 500), stop)
+    assert (tally.is_whole, tally.exhausted, tally.runs) == (False, False, told[-1])
+
+
+def test_a_certificate_lists_each_run_once_however_long_the_search_thinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = increments("aab")
+    quick = certify(world, level=2)
+    monkeypatch.setattr(dpor, "THOUGHTS", 1)
+    assert certify(world, level=2) == quick
 
 
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:
