@@ -223,9 +223,7 @@ def explore_block(
     """
     explorer = plan.explorer_for(block)
     report = Report(scenario, explorer.name, plan.level)
-    watch = _Watch(on_run, report)
-    if isinstance(explorer, Thinker):
-        explorer.on_thought = watch.look
+    watch = _Watch(on_run, report, explorer)
     failures = _Failures(block.number * BLOCK, watch)
     keys = _Keys(makes_traces=makes_traces(scenario, plan.level))
     proposing = Recording(explorer, RECORDED) if keys.makes_traces else explorer
@@ -297,7 +295,9 @@ class Memories:
 class _Watch:
     """Somebody who is told of every run, and whether he has stopped the block."""
 
-    def __init__(self, on_run: Callable[[int], None], report: Report) -> None:
+    def __init__(self, on_run: Callable[[int], None], report: Report, explorer: Explorer) -> None:
+        if isinstance(explorer, Thinker):
+            explorer.on_thought = self.look
         self._on_run = on_run
         self.report: Final = report
         self.stopped = False
