@@ -502,7 +502,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         MEMORY,
-        "self._is_lost = self._is_lost or self._shared.value() != self._first",
+        "self._is_lost = self._shared.value() != self._first",
         "pass",
         "runs recall what handlers did before they changed what they share",
         ("tests/explore/test_recall.py",),

@@ -17,6 +17,20 @@ OF_RECALL: Final = ("tests/explore/test_recall.py",)
 
 MUTANTS: Final = (
     Mutant(
+        "convexsim/actors/action.py",
+        "frame.goes_on()",
+        "pass",
+        "what an action changes in Python is not noticed",
+        ("tests/explore/test_switches_in_python.py",),
+    ),
+    Mutant(
+        "convexsim/functions/perform.py",
+        "own.transaction.stale.append(beside.transaction.reads)",
+        "pass",
+        "what is seen of a stale snapshot leaves no footprint",
+        ("tests/explore/test_dpor.py",),
+    ),
+    Mutant(
         SIGHTS,
         "yield (table, position, low, high), None",
         "pass",

@@ -79,6 +79,7 @@ class Mortal:
         awaited: Any = self._awaitable
         sent = thrown = None
         while frame.lives():  # while it runs it may die, but no time passes
+            frame.goes_on()
             try:
                 awaited = running.send(sent) if thrown is None else running.throw(thrown)
             except StopIteration as stop:
@@ -215,6 +216,10 @@ class ActionFrame:
     def lives(self) -> bool:
         """Tell whether it has neither died nor used up its time (convex-semantics 6.3)."""
         return not self.crashed and self._stage.now < self._end_ms
+
+    def goes_on(self) -> None:
+        """Say that its handler runs now."""
+        self._stage.environment.doubt()
 
     def waited(self) -> None:
         """Ask whether it has died while it waited, unless it was asked at this moment already."""

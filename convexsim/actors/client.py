@@ -122,6 +122,7 @@ class Client(RuntimeActor):
 
     async def _follow(self, script: Script) -> None:
         """Run a script; a call whose error it does not catch ends it, as it would end a browser's."""
+        self.stage.environment.doubt()
         try:
             await script(self._session)
         except (FunctionError, ConvexError):
@@ -169,6 +170,7 @@ class Session(Refusing):
     async def sleep(self, delay_ms: float) -> None:
         """Wait in virtual time."""
         await self._stage.sleep(checked_delay(delay_ms))
+        self._stage.environment.doubt()
 
     async def make(self, call: Call) -> Outcome:
         """Make a call that was prepared, and note how it ended."""
@@ -204,7 +206,9 @@ class Session(Refusing):
         self._count += 1
         call = Call(f"{self._name}.{self._count}", kind, name, args if args is not None else {})
         self._calls.append(call)
-        return await self.make(call)
+        outcome = await self.make(call)
+        self._stage.environment.doubt()
+        return outcome
 
     def _resolve(self, call: Call) -> Target:
         assert call.kind != "deploy", "a deploy calls no function"

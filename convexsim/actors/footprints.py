@@ -61,7 +61,8 @@ class Footprint:
         creator: the place of the macro step that sent its message; -1 if none did.
         what: which function it is about, if its message names one.
         number: that of its first step in the run, from 1.
-        reads: the read sets of the transactions that ran or were judged in it.
+        reads: the read sets of the transactions that ran or were judged in it, and what they have seen of a stale
+            snapshot: that conflicts with nobody, but it shows who has committed before.
         writes: by index key, the keys written, of each commit that won.
         touches: the named things that it used, and whether it changed them.
         shows: the facts that it added to, of those that only invariants can see.
@@ -117,7 +118,6 @@ class Footprints:
         self.ordered: dict[str, None] = {}
         self.total: dict[str, None] = {}
         self._sent: list[int] = []
-        self._stamps: dict[str, float] = {}
         self._planned: dict[str, int] = {}
         self._moment = -1.0
         self._running = self._places = 0
@@ -205,17 +205,14 @@ class Footprints:
 
     def ran(self, made: Attempted) -> None:
         """Note what a handler has read and used, and in which tables it asked for creation times."""
-        self.steps[-1].reads.append(made.transaction.reads)
+        self.steps[-1].reads += [made.transaction.reads, *made.transaction.stale]
         if made.transaction.is_pending:
             self.touch(COMMIT_TS)
         for effect in made.effects:
             if isinstance(effect, ExternalUse):
                 self.used(effect.name, effect.use)
-        stamps = self._environment.stamps
-        for table, stamp in stamps.items():
-            if self._stamps.get(table) != stamp:
-                self.touch(f"creation times of {table}")
-                self._stamps[table] = stamp
+        for table in made.stamps:
+            self.touch(f"creation times of {table}")
 
     def judged(self, final: FinalTransaction, verdict: Committed | Conflict) -> None:
         """Note what a commit was judged by, and what it has written if it won."""

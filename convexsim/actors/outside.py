@@ -50,6 +50,7 @@ class Outside(RuntimeActor):
 
     def _answer(self, message: SendRequest) -> Response:
         sent = message.request
+        self.stage.environment.doubt()
         try:
             response = self.stage.environment.network.answer(sent)
         except NetworkError as error:

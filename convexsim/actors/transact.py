@@ -143,6 +143,8 @@ def attempted(
     execution = Execution(environment, snapshot, (purpose.activity, number), begin_ms, purpose.parent)
     execution.now = now
     uses = environment.uses
+    if purpose.runs_handler:
+        environment.doubt()
     made = execution.ended(_outcome_of(body, execution))
     environment.drew = environment.drew or made.drew
     repeats = environment.uses == uses and not any(type(effect) is Drew for effect in made.effects)

@@ -20,7 +20,7 @@ from attrs import asdict, evolve, field, frozen
 from convexsim.choices import ListedChoices
 from convexsim.explore.catalogue import Settings, explorer_named
 from convexsim.explore.check import finding_of, runs_proposed, where_it_differs
-from convexsim.explore.explorer import Divisible, learnt_by
+from convexsim.explore.explorer import Divisible, Thinker, learnt_by
 from convexsim.explore.meter import FIRST_LOOK
 from convexsim.explore.outcome import outcome_of
 from convexsim.explore.report import Finding, Report
@@ -216,14 +216,14 @@ def explore_block(
         scenario: the world and what must hold in it.
         plan: how it is explored.
         block: which piece of that.
-        on_run: called after every run, also those of a shrinking, with how many runs the block has had; a
-            KeyboardInterrupt raised in it ends the block with what was found.
+        on_run: called after every run, also those of a shrinking, and while an explorer thinks for long, with how many
+            runs the block has had; a KeyboardInterrupt raised in it ends the block with what was found.
         memory: what other blocks have worked out, which changes nothing but how long it takes; see `Memories`.
 
     """
     explorer = plan.explorer_for(block)
     report = Report(scenario, explorer.name, plan.level)
-    watch = _Watch(on_run, report)
+    watch = _Watch(on_run, report, explorer)
     failures = _Failures(block.number * BLOCK, watch)
     keys = _Keys(makes_traces=makes_traces(scenario, plan.level))
     proposing = Recording(explorer, RECORDED) if keys.makes_traces else explorer
@@ -295,12 +295,14 @@ class Memories:
 class _Watch:
     """Somebody who is told of every run, and whether he has stopped the block."""
 
-    def __init__(self, on_run: Callable[[int], None], report: Report) -> None:
+    def __init__(self, on_run: Callable[[int], None], report: Report, explorer: Explorer) -> None:
+        if isinstance(explorer, Thinker):
+            explorer.on_thought = self.look
         self._on_run = on_run
         self.report: Final = report
         self.stopped = False
 
-    def look(self, _: Run) -> None:
+    def look(self, _: Run | None = None) -> None:
         try:
             self._on_run(self.report.runs)
         except KeyboardInterrupt:

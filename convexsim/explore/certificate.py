@@ -39,13 +39,14 @@ def certify(
         level: the granularity of choices, 2 or 3.
         backoffs: whether the length of every wait after a conflict is explored too; otherwise retries begin at once.
         max_runs: where to give up.
-        on_run: called after every run with its number.
+        on_run: see `check`.
 
     """
     listed: list[tuple[int, ...]] = []
 
     def look(number: int, run: Run) -> None:
-        listed.append(without_trailing_zeros(run.indexes))
+        if number > len(listed):
+            listed.append(without_trailing_zeros(run.indexes))
         if on_run is not None:
             on_run(number, run)
 

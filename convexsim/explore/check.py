@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from convexsim.explore.audit import difference
-from convexsim.explore.explorer import as_explorer
+from convexsim.explore.explorer import Thinker, as_explorer
 from convexsim.explore.random_walk import RandomWalk
 from convexsim.explore.replay import encode
 from convexsim.explore.report import Finding, Report
@@ -46,8 +46,8 @@ def check(
         explorer: who proposes the orders; a random walk of 1,000 runs if not given.
         level: the granularity of choices, see `Simulation`.
         simplify: whether to shrink a failure; without it the report shows the very run that failed.
-        on_run: called after every run with its number; a KeyboardInterrupt raised in it ends the exploration with what
-            was found.
+        on_run: called after every run with its number, and again while the explorer thinks for long about the next; a
+            KeyboardInterrupt raised in it ends the exploration with what was found.
 
     """
     chosen = as_explorer(explorer if explorer is not None else RandomWalk())
@@ -63,6 +63,8 @@ def check(
                 break
             if on_run is not None:
                 on_run(report.runs, run)
+                if isinstance(chosen, Thinker):
+                    chosen.on_thought = partial(on_run, report.runs, run)
     except KeyboardInterrupt:
         report.interrupted = True
     report.explorer, report.exhausted = chosen.name, chosen.exhausted

@@ -15,7 +15,7 @@ that are no order of steps (back-offs, faults, random numbers) are taken every w
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import count, groupby
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -27,7 +27,7 @@ from convexsim.explore.unfolding import NOTHING, START, Unfolding
 from convexsim.values import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from convexsim.choices import Choices, Kind, Option
     from convexsim.explore.unfolding import Cut, Draws, Event, Name
@@ -35,8 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_EVENTS", "Dpor", "check_reducible"]
 
+ASTRAY: Final = "a step does not follow from what it is known to have read"
+"""Why no order is left out once a run has not shown what it was led to: then footprints do not tell everything."""
 MAX_EVENTS: Final = 1_000_000
 """Events that a search keeps at most; at about 1.2 kB each its memory grows to little more than a gigabyte."""
+
+THOUGHTS: Final = 100
+"""Places that it goes through before it asks whether anybody still waits; in large worlds each takes a millisecond."""
 
 
 class Dpor:
@@ -53,6 +58,9 @@ class Dpor:
         max_runs: where to give up; the report then says that orders are left. So it does at `MAX_EVENTS`.
         backoffs: whether the length of every wait after a conflict is explored too; otherwise retries begin at once.
 
+    Attributes:
+        on_thought: see `Thinker`.
+
     """
 
     name = "dpor"
@@ -61,6 +69,7 @@ class Dpor:
         if type(max_runs) is not int or max_runs < 1:
             msg = f"A search of max_runs={max_runs!r} explores nothing."
             raise UsageError(msg, next_step="Give a whole number, 1 or more.")
+        self.on_thought: Callable[[], None] = lambda: None
         self._max_runs = max_runs
         self._backoffs = backoffs
         self._reset()
@@ -68,6 +77,7 @@ class Dpor:
     def _reset(self) -> None:
         self.exhausted = False
         self.given_up = self._runs = 0
+        self._is_cut_short = False
         self._begin(Dependence())
 
     def _begin(self, dependence: Dependence) -> None:
@@ -102,7 +112,7 @@ class Dpor:
         if last is None:
             self._reset()
         else:
-            self._learn()
+            self._learn(last)
         if self._runs >= self._max_runs or self._is_full:
             return None
         self._steering = next(self._search, None)
@@ -110,23 +120,36 @@ class Dpor:
         self._runs += not self.exhausted
         return self._steering
 
-    def _learn(self) -> None:
-        """Note what the last run has shown; begin anew if invariants have looked at more than was known."""
+    def _learn(self, last: Run) -> None:
+        """Note what the last run has shown; begin anew if what was left out may matter after all."""
         assert self._steering is not None
         footprints = self._steering.footprints
         check_reducible(footprints)
         known = self.dependence
+        astray = () if self._shows_something(self._steering, last) else (ASTRAY,)
+        if astray and known.total:
+            msg = "Dpor has made the same choices again, and other steps have come of them."
+            raise UsageError(msg, next_step="Something outlives a run: audit(scenario) says where it shows first.")
         more = Dependence(
             known.watched.union(footprints.watched),
             known.ordered.union(footprints.ordered),
-            tuple(dict.fromkeys([*known.total, *footprints.total])),
+            tuple(dict.fromkeys([*known.total, *footprints.total, *astray])),
         )
         if more != known and not known.total:  # what has been left out may matter to whoever looks at more
             self.given_up += self.traces + 1
             self._begin(more)
             return
         self.traces += 1
-        self._unfolding.add(footprints.steps, self._steering.draws, self._steering.led)
+
+    def _shows_something(self, steering: _Steering, last: Run) -> bool:
+        """Take note of the last run; return whether it was led, as far as it came, to what is new if it had to be."""
+        unfolding, before = self._unfolding, self._unfolding.count
+        if not steering.is_followed:
+            return False
+        unfolding.add(steering.footprints.steps, steering.draws, steering.led)
+        is_new = unfolding.count > before or not steering.looks_for_a_step
+        self._is_cut_short = not is_new and last.ending != "quiet"
+        return is_new or self._is_cut_short
 
     def _places_to_run(self) -> Iterator[_Steering]:
         """Go through all cuts until nothing is new; yield how to get to where something is unknown."""
@@ -137,8 +160,12 @@ class Dpor:
 
     def _pass(self) -> Iterator[_Steering]:
         places = [_Place(NOTHING, None, {START: ()}, frozenset())]
-        while places:
+        for number in count(1):
             self._left = len(places)
+            if not places:
+                return
+            if number % THOUGHTS == 0:
+                self.on_thought()
             place = places.pop()
             ways = yield from self._ways_on(place)
             places += reversed(list(self._beyond(place, ways)))
@@ -156,6 +183,8 @@ class Dpor:
             way = (*as_before, *unfolding.known(cut, newest, name))
             while (draws := _undrawn([event.draws for event in way])) is not None:
                 yield self._led_to(cut, name, draws)
+                if self._is_cut_short:  # an invariant breaks here, or the run is too long: nobody ever goes on
+                    return {}
                 way = (*as_before, *unfolding.known(cut, newest, name))
             ways[name] = way
         return ways
@@ -236,6 +265,7 @@ class _Steering:
 
     Attributes:
         led: the events.
+        looks_for_a_step: whether it is to show what some step does after them, which nobody knows.
         draws: what was drawn before the first macro step, and in each.
 
     """
@@ -243,6 +273,7 @@ class _Steering:
     def __init__(self, led: Cut, name: Name | None, draws: tuple[int, ...], *, backoffs: bool) -> None:
         self.footprints = Footprints()
         self.led: Final = led
+        self.looks_for_a_step: Final = name is not None
         plan = [(event.activity, tuple(index for index, _ in event.draws)) for event in led.events.values()]
         if name is not None:
             plan.append((name[0], draws))
@@ -250,6 +281,11 @@ class _Steering:
         self._planned = [planned for _, planned in plan]
         self._drawn: list[list[tuple[int, int]]] = []
         self._backoffs = backoffs
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the steps were those that it is led by, as far as the run came."""
+        return all(step.activity == led for step, led in zip(self.footprints.steps, self._activities, strict=False))
 
     @property
     def draws(self) -> list[Draws]:
@@ -263,7 +299,7 @@ class _Steering:
         if kind == "step":
             if at >= len(self._activities):
                 return 0
-            return [option.activity for option in options].index(self._activities[at])
+            return next((of for of, each in enumerate(options) if each.activity == self._activities[at]), 0)
         if kind == "backoff" and not self._backoffs:
             return 0
         self._drawn += [[] for _ in range(at + 1 - len(self._drawn))]

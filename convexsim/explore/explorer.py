@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from convexsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from convexsim.choices import Choices
     from convexsim.simulation import Run
 
-__all__ = ["Divisible", "Explorer", "as_explorer", "learnt_by"]
+__all__ = ["Divisible", "Explorer", "Thinker", "as_explorer", "learnt_by"]
 
 
 class Explorer(Protocol):
@@ -60,6 +60,18 @@ class Divisible(Explorer, Protocol):
     def learn(self, learnt: Sequence[int]) -> None:
         """Let the name tell of the runs of another part, too."""
         ...
+
+
+@runtime_checkable
+class Thinker(Explorer, Protocol):
+    """An explorer that may think for long between two runs.
+
+    Attributes:
+        on_thought: called every now and then while it thinks; a KeyboardInterrupt raised in it ends the search.
+
+    """
+
+    on_thought: Callable[[], None]
 
 
 def learnt_by(explorer: Explorer) -> tuple[int, ...]:

@@ -240,6 +240,11 @@ class Environment:
         self.former.append((ts, self.catalog))
         self.catalog, self.memory = catalog, None
 
+    def doubt(self) -> None:
+        """Say that user code runs now, which may change what handlers share in Python."""
+        if self.memory is not None:
+            self.memory.doubt()
+
     def external(self, name: str) -> External:
         """Return the outside object of that name.
 

@@ -6,7 +6,9 @@ inserts into (convex-semantics 1.2, 1.4; architecture.md 6.3). So what begins as
 another snapshot in which it reads the same (`database/sights.py`), need not be worked out again. The verdict of a
 commit, and the snapshot that it makes, follow from the newest snapshot and from what is committed: two runs that have
 made the same commits stand on one and the same snapshot. What has used the outside, has drawn a number that was a
-choice, or has changed what handlers share in Python (`shared_state.py`), is never kept: that happens in each run.
+choice, or has changed what handlers share in Python (`shared_state.py`), is never kept: that happens in each run. Once
+that has changed, nothing is known any more, whoever has changed it: a transaction, an action, a client's script, the
+network that a scenario answers for, or the scenario's body.
 
 Knows no actor; `actors/transact.py` asks before it runs a body. A run that is made for its own sake has no memory.
 """
@@ -117,7 +119,7 @@ class Memory:
 
     """
 
-    __slots__ = ("_asked", "_attempts", "_first", "_is_lost", "_shared", "_verdicts", "_ways")
+    __slots__ = ("_asked", "_attempts", "_first", "_is_in_doubt", "_is_lost", "_shared", "_verdicts", "_ways")
 
     def __init__(self, shared: SharedState) -> None:
         self._attempts: _Facts[Attempted] = _Facts()
@@ -127,10 +129,28 @@ class Memory:
         self._shared = shared
         self._first = shared.value()
         self._is_lost = self._first is None
+        self._is_in_doubt = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether what handlers share has changed, or is too large to be compared: then nothing is recalled."""
+        if self._is_in_doubt and not self._is_lost:
+            self._is_lost = self._shared.value() != self._first
+        self._is_in_doubt = False
+        return self._is_lost
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether what handlers share is known to have changed."""
+        return self._first is not None and self.is_lost
+
+    def doubt(self) -> None:
+        """Look again whether it has changed, before anything is recalled or kept."""
+        self._is_in_doubt = True
 
     def recall(self, beginning: Beginning) -> Attempted | None:
         """Return what comes of an attempt, by what came of others that have begun alike; None if there were none."""
-        if self._is_lost:
+        if self.is_lost:
             return None
         known = self._attempts.get(beginning)
         if known is None:
@@ -139,8 +159,7 @@ class Memory:
 
     def keep(self, beginning: Beginning, attempted: Attempted) -> None:
         """Remember what came of an attempt that is just over, by all that it follows from."""
-        self._is_lost = self._is_lost or self._shared.value() != self._first
-        if self._is_lost:
+        if self.is_lost:
             return
         self._attempts.add(beginning, attempted)
         if not attempted.transaction.is_bound:
@@ -164,7 +183,8 @@ class Memory:
         return None
 
     def database(self, beginning: Snapshot) -> Database:
-        """Return a database that begins with this snapshot and knows the verdicts of other runs."""
+        """Return a database for a run that begins with this snapshot and knows the verdicts of other runs."""
+        self.doubt()
         return _KnownDatabase(beginning, self._verdicts)
 
 

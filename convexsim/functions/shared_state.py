@@ -12,7 +12,16 @@ import dis
 import sys
 from collections import deque
 from functools import lru_cache
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -24,12 +33,14 @@ MOST_VALUES: Final = 2_000
 """From so many values on, shared state is too large to be compared again and again."""
 
 _SCALARS: Final = (type(None), bool, int, float, complex, str, bytes)
-_CODE: Final = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type)
+_CODE: Final = (FunctionType, BuiltinFunctionType, MethodType, MethodWrapperType, ModuleType, type)
+_SAYING_NOTHING: Final[tuple[Any, ...]] = (object.__repr__, GeneratorType.__repr__)
+"""What iterators and the like say of themselves: never how far they are."""
 _SEQUENCES: Final = (list, tuple, set, frozenset, deque)
 
 
 class _TooMuchError(Exception):
-    """There is more than can be compared again and again."""
+    """There is more than can be compared again and again, or something that does not show what it is."""
 
 
 class SharedState:
@@ -49,7 +60,7 @@ class SharedState:
             self._look_at(handler)
 
     def value(self) -> Hashable | None:
-        """Return what it is now, as something to be compared; None if it is too large for that."""
+        """Return what it is now, as something to be compared; None if it is too large or too opaque for that."""
         if not (self._cells or self._variables or self._held):
             return ()
         left = [MOST_VALUES]
@@ -148,4 +159,6 @@ def _image(value: Any, left: list[int]) -> Hashable:
         return kind.__name__
     slots = [name for each in kind.__mro__ for name in getattr(each, "__slots__", ()) if hasattr(value, name)]
     own = {**getattr(value, "__dict__", {}), **{name: getattr(value, name) for name in slots}}
+    if not own and kind is not object and _is_library(kind.__module__) and kind.__repr__ in _SAYING_NOTHING:
+        raise _TooMuchError
     return kind.__name__, _image(own, left) if own else repr(value)

@@ -112,6 +112,8 @@ class Simulation:
                 monitor = Monitor(threads, world, run)
                 run.ending = self._let_run(threads, world, monitor)
         monitor.close()
+        if run.footprints is not None and self.memory is not None and self.memory.has_changed:
+            run.footprints.total["handlers change what they share in Python"] = None
         return run
 
     def _step(self, stage: SteppedStage, world: World, monitor: Monitor) -> Ending:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import count
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from convexsim import (
     ActionCtx,
@@ -17,6 +18,7 @@ from convexsim import (
     FunctionError,
     MutationCtx,
     PastInvariant,
+    QueryCtx,
     Response,
     Run,
     Scenario,
@@ -30,12 +32,16 @@ from convexsim import (
     api,
     certify,
     check,
+    cron_schedule,
     define_app,
     define_schema,
     define_table,
     eventually,
     gather,
+    internal,
+    internal_mutation,
     mutation,
+    query,
     scenario,
     v,
     verify,
@@ -43,6 +49,7 @@ from convexsim import (
 from convexsim.actors.footprints import Footprints
 from convexsim.choices import Choices, Kind
 from convexsim.explore import dpor
+from convexsim.explore.block import Block, Plan, explore_block
 from convexsim.explore.dependence import Dependence
 from convexsim.explore.unfolding import Cut, Event, Unfolding
 from convexsim.values import encode_id
@@ -320,6 +327,145 @@ def test_a_new_table_shows_where_no_transaction_reads(level: int) -> None:
     world = a_table_is_made()
     assert compare(world, level, 500)
     assert {run.calls[1].result for run in reduced(world, level)[1]} == {"there", "not there"}
+
+
+def peeking(*, side_by_side: bool) -> Scenario:
+    """Return a world in which bob peeks at a stale snapshot, and once more if ann has been there by then."""
+
+    @query
+    def count_rows(ctx: QueryCtx) -> int:
+        return len(ctx.db.query("x").collect())
+
+    @mutation
+    def peek(ctx: MutationCtx) -> Any:
+        return ctx.run_query("m:count", {}, use_stale_snapshot=True)
+
+    @mutation
+    def add(ctx: MutationCtx) -> None:
+        ctx.db.insert("x", {})
+
+    async def again_if_there_was_one(session: Session) -> None:
+        if side_by_side:
+            found = (await gather(session.mutation("m:peek"), session.mutation("m:peek")))[1]
+        else:
+            found = await session.mutation("m:peek")
+        if found:
+            await session.mutation("m:peek")
+
+    app = define_app({"m": {"count": count_rows, "peek": peek, "add": add}}, define_schema({"x": define_table({})}))
+
+    @scenario(app=app)
+    def peekers(world: World) -> None:
+        declare(world)
+        world.client("ann").mutation("m:add")
+        world.client("bob").run(again_if_there_was_one)
+
+    return peekers
+
+
+@pytest.mark.parametrize(("level", "ends"), [(2, {0, 1}), (3, {0, 1})])
+def test_what_is_seen_of_a_stale_snapshot_is_no_conflict_but_tells_who_came_first(level: int, ends: set[int]) -> None:
+    """Its reads stand in no read set (convex-semantics 5.2), and yet what comes of it hangs on them."""
+    world = peeking(side_by_side=False)
+    assert compare(world, level, 500)
+    assert {run.calls[1].result for run in reduced(world, level)[1]} == ends
+    proof = certify(world, level=level)
+    assert isinstance(proof, Certificate)
+    assert verify(world, proof).holds
+    assert not verify(world, evolve(proof, runs=proof.runs[:1])).holds
+
+
+def counting(*, deploys: bool) -> Scenario:
+    """Return a world with a cron in which two count, and somebody deploys one more table or does not."""
+    crons = cron_schedule()
+    crons.interval("tick", {"seconds": 1}, internal.m.tick)
+
+    @internal_mutation
+    def tick(ctx: MutationCtx) -> None:
+        ctx.db.insert("x", {})
+
+    @query
+    def count_rows(ctx: QueryCtx) -> int:
+        return len(ctx.db.query("x").collect())
+
+    module = {"tick": tick, "count": count_rows}
+    tables = define_schema({"x": define_table({}), "y": define_table({})})
+    app = define_app({"m": module}, define_schema({"x": define_table({})}), crons=crons)
+    next_app = define_app({"m": module}, tables, crons=crons)
+
+    @scenario(app=app, until_ms=1_500)
+    def counted(world: World) -> None:
+        declare(world)
+        for name in ("ann", "bob"):
+            world.client(name).query("m:count")
+        if deploys:
+            world.client("dan").deploy(next_app)
+
+    return counted
+
+
+@pytest.mark.parametrize("level", [2, 3])
+@pytest.mark.parametrize("deploys", [False, True])
+def test_whoever_comes_first_after_a_deploy_has_not_made_its_tables(level: int, deploys: bool) -> None:  # noqa: FBT001
+    """A deploy asks for creation times in a step of its own; so do crons, before all steps."""
+    assert compare(counting(deploys=deploys), level, 500)
+
+
+def test_a_search_that_is_led_astray_leaves_no_order_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If footprints lie: here whoever comes first after a deploy is said to have made its tables."""
+    ran = Footprints.ran
+
+    def blaming(self: Footprints, made: Any) -> None:
+        ran(self, made)
+        for table in self._environment.stamps:
+            if not any(f"creation times of {table}" in step.touches for step in self.steps):
+                self.touch(f"creation times of {table}")
+
+    monkeypatch.setattr(Footprints, "ran", blaming)
+    explorer, runs = reduced(counting(deploys=True), 2)
+    everything = brute(counting(deploys=True), 2, 500)
+    assert everything is not None
+    assert explorer.dependence.total == (dpor.ASTRAY,)
+    assert {outcome_of(run) for run in runs} == {outcome_of(run) for _, run in everything}
+
+
+def test_a_search_whose_runs_do_not_repeat_says_so() -> None:
+    runs = count()
+
+    @scenario(app=APP)
+    def forgetful(world: World) -> None:
+        declare(world)
+        is_long = next(runs) % 3 == 1
+        for client in "abc":
+            for _ in range(1 + is_long):
+                world.client(client).mutation("m:go", {"ops": [["insert", "x", 7, 1]]})
+
+    with pytest.raises(UsageError, match=r"other steps have come .*audit\(scenario\)"):
+        reduced(forgetful, 2)
+
+
+def test_a_search_can_be_ended_while_it_thinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a large world that takes seconds between two runs, and whoever waits wants to hear of it within one."""
+    monkeypatch.setattr(dpor, "THOUGHTS", 3)
+    told: list[int] = []
+
+    def stop(number: int, _: object = None) -> None:
+        told.append(number)
+        if told.count(number) == 3:  # once for the run, and then while it thinks about the next
+            raise KeyboardInterrupt
+
+    report = check(increments("aaa"), Dpor(), on_run=stop)
+    assert (report.interrupted, report.exhausted, report.runs) == (True, False, told[-1])
+    told.clear()
+    tally = explore_block(increments("aaa"), Plan("dpor"), Block(0, 500), stop)
+    assert (tally.is_whole, tally.exhausted, tally.runs) == (False, False, told[-1])
+
+
+def test_a_certificate_lists_each_run_once_however_long_the_search_thinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = increments("aab")
+    quick = certify(world, level=2)
+    monkeypatch.setattr(dpor, "THOUGHTS", 1)
+    assert certify(world, level=2) == quick
 
 
 def test_entries_whose_order_nobody_looks_at_come_in_some_order() -> None:

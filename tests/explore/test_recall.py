@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
+from operator import length_hint
 from typing import Any
 
 import pytest
@@ -404,12 +405,28 @@ def shared_in_many_ways() -> dict[str, tuple[Callable[[str], None], Callable[[],
     def take(_: str) -> None:
         taken.append(next(number))
 
+    numbers = [iter(range(1_000)), iter(range(1_000))]
+    said = (each for each in numbers[1])
+    left = [1_000, 1_000]
+
+    def passed(at: int) -> int:
+        before, left[at] = left[at], length_hint(numbers[at])
+        return before - left[at]
+
+    def pass_by(_: str) -> None:
+        next(numbers[0])
+
+    def say(_: str) -> None:
+        next(said)
+
     return {
         "a list of the module": (LOG.append, lambda: forget(LOG)),
         "a closure": (lambda who: enclosed.append(who), lambda: forget(enclosed)),  # noqa: PLW0108 - a cell
         "a class": (lambda who: Ledger.entries.append(who), lambda: forget(Ledger.entries)),  # noqa: PLW0108
         "an object": (ledger.note, lambda: forget(ledger.lines)),
         "an iterator": (take, lambda: forget(taken)),
+        "an iterator that does not say how far it is": (pass_by, lambda: passed(0)),
+        "a generator": (say, lambda: passed(1)),
         "a global variable": (lambda _: count_globally(), forget_globally),
     }
 

@@ -61,6 +61,14 @@ class Lots:
     def draw_nested(ctx: MutationCtx) -> Any:  # noqa: N805
         return [ctx.random(), ctx.run_mutation(api.m.draw)]
 
+    @query
+    def draw_only(ctx: QueryCtx) -> float:  # noqa: N805
+        return ctx.random()
+
+    @mutation
+    def draw_aside(ctx: MutationCtx) -> Any:  # noqa: N805
+        return ctx.run_query(api.m.draw_only, {}, use_stale_snapshot=True)
+
     @action
     async def draw_in_action(ctx: ActionCtx) -> float:  # noqa: N805
         return ctx.random()
@@ -161,7 +169,13 @@ SEVERAL = "each ctx.random() came out as one of 2 numbers, and as no other (Plat
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"), [(api.m.draw, "mutation"), (api.m.draw_nested, "mutation"), (api.m.draw_in_action, "action")]
+    ("path", "kind"),
+    [
+        (api.m.draw, "mutation"),
+        (api.m.draw_nested, "mutation"),
+        (api.m.draw_aside, "mutation"),
+        (api.m.draw_in_action, "action"),
+    ],
 )
 def test_an_exploration_that_drew_says_so(path: Any, kind: str) -> None:
     for numbers, said in ((1, FIXED), (2, SEVERAL)):
