@@ -11,7 +11,6 @@ given. What searches in one piece, such as Dpor, is one block.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
@@ -228,7 +227,7 @@ def explore_block(
     keys = _Keys(makes_traces=makes_traces(scenario, plan.level))
     proposing = Recording(explorer, RECORDED) if keys.makes_traces else explorer
     first: Run | None = None
-    with suppress(KeyboardInterrupt):
+    try:
         for run in runs_proposed(scenario, proposing, plan.level, memory):
             if first is None:
                 first = run
@@ -241,6 +240,9 @@ def explore_block(
                 if not plan.keeps_going:
                     break
             watch.look(run)
+    except KeyboardInterrupt:
+        if not watch.stopped:
+            raise  # somebody's own: the block is not at its end
     assert first is not None, "an explorer that has not begun proposes a run"
     sightings = merged(failures.by_end.values())
     repeats = not watch.stopped and (report.runs > 1 or sightings)
