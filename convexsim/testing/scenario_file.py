@@ -21,9 +21,9 @@ from convexsim.trace.names import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
-__all__ = ["explain", "named", "open_scenarios"]
+__all__ = ["explain", "is_ours", "is_own", "named", "open_scenarios"]
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 _NAME: Final = 80
@@ -94,6 +94,16 @@ def explain(error: BaseException) -> str:
     if places and places[0][0].is_relative_to(_PACKAGE):
         what += " (inside convexsim: if nothing was wrong with the call, please report it as a bug of convexsim)"
     return _one_line(what)
+
+
+def is_ours(code: CodeType) -> bool:
+    """Whether some code is convexsim's."""
+    return Path(code.co_filename).resolve().is_relative_to(_PACKAGE)
+
+
+def is_own(code: CodeType) -> bool:
+    """Whether some code is somebody's own: neither convexsim's nor a library's."""
+    return not is_ours(code) and _is_told(Path(code.co_filename).resolve())
 
 
 def _check_is_script(path: Path) -> None:
