@@ -11,6 +11,7 @@ given. What searches in one piece, such as Dpor, is one block.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,7 @@ from convexsim.explore.trace_key import Recording, makes_traces, trace_key
 from convexsim.simulation import Simulation, memory_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from convexsim.explore.explorer import Explorer
     from convexsim.functions.memory import Memory
@@ -227,7 +228,7 @@ def explore_block(
     keys = _Keys(makes_traces=makes_traces(scenario, plan.level))
     proposing = Recording(explorer, RECORDED) if keys.makes_traces else explorer
     first: Run | None = None
-    try:
+    with watch.until_stopped():
         for run in runs_proposed(scenario, proposing, plan.level, memory):
             if first is None:
                 first = run
@@ -240,9 +241,6 @@ def explore_block(
                 if not plan.keeps_going:
                     break
             watch.look(run)
-    except KeyboardInterrupt:
-        if not watch.stopped:
-            raise  # somebody's own: the block is not at its end
     assert first is not None, "an explorer that has not begun proposes a run"
     sightings = merged(failures.by_end.values())
     repeats = not watch.stopped and (report.runs > 1 or sightings)
@@ -308,6 +306,15 @@ class _Watch:
         except KeyboardInterrupt:
             self.stopped = True
             raise
+
+    @contextmanager
+    def until_stopped(self) -> Iterator[None]:
+        """End the block where he stops it; an interrupt of somebody else's is none of its ends."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self.stopped:
+                raise
 
 
 class _Failures:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from convexsim.errors import ConvexSimError, UsageError, did_you_mean
 from convexsim.simulation import Scenario
-from convexsim.trace.names import shorten
+from convexsim.trace.names import one_line, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -168,4 +168,4 @@ def _shown(path: Path) -> Path:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return one_line(" ".join(text.split()))

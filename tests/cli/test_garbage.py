@@ -76,3 +76,29 @@ def test_a_name_that_no_file_can_have_is_no_bug_of_convexsim(
 def test_two_dashes_are_no_value(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, "explore", "lesson.py", f"{option}=--")
     assert f"argument {option}: '--' ends the options and is no value (see convexsim explore --help)" in said
+
+
+COLOURED = """
+@mutation
+def f(ctx):
+    raise ValueError("one\\n\\x1b[31mtwo\\0")
+
+@eventually
+def red(view):
+    assert False, "one \\x1b[31mtwo\\0"
+
+@scenario(app=define_app({"m": {"f": f}}), invariants=[red])
+def it(world):
+    world.client("a").mutation(api.m.f)
+"""
+
+
+def test_what_a_terminal_would_obey_is_spelled_out(capsys: pytest.CaptureFixture[str]) -> None:
+    script(COLOURED)
+    assert main(["explore", "other.py", "--runs", "2"]) == 1
+    out = capsys.readouterr().out
+    assert r"  broken: red: one \x1b[31mtwo\x00" in out
+    assert r"  1 failed call: one\n\x1b[31mtwo\x00" in out
+    assert out.replace("\n", "").isprintable()
+    script("raise ValueError('\\x1b[31m')")
+    assert refused(capsys, "run", "other.py").endswith(r"ValueError: \x1b[31m")
