@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import signal
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
-from convexsim.cli import main
 from convexsim.cli import patience as patience_module
 from convexsim.cli.patience import patience
+from convexsim.errors import UsageError
 from tests.test_cli import refused, script
 
 ENDLESS = """
@@ -65,10 +67,18 @@ def test_a_call_without_an_end_is_told_with_its_place(
     assert f"{told} Look for a loop without an end; a function is to be done in moments." in said
 
 
-def test_what_ends_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience_module, "MOST_LOOKS", 2)
-    spelled("action(api.m.g)", "none")
-    assert main(["explore", "other.py", "--runs", "300"]) == 0
+def test_only_one_and_the_same_call_is_met_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def another() -> FrameType | None:
+        return inspect.currentframe()
+
+    monkeypatch.setattr(patience_module, "_outermost_call", lambda frame: frame)
+    looks, one = patience_module._Looks(), another()
+    for _ in range(100):
+        looks(0, another())
+    for frame in [*[one] * patience_module.MOST_LOOKS, None, *[one] * patience_module.MOST_LOOKS]:
+        looks(0, frame)
+    with pytest.raises(UsageError, match="another has been at work for"):
+        looks(0, one)
 
 
 def test_a_timer_of_somebody_else_is_left_alone() -> None:
