@@ -286,9 +286,9 @@ MUTANTS: Final = (
         OF_PLUGIN,
     ),
     Mutant(
-        KNOWN,
-        "            unfinished.replace(path)\n",
-        "            pass\n",
+        "convexsim/simulation/files.py",
+        "        unfinished.replace(path)\n",
+        "        pass\n",
         "a string is written where nobody looks for it",
         OF_PLUGIN,
     ),

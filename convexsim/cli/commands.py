@@ -25,6 +25,7 @@ from convexsim.cli.findings import FINDINGS
 from convexsim.cli.lessons import LESSON, LESSONS
 from convexsim.cli.matrix import MATRIX
 from convexsim.cli.parser import front, parse
+from convexsim.cli.patience import patience
 from convexsim.cli.playing import PLAY
 from convexsim.cli.printing import Output
 from convexsim.cli.proving import CERTIFY, VERIFY
@@ -91,7 +92,8 @@ def _carry_out(words: Sequence[str], out: Output) -> int:
     out.paint = Paint(is_on=asked.json is not True and is_wanted(asked.color, sys.stdout))
     asked.out = out
     try:
-        with redirect_stdout(sys.stderr) if asked.json else nullcontext():  # what a script prints is no JSON
+        # What a script prints is no JSON.
+        with redirect_stdout(sys.stderr) if asked.json else nullcontext(), patience():
             code: int = asked.command.run(asked)
         out.flush()
     except BrokenPipeError:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict, frozen
 
 from convexsim.errors import UsageError
+from convexsim.simulation.files import write_whole
 from convexsim.testing.record import json_line, run_record
 from convexsim.trace.mermaid import mermaid
 from convexsim.trace.perfetto import perfetto
@@ -112,7 +113,7 @@ def write_file(path: Path, text: str) -> None:
 
     """
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         msg = f"{path} cannot be written: {error.strerror}."
         raise UsageError(msg, next_step="Name a file in a folder that is there.") from None

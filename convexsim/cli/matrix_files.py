@@ -8,7 +8,6 @@ the whole as JSON; the page as Markdown; and of each cell that was broken a line
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +15,9 @@ from attrs import asdict, frozen
 
 from convexsim.cli.matrix_text import markdown
 from convexsim.errors import UsageError
+from convexsim.simulation.files import write_whole
 from convexsim.testing.cells import Cell, Leg
-from convexsim.testing.matrix import Budget, Route, open_subject
+from convexsim.testing.matrix import SHARED, Budget, Route, open_subject
 
 if TYPE_CHECKING:
     import argparse
@@ -58,6 +58,10 @@ class Asked:
         """Whether a leg belongs to a route."""
         return (leg.version, leg.part) == (route.version, route.part)
 
+    def has(self, leg: Leg) -> bool:
+        """Whether it is a leg of this matrix."""
+        return leg.version in self.versions and leg.models in (*self.sets, SHARED)
+
     def sorted(self, legs: Sequence[Leg]) -> list[Leg]:
         """Return legs in an order that does not depend on who was done first."""
         return sorted(legs, key=lambda leg: (leg.part, self.versions.index(leg.version), self.sets.index(leg.models)))
@@ -74,10 +78,13 @@ class Kept:
 
     def __init__(self, folder: Path, asked: Asked) -> None:
         self._path = folder / FILE
-        self._asked = json.dumps(asdict(asked), sort_keys=True)
+        self._asked = asked
+        self._spelled = json.dumps(asdict(asked), sort_keys=True)
 
     def begin(self, *, resume: bool) -> list[Leg]:
         """Return what is there already if one is to go on with it, else begin anew.
+
+        A line that is no leg of this matrix, and all behind it, is forgotten: what is before it was whole at some time.
 
         Raises:
             UsageError: it is of something else, or cannot be read or written.
@@ -86,7 +93,7 @@ class Kept:
         try:
             legs = self._read() if resume else []
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text("\n".join([self._asked, *map(_line, legs), ""]), encoding="utf-8")
+            write_whole(self._path, "\n".join([self._spelled, *map(_line, legs), ""]))
         except OSError as error:
             msg = f"{self._path} cannot be used: {error.strerror}."
             next_step = "Leave out --resume." if resume else "Name another folder with --store."
@@ -94,19 +101,29 @@ class Kept:
         return legs
 
     def add(self, leg: Leg) -> None:
-        """Keep a leg."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(f"{_line(leg)}\n")
+        """Keep a leg.
+
+        Raises:
+            UsageError: it cannot be written; those before it are kept.
+
+        """
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"{_line(leg)}\n")
+        except OSError as error:
+            msg = f"{self._path} cannot be written: {error.strerror}."
+            raise UsageError(msg, next_step="Mend that, and go on with --resume.") from None
 
     def _read(self) -> list[Leg]:
-        first, *lines = self._path.read_text(encoding="utf-8").splitlines() or [""]
-        if first != self._asked:
+        first, *lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
+        if first != self._spelled:
             msg = f"{self._path} is of a matrix that was asked for with other options."
             raise UsageError(msg, next_step="Give the same options as then, or leave out --resume.")
         legs = []
-        for line in lines:
-            with suppress(ValueError):  # half a line: it was being written when all was killed
-                legs.append(Leg.of(json.loads(line)))
+        for leg in map(_leg_in, lines):
+            if leg is None or not self._asked.has(leg):
+                break
+            legs.append(leg)
         return legs
 
 
@@ -140,7 +157,7 @@ def write_files(
     for path, text in texts.items():
         try:
             if path is not None:
-                path.write_text(text, encoding="utf-8")
+                write_whole(path, text)
         except OSError as error:
             msg = f"{path} cannot be written: {error.strerror}."
             raise UsageError(msg, next_step="Name another file; --resume need not explore anything again.") from None
@@ -157,7 +174,7 @@ def saved_cell(path: Path | None, version: str, number: str) -> Cell:
         raise UsageError("--show shows what a file knows.", next_step="Name it: --json docs/matrix.json, say.")
     try:
         cells = [Cell.of(each) for each in json.loads(path.read_text(encoding="utf-8"))["cells"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"{path} is no matrix: {error}."
         raise UsageError(msg, next_step="Name a file that `convexsim matrix --json FILE` has written.") from None
     for cell in cells:
@@ -168,3 +185,11 @@ def saved_cell(path: Path | None, version: str, number: str) -> Cell:
 
 def _line(leg: Leg) -> str:
     return json.dumps(leg.as_data(), separators=(",", ":"))
+
+
+def _leg_in(line: str) -> Leg | None:
+    """Return what stands in a line; nothing in half a line, which was being written when all was killed."""
+    try:
+        return Leg.of(json.loads(line))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, UsageError):
+        return None

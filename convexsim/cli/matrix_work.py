@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, frozen
 
+from convexsim.cli.patience import patience
 from convexsim.cli.processes import Child, Parent
 from convexsim.errors import UsageError
 from convexsim.testing.cells import Leg
@@ -121,13 +122,14 @@ def serve() -> None:
     told = parent.first()
     parent.listen(lambda _: None)
     try:
-        subject = open_subject(told["component"]).only(told["numbers"])
-        before, others = ([Leg.of(leg) for leg in told[which]] for which in ("before", "others"))
-        budget, route = Budget(**told["budget"]), Route(**told["route"])
-        if others:
-            parent.say({"leg": shared(subject, route, budget, others).as_data()})
-        else:
-            for leg in explored(subject, route, budget, before, lambda: parent.say({})):
-                parent.say({"leg": leg.as_data()})
+        with patience():
+            subject = open_subject(told["component"]).only(told["numbers"])
+            before, others = ([Leg.of(leg) for leg in told[which]] for which in ("before", "others"))
+            budget, route = Budget(**told["budget"]), Route(**told["route"])
+            if others:
+                parent.say({"leg": shared(subject, route, budget, others).as_data()})
+            else:
+                for leg in explored(subject, route, budget, before, lambda: parent.say({})):
+                    parent.say({"leg": leg.as_data()})
     except BaseException as error:  # noqa: BLE001 - whatever a component raises
         parent.say({"error": f"{told['route']['version']}, {told['route']['part']}: {explain(error)}"})

@@ -98,6 +98,9 @@ def parse(words: Sequence[str], table: Mapping[str, Sequence[Command]]) -> argpa
     parser = parser_of(commands[name])
     if any(word in _HELP for word in rest):
         return parser.format_help()
+    for word in rest:
+        if word.startswith("--") and word.endswith("=--"):  # argparse takes the value away and hands on a list
+            parser.error(f"argument {word.removesuffix('=--')}: '--' ends the options and is no value")
     parsed, left = parser.parse_known_args(rest)
     if left:
         known = [spelled for action in actions_of(parser) for spelled in action.option_strings]

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections import Counter
 from contextlib import contextmanager
+from errno import EBADF
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -68,11 +69,14 @@ class Output:
 
     def forget(self) -> None:
         """Let what nobody takes go nowhere: Python itself writes out at the end what is left."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        if not self._stream.closed:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     @contextmanager
     def _told_as_such(self) -> Iterator[None]:
         try:
+            if self._stream.closed:
+                raise OSError(EBADF, "a script has closed it")  # noqa: TRY301 - as the system says it of a file
             yield
         except BrokenPipeError:
             raise  # a reader that has read enough

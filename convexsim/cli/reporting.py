@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from convexsim.cli.printing import replay_command
 from convexsim.errors import UsageError
 from convexsim.explore.replay import replay
+from convexsim.simulation.files import write_whole
 from convexsim.testing.record import PAGE, STORY, write_run
 from convexsim.trace.text import story
 
@@ -58,7 +59,7 @@ def _write(arguments: argparse.Namespace, name: Path, run: Run, string: str) -> 
     assert run.trace is not None
     try:
         write_run(folder, run, string, command)
-        (folder / STORY).write_text(f"{story(run.trace)}\n\nreplay it: {command}\n", encoding="utf-8")
+        write_whole(folder / STORY, f"{story(run.trace)}\n\nreplay it: {command}\n")
     except OSError as error:
         msg = f"--report: {folder} cannot be written: {error.strerror}."
         raise UsageError(msg, next_step="Name a folder, or one that is not there yet.") from None

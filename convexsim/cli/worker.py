@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.cli.chosen import with_faults
+from convexsim.cli.patience import patience
 from convexsim.cli.processes import Parent
 from convexsim.explore.block import Block, Memories, Plan, Tally, explore_block
 from convexsim.testing.scenario_file import explain, named, open_scenarios
@@ -45,6 +46,7 @@ class _Worker:
         script = self._parent.first()
         self._parent.listen(self._hear)
         with ExitStack() as stack:
+            stack.enter_context(patience())
             try:
                 found = stack.enter_context(open_scenarios(Path(script["path"])))
                 scenarios = with_faults(found, script["faults"])

@@ -48,7 +48,8 @@ class Arrivals:
     seed: int = 0
 
     def __attrs_post_init__(self) -> None:
-        if not (0 < self.per_second < inf and 0 < self.takes_ms < inf):
+        rates: tuple[object, ...] = (self.per_second, self.takes_ms)
+        if not all(isinstance(given, int | float) and 0 < given < inf for given in rates):
             msg = f"{self.per_second!r} calls a second that take {self.takes_ms!r} ms are no traffic."
             raise UsageError(msg, next_step="Give numbers above 0, such as Arrivals(per_second=10, takes_ms=20).")
         if type(self.trials) is not int or self.trials < 1:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from convexsim.choices import ListedChoices
+from convexsim.explore.explorer import as_explorer
 from convexsim.explore.replay import encode
 from convexsim.simulation import Simulation, run_again
 from convexsim.trace.event import json_lines
@@ -89,7 +90,8 @@ def audit(scenario: Scenario, explorer: Explorer, *, level: int = 2) -> Audit:
     for long is bounded by its own settings, as in ``RandomWalk(runs=100)``.
     """
     runs, last = 0, None
-    while (choices := explorer.propose(last)) is not None:
+    proposing = as_explorer(explorer)
+    while (choices := proposing.propose(last)) is not None:
         last = Simulation(scenario, choices, level=level).run()
         runs += 1
         found = difference(last)

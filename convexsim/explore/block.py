@@ -11,7 +11,7 @@ given. What searches in one piece, such as Dpor, is one block.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager
 from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +30,7 @@ from convexsim.explore.trace_key import Recording, makes_traces, trace_key
 from convexsim.simulation import Simulation, memory_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from convexsim.explore.explorer import Explorer
     from convexsim.functions.memory import Memory
@@ -228,7 +228,7 @@ def explore_block(
     keys = _Keys(makes_traces=makes_traces(scenario, plan.level))
     proposing = Recording(explorer, RECORDED) if keys.makes_traces else explorer
     first: Run | None = None
-    with suppress(KeyboardInterrupt):
+    with watch.until_stopped():
         for run in runs_proposed(scenario, proposing, plan.level, memory):
             if first is None:
                 first = run
@@ -308,6 +308,15 @@ class _Watch:
         except KeyboardInterrupt:
             self.stopped = True
             raise
+
+    @contextmanager
+    def until_stopped(self) -> Iterator[None]:
+        """End the block where he stops it; an interrupt of somebody else's is none of its ends."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self.stopped:
+                raise
 
 
 class _Failures:

@@ -153,7 +153,7 @@ def conflicts(
             there is a run of the walk among that.
 
     """
-    walk = sample if sample is not None else RandomWalk(SAMPLE_RUNS)
+    walk = RandomWalk(SAMPLE_RUNS) if sample is None else as_explorer(sample)
     explorers: list[Explorer] = [Lockstep(), walk, *([] if explorer is None else [as_explorer(explorer)])]
     memory = memory_for(scenario)
     sums = _Sums()

@@ -73,7 +73,8 @@ class Meter:
     _looks: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < self.confidence < 1:
+        given: object = self.confidence
+        if not (isinstance(given, float) and 0 < given < 1):
             msg = f"A meter cannot be {self.confidence!r} sure."
             raise UsageError(msg, next_step="Give a share between 0 and 1, such as 0.95.")
 

@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from convexsim.explore.switches import switches_of
 from convexsim.functions.draws import about_draws
+from convexsim.trace.names import one_line
 from convexsim.trace.text import story
 from convexsim.values import counted
 
@@ -150,7 +151,7 @@ class Report:
         lines += [f"  {note}" for note in self.notes]
         lines += [f"  never happened: {name}" for name in self.unreached]
         if self.finding is not None:
-            lines += [f"  broken: {broken.invariant}: {broken.message}" for broken in self.finding.violations]
+            lines += [f"  broken: {broken.invariant}: {one_line(broken.message)}" for broken in self.finding.violations]
             lines.append(f"  found in run {self.finding.found_at_run}; {self.finding.effort}")
             if self.finding.choices_after <= _SHOWN_SWITCHES:
                 lines += [f"  {switch}" for switch in self.finding.switches]
@@ -173,7 +174,8 @@ class Report:
             lines.append("  EVERY CALL FAILED, so hardly anything was tested:")
         for what, failed in (("call", self.failed_calls), ("scheduled function", self.failed_functions)):
             most = sorted(failed.items(), key=lambda item: (-item[1], item[0]))
-            lines += [f"  {counted(number, f'failed {what}')}: {error}" for error, number in most[:_SHOWN_ERRORS]]
+            shown = [(one_line(error), number) for error, number in most[:_SHOWN_ERRORS]]
+            lines += [f"  {counted(number, f'failed {what}')}: {error}" for error, number in shown]
             if len(most) > _SHOWN_ERRORS:
                 lines.append(f"  and {counted(len(most) - _SHOWN_ERRORS, 'other error')} of {what}s")
         return lines

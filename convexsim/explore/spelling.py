@@ -105,6 +105,10 @@ def parse(text: str) -> ReplayString:
         UsageError: it is none, it is one of an earlier version, or it was miscopied.
 
     """
+    given: object = text
+    if not isinstance(given, str):
+        msg = f"{given!r:.80} is no replay string."
+        raise UsageError(msg, code="BadReplayString", next_step="Pass the text that a report prints after `replay:`.")
     string = text.strip()
     version, _, rest = string.partition(".")
     if version == "cs1":

@@ -6,9 +6,10 @@ finds its function there, stands in `catalog.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.errors import UsageError, did_you_mean
 from convexsim.functions.catalog import Catalog, mount
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from convexsim.functions.cron_schedule import CronDefinition
 
 __all__ = ["Component", "define_app", "define_component"]
+
+_MODULE: Final = re.compile(r"[\w.]+(/[\w.]+)*", re.ASCII)
+"""What Convex says of the parts of a module's path: letters, digits, underscores, periods."""
 
 
 class Component:
@@ -147,6 +151,9 @@ def _functions(modules: object) -> dict[str, FunctionDefinition]:
         raise UsageError(msg, next_step='Write {"counters": counters}, for the functions of `counters`.')
     functions: dict[str, FunctionDefinition] = {}
     for module_name, module in modules.items():
+        if _MODULE.fullmatch(module_name) is None:
+            msg = f"{show(module_name)} is not a valid module name."
+            raise UsageError(msg, next_step="Use letters, digits, `_` and `.`, with `/` after the name of a folder.")
         members = module if isinstance(module, dict) else getattr(module, "__dict__", {})
         found = {name: member for name, member in members.items() if isinstance(member, FunctionDefinition)}
         if not found:
@@ -154,6 +161,7 @@ def _functions(modules: object) -> dict[str, FunctionDefinition]:
             msg = f"The {what} {module_name!r} defines no function."
             raise UsageError(msg, next_step="Decorate its functions with @query, @mutation or @action.")
         for name, definition in found.items():
+            check_identifier(name, "function name")
             check_determinism(definition.handler)  # once more: by now its module is complete
             path = f"{to_camel(module_name)}:{to_camel(name)}"
             if functions.setdefault(path, definition) is not definition:

@@ -25,6 +25,9 @@ def _frozen(value: Any) -> Any:
 
 
 def _headers(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping | None):
+        msg = f"{value!r:.80} are no headers."
+        raise UsageError(msg, next_step='Write headers={"content-type": "text/plain"}, say.')
     headers = freeze({} if value is None else dict(value), "headers")
     assert isinstance(headers, dict)
     return {name.lower(): str(text) for name, text in headers.items()}

@@ -80,7 +80,7 @@ def failure_of(exception: Exception) -> Failure:
     except Exception:  # noqa: BLE001 - an exception of user code may fail at anything
         text = "(its text cannot be made)"
     # A bare message is what the component's author wrote; a KeyError's text is only the key, so it needs its name.
-    if type(exception) in _SPEAKING:
+    if type(exception) in _SPEAKING and text:
         return Failure("Error", text)
     text = text or bare_assert(exception)
     return Failure("Error", f"{name}: {text} ({_place(exception)})" if text else f"{name} ({_place(exception)})")

@@ -18,6 +18,7 @@ from attrs import frozen
 
 from convexsim.errors import UsageError
 from convexsim.functions.draws import about_draws
+from convexsim.simulation.files import write_whole
 from convexsim.values import counted
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Certificate:
         }
         lines = [json.dumps(each, separators=(",", ":"), sort_keys=True) for each in (header, *self.runs)]
         try:
-            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            write_whole(path, "\n".join(lines) + "\n")
         except OSError as error:
             raise unwritable(path, error) from None
 

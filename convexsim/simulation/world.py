@@ -138,9 +138,9 @@ class World(Refusing):
         if kind is not None and kind not in CLIENT_KINDS:
             msg = f"{kind!r} is no kind of client."
             raise UsageError(msg, next_step="There are: 'http' and 'websocket'.")
-        client = self.clients.get(name)
+        client = self.clients.get(checked_name(name))
         if client is None:
-            client = self.clients[checked_name(name)] = ClientScript(name, kind or "http", self.calls, self.catalogs)
+            client = self.clients[name] = ClientScript(name, kind or "http", self.calls, self.catalogs)
         elif kind not in (None, client.kind):
             msg = f"The client {name!r} is a {client.kind} client already, not {kind!r}."
             raise UsageError(msg, next_step="A client has one kind; give the other one another name.")
@@ -148,13 +148,14 @@ class World(Refusing):
 
     def external(self, name: str, plan: Sequence[Any] = ()) -> External:
         """Declare an outside object; `plan` is what its `take` hands out, entry by entry."""
+        given: tuple[object, object] = (name, plan)
+        is_name = isinstance(given[0], str) and given[0].strip() and given[0].isprintable()
+        if not is_name or isinstance(given[1], str | bytes) or not isinstance(given[1], Sequence):
+            msg = f"The world cannot have an external object {name!r} with the plan {plan!r}."
+            raise UsageError(msg, next_step='Write world.external("bank", plan=["ok", "ok"]): a name, and a list.')
         if name in self.externals:
             msg = f"The world already has an external object {name!r}."
             raise UsageError(msg, next_step="Declare each once.")
-        given: tuple[object, object] = (name, plan)
-        if not isinstance(given[0], str) or isinstance(given[1], str) or not isinstance(given[1], Sequence):
-            msg = f"The world cannot have an external object {name!r} with the plan {plan!r}."
-            raise UsageError(msg, next_step='Write world.external("bank", plan=["ok", "ok"]): a name, and a list.')
         self.externals[name] = External(name, tuple(plan))
         return self.externals[name]
 

@@ -8,10 +8,11 @@ forgotten. Knows nothing of what a string means.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
+
+from convexsim.simulation.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,11 +48,9 @@ class KnownStrings:
         if self._folder is None or not string:
             return
         path = self._folder / f"{_digest(string)}{_SUFFIX}"
-        unfinished = path.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(json.dumps({"test": self._test, "replay": string}) + "\n", encoding="utf-8")
-            unfinished.replace(path)
+            write_whole(path, json.dumps({"test": self._test, "replay": string}) + "\n")
 
     def forget(self) -> None:
         """Drop what `read` has found, whatever it is; not what somebody else has written since."""

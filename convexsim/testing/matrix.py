@@ -121,6 +121,8 @@ def open_subject(module: str) -> Subject:
 
     """
     try:
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise ModuleNotFoundError("this is no name of a module")  # noqa: TRY301 - told below
         offered = importlib.import_module(module)
     except ModuleNotFoundError as error:
         msg = f"There is no module {module!r}: {error}."

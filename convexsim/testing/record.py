@@ -12,6 +12,7 @@ from attrs import asdict
 
 from convexsim.explore.offered import offered_in
 from convexsim.explore.switches import moments_of, switches_of
+from convexsim.simulation.files import write_whole
 from convexsim.trace.event import json_lines
 from convexsim.trace.page import PageRun, page
 
@@ -50,7 +51,7 @@ def run_record(run: Run, string: str, drift: Sequence[str] = ()) -> str:
 def write_record(error: PropertyError, folder: Path) -> None:
     """Write a failure of a test into a folder of its own; of one that has no run, only what is said of it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / STORY).write_text(f"{error.verdict}\n\n{error.story}\n", encoding="utf-8")
+    write_whole(folder / STORY, f"{error.verdict}\n\n{error.story}\n")
     if error.run is not None:
         write_run(folder, error.run, error.replay, error.command)
 
@@ -58,8 +59,8 @@ def write_record(error: PropertyError, folder: Path) -> None:
 def write_run(folder: Path, run: Run, string: str, command: str) -> None:
     """Write a run that has kept its events into a folder, for machines and for browsers; `command` repeats it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / TRACE).write_text(run_record(run, string), encoding="utf-8")
-    (folder / PAGE).write_text(page(page_of(run, string, command)), encoding="utf-8")
+    write_whole(folder / TRACE, run_record(run, string))
+    write_whole(folder / PAGE, page(page_of(run, string, command)))
 
 
 def page_of(run: Run, string: str, command: str) -> PageRun:

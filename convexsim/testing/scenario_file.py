@@ -6,6 +6,7 @@ sentence. Knows no exploration; `cli.py` runs what is found here.
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from contextlib import contextmanager
@@ -16,14 +17,17 @@ from typing import TYPE_CHECKING, Final
 
 from convexsim.errors import ConvexSimError, UsageError, did_you_mean
 from convexsim.simulation import Scenario
+from convexsim.trace.names import one_line, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
-__all__ = ["explain", "named", "open_scenarios"]
+__all__ = ["explain", "is_ours", "is_own", "named", "open_scenarios"]
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
+_NAME: Final = 80
+"""Characters that are told of a path which the system refuses; it may do that because there are too many."""
 _LIBRARIES: Final = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
 
 
@@ -43,11 +47,12 @@ def open_scenarios(path: Path) -> Iterator[list[Scenario]]:
     spec = spec_from_file_location(name, path.resolve())
     assert spec is not None, f"{path} was found to be a script"
     module = module_from_spec(spec)
-    before = sys.path.copy()
-    sys.path[:0] = [str(path.resolve().parent), str(Path.cwd())]
+    before, here = sys.path.copy(), Path.cwd()
+    sys.path[:0] = [str(path.resolve().parent), str(here)]
     sys.modules[name] = module
     try:
         _execute(path, module)
+        os.chdir(here)  # a script may have left: what else is named on the command line is named from here
         yield _scenarios(path, vars(module).values())
     finally:
         sys.path[:] = before
@@ -78,6 +83,9 @@ def explain(error: BaseException) -> str:
     where = own[0] if own else ""
     if isinstance(error, ConvexSimError):
         return _one_line(f"{where}{error}")
+    if isinstance(error, OSError) and error.filename is not None and error.strerror and not where:
+        named_one = shorten(_one_line(str(error.filename)), _NAME)
+        return f"{named_one} cannot be used: {error.strerror}. Name another file or folder."
     try:
         text = str(error)
     except Exception:  # noqa: BLE001 - whatever somebody's own class raises, it is told in a line
@@ -86,6 +94,16 @@ def explain(error: BaseException) -> str:
     if places and places[0][0].is_relative_to(_PACKAGE):
         what += " (inside convexsim: if nothing was wrong with the call, please report it as a bug of convexsim)"
     return _one_line(what)
+
+
+def is_ours(code: CodeType) -> bool:
+    """Whether some code is convexsim's."""
+    return Path(code.co_filename).resolve().is_relative_to(_PACKAGE)
+
+
+def is_own(code: CodeType) -> bool:
+    """Whether some code is somebody's own: neither convexsim's nor a library's."""
+    return not is_ours(code) and _is_told(Path(code.co_filename).resolve())
 
 
 def _check_is_script(path: Path) -> None:
@@ -150,4 +168,4 @@ def _shown(path: Path) -> Path:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return one_line(" ".join(text.split()))

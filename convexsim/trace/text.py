@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convexsim.choices import root_of
 from convexsim.database.tables import TABLES
+from convexsim.errors import UsageError
 from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Returned
 from convexsim.functions.syscalls import Canceled, Drew, ExternalUse, Fetched, Logged, Scheduled
@@ -57,6 +58,10 @@ def story(trace: Trace, *, steps: bool = False, only: Container[int] | None = No
         only: the numbers of the events that are told, for a shorter one; all are, if not given. Names stay the same.
 
     """
+    given: object = trace
+    if not isinstance(given, event.Trace):
+        msg = f"{given!r:.80} is no trace, so it has no story."
+        raise UsageError(msg, next_step="Pass that of a run which has kept its events: story(run.trace).")
     numbered = [each for each in enumerate(trace.events) if steps or not isinstance(each[1], event.Stepped)]
     if not numbered:
         return "Nothing happened."

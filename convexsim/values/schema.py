@@ -153,6 +153,8 @@ def _checked_index_fields(name: str, fields: Sequence[str]) -> tuple[str, ...]:
     if not isinstance(fields, list | tuple) or not 1 <= len(fields) <= MAX_FIELDS_PER_INDEX:
         raise UsageError(f"The index {show(name)} needs a list of 1 to {MAX_FIELDS_PER_INDEX} fields: {show(fields)}.")
     for path in fields:
+        if not isinstance(path, str):
+            check_identifier(path, f"field in the index {show(name)}")
         if path in SYSTEM_FIELDS:
             message = f"The index {show(name)} lists {path}, which is part of the end of every index already."
             raise UsageError(message, next_step=f"Leave {path} out.", name=name)
