@@ -205,7 +205,7 @@ class Footprints:
 
     def ran(self, made: Attempted) -> None:
         """Note what a handler has read and used, and in which tables it asked for creation times."""
-        self.steps[-1].reads.append(made.transaction.reads)
+        self.steps[-1].reads += [made.transaction.reads, *made.transaction.aside]
         if made.transaction.is_pending:
             self.touch(COMMIT_TS)
         for effect in made.effects:

@@ -84,10 +84,22 @@ class Transaction:
     Attributes:
         is_pending: whether it may hold unresolved commit timestamps, because somebody asked for one.
         is_bound: whether what it comes to follows from more of its snapshot than it says it has read.
+        aside: what queries on a stale snapshot have read for it: it goes by that, and is never judged by it.
 
     """
 
-    __slots__ = ("_changed", "_closed", "_writes", "components", "is_bound", "is_pending", "reads", "snapshot", "usage")
+    __slots__ = (
+        "_changed",
+        "_closed",
+        "_writes",
+        "aside",
+        "components",
+        "is_bound",
+        "is_pending",
+        "reads",
+        "snapshot",
+        "usage",
+    )
 
     def __init__(self, snapshot: Snapshot, limits: Limits = UNLIMITED) -> None:
         self.snapshot = snapshot
@@ -95,6 +107,7 @@ class Transaction:
         self.is_bound = self.is_pending = False
         self.usage = Usage(limits)
         self.reads = ReadSet()
+        self.aside: list[ReadSet] = []
         self._changed: dict[str, TableMaps] = {}
         self._writes: dict[str, Write] = {}
         self._closed = False

@@ -242,6 +242,7 @@ class Frame(Documents):
             raise
         finally:
             usage.limits = outer
+            self._execution.drew = self._execution.drew or execution.drew
         if isinstance(outcome, Threw):
             transaction.rollback(savepoint)
             return outcome.unwrap()
@@ -265,4 +266,5 @@ class Frame(Documents):
         own.transaction.is_bound = True
         beside = Execution(own.environment, own.transaction.snapshot, (own.activity, own.attempt), own.now, own.parent)
         beside.effects, beside.misuses = own.effects, own.misuses
+        own.transaction.aside.append(beside.transaction.reads)
         return beside

@@ -163,7 +163,7 @@ def compare(scenario: Scenario, level: int, most: int, *, backoffs: bool = False
 
 
 @pytest.mark.parametrize("level", [2, 3])
-@pytest.mark.parametrize("kind", ["plain", "scheduled", "actions", "parallel", "outside"])
+@pytest.mark.parametrize("kind", ["plain", "scheduled", "actions", "parallel", "outside", "aside"])
 def test_every_outcome_is_seen_and_every_trace_once(kind: str, level: int) -> None:
     assert sum(compare(small_world(kind, number), level, 24) for number in range(12)) > 2
 

@@ -61,6 +61,14 @@ class Lots:
     def draw_nested(ctx: MutationCtx) -> Any:  # noqa: N805
         return [ctx.random(), ctx.run_mutation(api.m.draw)]
 
+    @query
+    def peek(ctx: QueryCtx) -> float:  # noqa: N805
+        return ctx.random()
+
+    @mutation
+    def draw_aside(ctx: MutationCtx) -> Any:  # noqa: N805
+        return ctx.run_query(api.m.peek, use_stale_snapshot=True)
+
     @action
     async def draw_in_action(ctx: ActionCtx) -> float:  # noqa: N805
         return ctx.random()
@@ -118,6 +126,10 @@ def test_an_action_draws_too() -> None:
         world.client("ann").action(api.m.draw_in_action)
 
     assert set(results_of(acting, Exhaustive())) > {0, HIGHEST}
+
+
+def test_a_query_on_a_stale_snapshot_draws_too() -> None:
+    assert Simulation(calling(api.m.draw_aside, 3)).run().random_values == 3
 
 
 def test_whoever_wants_the_plain_run_gets_the_own_numbers() -> None:
