@@ -17,6 +17,7 @@ from convexsim.explore.outcome import outcome_of
 from convexsim.explore.pct import Pct
 from convexsim.explore.pos import Pos
 from convexsim.explore.sampler import refuse
+from convexsim.explore.starving import Starving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +43,8 @@ class Portfolio:
     Args:
         runs: how many runs, over all members.
         seed: of the default members.
-        explorers: the members; a guided search, partial-order sampling and two PCT searches, of depth 3 and 5, if not
-            given. Each goes by its own settings, back-offs and faults included, and ends where it was told to.
+        explorers: the members; a guided search, partial-order sampling, a PCT search of depth 3 and a starving walk, if
+            not given. Each goes by its own settings, back-offs and faults included, and ends where it was told to.
 
     """
 
@@ -160,4 +161,4 @@ class _Member:
 
 
 def _usual(runs: int, seed: int) -> list[Explorer]:
-    return [Guided(runs, seed), Pos(runs, seed), Pct(runs, seed, depth=3), Pct(runs, seed, depth=5)]
+    return [Guided(runs, seed), Pos(runs, seed), Pct(runs, seed, depth=3), Starving(runs, seed)]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from components.batch_processor.host_callbacks import PLAN
-from components.batch_processor.invariants import PROPERTIES, RACES
+from components.batch_processor.invariants import PROPERTIES, RACES, invariant
 from components.batch_processor.matrix import matrix
 from components.batch_processor.workloads import fits, generate, restrict, world_of
-from convexsim import Limits, RandomWalk, Simulation
+from convexsim import Invariant, Limits, RandomWalk, Simulation
 from convexsim.explore.check import runs_proposed
 from convexsim.testing.workload import Draw, Workload
 
@@ -150,16 +151,23 @@ def test_deliveries_take_time_and_add_in_their_middle() -> None:
     assert {name for end in ends for name in end} == {"takes", "adds"}
 
 
-def test_an_add_without_a_config_says_that_of_the_app_when_it_is_run() -> None:
+def test_an_add_without_a_config_says_that_of_the_app_when_it_is_run_and_keeps_its_own() -> None:
+    def configs(workload: Workload) -> dict[str, Any]:
+        return {
+            f"{client}.{number}": entry.args.get("config")
+            for client, entries in workload.clients.items()
+            for number, entry in enumerate(entries, start=1)
+            if "items" in entry.args
+        }
+
     workload = next(
         each
         for each in drawn("1.0.5", "accumulator", "N", 50)
-        if any("config" not in entry.args and "items" in entry.args for entry in each.clients["c0"])
+        if None in (given := [*configs(each).values()]) and any(given) and each.setting["config"] not in given
     )
     run = Simulation(world_of("1.0.5", workload, [])).run()
-    adds = [call.args for call in run.calls if "items" in call.args]
-    assert adds
-    assert all("config" in args for args in adds)
+    said = {call.activity: call.args["config"] for call in run.calls if "items" in call.args}
+    assert said == {call: own or workload.setting["config"] for call, own in configs(workload).items()}
 
 
 def test_every_property_and_race_is_tabulated() -> None:
@@ -197,10 +205,10 @@ def test_callbacks_hang_until_their_action_dies_where_actions_may_die_and_nowher
 def test_a_crowd_may_come_when_a_timer_or_a_cron_is_due() -> None:
     def begins(version: str) -> set[float]:
         return {
-            entries[0].wait_ms
-            for workload in drawn(version, "accumulator", "N", 80)
-            for entries in workload.clients.values()
-            if len(workload.clients) > 5 and workload.setting["config"]["flushIntervalMs"] == 1_000
+            wait_ms
+            for workload in drawn(version, "accumulator", "N", 300)
+            for wait_ms, together in Counter(entries[0].wait_ms for entries in workload.clients.values()).items()
+            if together > 5 and workload.setting["config"]["flushIntervalMs"] == 1_000
         }
 
     assert {0, 1_000} <= begins("1.0.9")
@@ -211,3 +219,26 @@ def test_races_of_those_who_cancel_themselves_are_looked_for_where_that_cancels(
     questions = matrix().questions
     assert [number for number, one in questions.items() if not one.is_judged("UC")] == ["R1", "R2"]
     assert [number for number, one in questions.items() if not one.is_judged("OM")] == ["P9", "P19", "R4"]
+
+
+def test_after_an_upgrade_documents_are_those_of_the_newer_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def noted(number: str, *, version: str, **rest: Any) -> Invariant:
+        asked.append(version)
+        return invariant(number, version=version, **rest)
+
+    monkeypatch.setattr(sys.modules[matrix.__module__], "invariant", noted)
+    for version in ("1.0.5", "1.0.7→1.0.9"):
+        SUBJECT.world_of(version, "N", drawn(version, "accumulator", "N", 1)[0], ["P1"])
+    assert asked == ["1.0.5", "1.0.9"]
+
+
+def test_hardened_is_excused_of_what_its_contract_excepts_and_no_release_of_anything() -> None:
+    def excused(version: str, models: str) -> list[str]:
+        return [number for number, one in SUBJECT.questions.items() if one.is_excused(version, models)]
+
+    assert not any(excused(version, "UCOKM") for version in SUBJECT.versions if version != "hardened")
+    assert excused("hardened", "N") == ["P13"]
+    assert {"P3", "P10", "P13", "P14", "P20"} <= {*excused("hardened", "C")}
+    assert "P1" not in excused("hardened", "UCOKM")

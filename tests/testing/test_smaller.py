@@ -9,7 +9,19 @@ from functools import lru_cache
 import pytest
 from attrs import frozen
 
-from convexsim import RandomWalk, Simulation, replay
+from convexsim import (
+    MutationCtx,
+    RandomWalk,
+    Simulation,
+    View,
+    define_app,
+    define_schema,
+    define_table,
+    mutation,
+    replay,
+    scenario,
+    v,
+)
 from convexsim.choices import ChoiceRecord, FirstChoices, ListedChoices
 from convexsim.explore.check import runs_proposed
 from convexsim.explore.following import Following
@@ -136,6 +148,12 @@ def test_an_order_that_is_never_simple_leaves_enough_for_the_workload(monkeypatc
     assert not failure.is_minimal
 
 
+def test_a_long_order_is_shrunk_for_longer_once_no_call_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = least("T1")
+    monkeypatch.setattr(smaller, "_LITTLE", known.run.steps // 4)
+    assert smallest(known.workload, known.run, world).is_minimal
+
+
 def test_an_order_that_is_never_simple_ends_where_nothing_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cron may break something by itself."""
     monkeypatch.setattr(smaller, "shrink", never_simple)
@@ -159,3 +177,44 @@ def test_a_smaller_workload_that_comes_to_no_end_is_no_smaller_failure() -> None
         return world(workload) if workload.places == CROWD.places else world(workload).variant("short", max_steps=3)
 
     assert smallest(CROWD, broken(), endless_if_smaller).workload == CROWD
+
+
+@mutation
+def write(ctx: MutationCtx, *, name: str) -> None:
+    ctx.db.insert("names", {"name": name})
+
+
+def told(names: Callable[[list[str]], bool]) -> Callable[[Workload], Scenario]:
+    """Return what makes worlds in which it breaks that nobody may write some names one after the other."""
+    app = define_app({"m": {"write": write}}, define_schema({"names": define_table({"name": v.string()})}))
+
+    def names_in_order(view: View) -> bool:
+        return not names([str(row["name"]) for row in view.documents("names")])
+
+    def world_of_names(workload: Workload) -> Scenario:
+        return scenario(app=app, invariants=[names_in_order])(workload.write)
+
+    return world_of_names
+
+
+def writing(names: str) -> Workload:
+    return Workload({}, {}, {f"c{name}": (Entry(0, "mutation", "m:write", {"name": name}),) for name in names})
+
+
+def test_what_can_only_be_left_out_after_something_else_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are tried last ones first: `b` while `a` is still there, for which it is needed."""
+    monkeypatch.setattr(smaller, "_STRETCHES", 0)
+    world_of_names = told(lambda names: "x" in names and ("b" in names or "a" not in names))
+    failing = Simulation(world_of_names(writing("xab"))).run()
+    failure = smallest(writing("xab"), failing, world_of_names)
+    assert failure.is_minimal
+    assert [*failure.workload.clients] == ["cx"]
+
+
+def test_a_smaller_workload_is_tried_in_the_order_that_broke_the_larger_one() -> None:
+    world_of_names = told(lambda names: [name for name in names if name in "abcde"] == [*"edcba"])
+    runs = runs_proposed(world_of_names(writing("abcdefgh")), RandomWalk(2_000, 0), 3)
+    failing = next(run for run in runs if run.violations)
+    assert [*smallest(writing("abcdefgh"), failing, world_of_names).workload.clients] == [
+        f"c{name}" for name in "abcde"
+    ]
