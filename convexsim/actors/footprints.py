@@ -117,7 +117,6 @@ class Footprints:
         self.ordered: dict[str, None] = {}
         self.total: dict[str, None] = {}
         self._sent: list[int] = []
-        self._stamps: dict[str, float] = {}
         self._planned: dict[str, int] = {}
         self._moment = -1.0
         self._running = self._places = 0
@@ -211,11 +210,8 @@ class Footprints:
         for effect in made.effects:
             if isinstance(effect, ExternalUse):
                 self.used(effect.name, effect.use)
-        stamps = self._environment.stamps
-        for table, stamp in stamps.items():
-            if self._stamps.get(table) != stamp:
-                self.touch(f"creation times of {table}")
-                self._stamps[table] = stamp
+        for table in made.stamps:
+            self.touch(f"creation times of {table}")
 
     def judged(self, final: FinalTransaction, verdict: Committed | Conflict) -> None:
         """Note what a commit was judged by, and what it has written if it won."""
