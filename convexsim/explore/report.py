@@ -169,7 +169,7 @@ class Report:
             lines += [f"  STATE OUTLIVES A RUN: {where}.", *_OUTLIVES]
         if not self.scenario.invariants:
             lines.append("  nothing was asked: the scenario has no invariants")
-        is_idle = self.finding is None and self.runs > 0 and not self.calls
+        is_idle = self.finding is None and not self.unreached and self.runs > 0 and not self.calls
         if is_idle and not self.scenario.app.catalog().has_crons:
             lines.append("  NOBODY CALLED ANYTHING, so nothing was tested: let a client of the scenario call something")
         if self.calls and sum(self.failed_calls.values()) == self.calls:
