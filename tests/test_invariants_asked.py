@@ -12,9 +12,12 @@ import pytest
 from convexsim import (
     FunctionError,
     Invariant,
+    LockstepChoices,
     RandomWalk,
     Report,
+    Response,
     Scenario,
+    Session,
     Simulation,
     UsageError,
     View,
@@ -23,7 +26,9 @@ from convexsim import (
     always,
     api,
     check,
+    components,
     define_app,
+    define_component,
     define_schema,
     define_table,
     eventually,
@@ -156,6 +161,67 @@ def test_a_history_is_taken_down_for_whoever_looks_at_it_alone() -> None:
 def test_what_is_not_there_is_refused_with_what_is(table: str, component: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         view_at_the_end().documents(table, component)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [("m:ad", "no function 'm:ad' in this world. .*'m:add'"), (api.m.remove, "'m:remove'"), ("add", "'m:add'")],
+)
+def test_answers_of_a_function_that_is_not_there_are_refused(function: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        view_at_the_end().answers(function)
+
+
+def test_a_function_is_asked_for_by_reference_or_by_its_label() -> None:
+    @action
+    async def add_there(ctx: Any) -> None:
+        await ctx.run_mutation(components.part.m.add, {"n": 1})
+
+    app = define_app({"m": {"add_there": add_there}})
+    app.use(define_component("part", {"m": {"add": add}}))
+
+    @scenario(app=app)
+    def adding(world: World) -> None:
+        world.client("ann").action(api.m.add_there)
+
+    view = Simulation(adding).run().view
+    for reference, label in ((api.m.add_there, "m:addThere"), (components.part.m.add, "part/m:add")):
+        assert len(view.answers(reference)) == 1
+        assert view.answers(reference) == view.answers(label)
+
+
+def test_requests_to_an_address_that_no_list_has_are_refused() -> None:
+    @scenario(app=APP)
+    def connected(world: World) -> None:
+        world.network({"https://bank.example": Response(200)})
+
+    @scenario(app=APP)
+    def open_to_all(world: World) -> None:
+        world.network(lambda _: Response(200))
+
+    view = Simulation(connected).run().view
+    assert view.requests("https://bank.example") == []
+    with pytest.raises(UsageError, match=r"no address 'https://bank.exampel'. .*'https://bank.example'"):
+        view.requests("https://bank.exampel")
+    assert Simulation(open_to_all).run().view.requests("https://bank.exampel") == []
+
+
+def test_calls_of_scripts_stand_behind_those_that_were_written_down() -> None:
+    async def one_each(session: Session) -> None:
+        for n in (1, 2):
+            await session.mutation(api.m.add, {"n": n})
+
+    @scenario(app=APP)
+    def racing(world: World) -> None:
+        for name in ("bob", "ann"):
+            world.client(name).run(one_each)
+        world.client("late").wait(1)
+        world.client("late").mutation(api.m.add, {"n": 3})
+
+    names = [
+        [call.activity for call in Simulation(racing, choices).run().calls] for choices in (None, LockstepChoices())
+    ]
+    assert names == [["late.1", "ann.1", "ann.2", "bob.1", "bob.2"]] * 2
 
 
 def test_a_table_that_may_come_into_being_is_empty_until_then() -> None:

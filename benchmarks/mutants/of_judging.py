@@ -257,8 +257,8 @@ MUTANTS: Final = (
     # --------------------------------------------------------------------------------------------------- what they see
     Mutant(
         VIEW,
-        "found = [answered for answered in self._answers() if answered.function == function][skip:]",
-        "found = [answered for answered in self._answers()[skip:] if answered.function == function]",
+        "found = [answered for answered in self._answers() if answered.function == label][skip:]",
+        "found = [answered for answered in self._answers()[skip:] if answered.function == label]",
         "skip counts the answers of other functions",
         (*OF_PAST, *OF_GENERIC, "tests/test_runtime.py", "tests/test_faults.py", "tests/components/test_invariants.py"),
     ),

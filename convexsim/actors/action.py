@@ -10,14 +10,14 @@ Knows the runner only as somebody to send to.
 from __future__ import annotations
 
 from math import floor, inf
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from convexsim.actors.future import close_coroutine
 from convexsim.actors.gather import Gathering
 from convexsim.actors.messages import CancelFunction, Invoke, ScheduleFunction, SendRequest, UseExternal
 from convexsim.actors.stage import may_strike, note, strikes
 from convexsim.choices import activity_below
-from convexsim.errors import PlatformError
+from convexsim.errors import PlatformError, UsageError
 from convexsim.functions.draws import drawn
 from convexsim.functions.outcome import Outcome, Threw, outcome_of
 from convexsim.functions.syscalls import Drew, Logged
@@ -54,6 +54,11 @@ class Answer(Generic[T]):
     def __init__(self, future: Future[Any], failed: Threw | None = None) -> None:
         self._future = future
         self._failed = failed
+
+    def __bool__(self) -> NoReturn:
+        """Refuse to be asked whether the value is true: that is known once it has been awaited."""
+        msg = "A call's answer was asked whether it is true before anybody awaited it."
+        raise UsageError(msg, next_step="Write `await` before the call: if await ctx.run_query(...).")
 
     def __await__(self) -> Generator[Any, None, T]:
         answered = yield from self._future.__await__()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from convexsim.functions.define import FunctionKind
     from convexsim.functions.reference import Reference
 
-__all__ = ["Call", "Client", "Deployment", "Entry", "Script", "Session", "Wait"]
+__all__ = ["Call", "Client", "Deployment", "Entry", "Improvised", "Script", "Session", "Wait"]
 
 
 @define(eq=False)
@@ -60,6 +60,11 @@ class Call:
     def error(self) -> str | None:
         """The message of what was thrown; None if it returned or has not come back."""
         return self.outcome.failure.message if isinstance(self.outcome, Threw) else None
+
+
+@define(eq=False)
+class Improvised(Call):
+    """A call that no scenario has written down: a script made it as it went."""
 
 
 @define(eq=False)
@@ -204,7 +209,7 @@ class Session(Refusing):
         if not self._count:
             self._count = sum(1 for call in self._calls if call.activity.startswith(f"{self._name}."))
         self._count += 1
-        call = Call(f"{self._name}.{self._count}", kind, name, args if args is not None else {})
+        call = Improvised(f"{self._name}.{self._count}", kind, name, args if args is not None else {})
         self._calls.append(call)
         outcome = await self.make(call)
         self._stage.environment.doubt()

@@ -51,8 +51,7 @@ class Dpor:
     `View.answers`, `external` and the like is shown every order of what it looks at, and without one that looks they
     come in some order. Where the order of any two steps can matter (a `PastInvariant` or `HistoryInvariant`, a full
     scheduler, a draw by whom time has woken) no order is left out, and the report says why. Not told apart are orders
-    that show only in which of several writers the message of a mutation names that has lost all its retries, and in the
-    place of a script's calls in `View.calls`.
+    that show only in which of several writers the message of a mutation names that has lost all its retries.
 
     Args:
         max_runs: where to give up; the report then says that orders are left. So it does at `MAX_EVENTS`.

@@ -70,9 +70,9 @@ class Portfolio:
 
     @property
     def name(self) -> str:
-        """How a report calls it, with the runs of each member and how many of them showed a new outcome."""
-        told = [f"{each.explorer.name}: {each.new:,} new in {each.runs:,}" for each in self._members]
-        return f"portfolio ({'; '.join(told)})"
+        """How a report calls it, with the runs of each member that has had any, and how many showed a new outcome."""
+        told = [f"{each.explorer.name}: {each.new:,} new in {each.runs:,}" for each in self._members if each.runs]
+        return f"portfolio ({'; '.join(told)})" if told else "portfolio"
 
     def propose(self, last: Run | None) -> Choices | None:
         """Return what the member whose turn it is proposes."""

@@ -170,12 +170,16 @@ class Report:
             lines += [f"  STATE OUTLIVES A RUN: {where}.", *_OUTLIVES]
         if not self.scenario.invariants:
             lines.append("  nothing was asked: the scenario has no invariants")
+        is_idle = self.finding is None and not self.unreached and self.runs > 0 and not self.calls
+        if is_idle and not self.scenario.app.catalog().has_crons:
+            lines.append("  NOBODY CALLED ANYTHING, so nothing was tested: let a client of the scenario call something")
         if self.calls and sum(self.failed_calls.values()) == self.calls:
             lines.append("  EVERY CALL FAILED, so hardly anything was tested:")
         for what, failed in (("call", self.failed_calls), ("scheduled function", self.failed_functions)):
             most = sorted(failed.items(), key=lambda item: (-item[1], item[0]))
+            where = f" in {self.runs:,} runs" if self.runs > 1 else ""
             shown = [(one_line(error), number) for error, number in most[:_SHOWN_ERRORS]]
-            lines += [f"  {counted(number, f'failed {what}')}: {error}" for error, number in shown]
+            lines += [f"  {counted(number, f'failed {what}')}{where}: {error}" for error, number in shown]
             if len(most) > _SHOWN_ERRORS:
                 lines.append(f"  and {counted(len(most) - _SHOWN_ERRORS, 'other error')} of {what}s")
         return lines

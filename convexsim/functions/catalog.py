@@ -136,6 +136,15 @@ class Catalog:
             function.handler for mounted in self.components.values() for function in mounted.functions.values()
         )
 
+    @cached_property
+    def labels(self) -> Mapping[str, None]:
+        """How traces name its functions: ``component/module:fn``."""
+        return {
+            f"{path}/{function}".lstrip("/"): None
+            for path, mounted in self.components.items()
+            for function in mounted.functions
+        }
+
     def tables(self) -> Iterable[Table]:
         """Yield every table of every component, in the order of mounting."""
         for mounted in self.components.values():

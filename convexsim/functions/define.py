@@ -261,7 +261,10 @@ def _check_parameters(
             if takes_others:
                 continue
             msg = f"The handler {handler.__name__} has no parameter for its argument `{name}`."
-            raise UsageError(msg, next_step="Add one in snake_case, or take **kwargs.")
+            advice = "Add one in snake_case, or take **kwargs."
+            if to_camel(name) in parameters:
+                advice = f"Arguments are spelled as in Convex: write `{to_camel(name)}` in args; the parameter stays."
+            raise UsageError(msg, next_step=advice)
         if isinstance(field, OptionalValidator) and parameters[name].default is inspect.Parameter.empty:
             msg = f"The handler {handler.__name__} takes the optional argument `{name}` without a default."
             raise UsageError(msg, next_step="Give the parameter a default, such as None.")

@@ -138,6 +138,12 @@ class Network:
         """Return what was sent, in order, as copies."""
         return [evolve(request) for request in self._sent]
 
+    def check_known(self, url: str) -> None:
+        """Refuse an address that stands in no list of addresses, if the scenario gives one."""
+        if isinstance(self._routes, Mapping) and url not in self._routes:
+            msg = f"The world's network has no address {url!r}."
+            raise UsageError(msg, next_step=did_you_mean(url, self._routes))
+
     def answer(self, request: Request) -> Response:
         """Return what comes back, as a copy; the request has been sent even if nothing does.
 

@@ -16,7 +16,17 @@ from typing import Final
 from convexsim.errors import PlatformError
 from convexsim.functions.spelling import to_camel
 
-__all__ = ["HANDLE_PREFIX", "Reference", "api", "components", "internal", "make_handle", "parse_handle", "parts_of"]
+__all__ = [
+    "HANDLE_PREFIX",
+    "Reference",
+    "api",
+    "components",
+    "internal",
+    "label_of",
+    "make_handle",
+    "parse_handle",
+    "parts_of",
+]
 
 HANDLE_PREFIX: Final = "function://"
 
@@ -75,6 +85,12 @@ def parts_of(reference: Reference) -> tuple[str | None, str]:
         msg = f"{reference!r} names no function."
         raise PlatformError(msg, code="InvalidReference", next_step="Write api.<module>.<function>.")
     return child, f"{'/'.join(parts[:-1])}:{parts[-1]}"
+
+
+def label_of(reference: Reference) -> str:
+    """Return how a trace names the function, if it is the app that refers to it: ``component/module:fn``."""
+    child, path = parts_of(reference)
+    return path if child is None else f"{child}/{path}"
 
 
 def make_handle(component: str, path: str) -> str:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
 
+from convexsim.actors.client import Improvised
 from convexsim.choices import root_of
 from convexsim.database.transaction import Transaction
 from convexsim.errors import UsageError, did_you_mean
 from convexsim.functions.catalog import SCHEDULED_FUNCTIONS
 from convexsim.functions.outcome import Threw
+from convexsim.functions.reference import Reference, label_of
 from convexsim.functions.refusals import Refusing
 from convexsim.functions.scheduled import Fate, fate_of, shown
 from convexsim.values import freeze, thaw
@@ -154,26 +156,43 @@ class View(Refusing):
         """Return what actions have sent to an address of the stub network, or to all, in order.
 
         A request that got no response is among them: it may have arrived.
+
+        Raises:
+            UsageError: nothing could have been sent there.
+
         """
+        if url is not None:
+            self._environment.network.check_known(url)
         self.looked["network"] = None
         sent = self._environment.network.requests[: self._requested]
         return [request for request in sent if url in (None, request.url)]
 
     def calls(self, client: str | None = None) -> list[Call]:
-        """Return the calls of one client, or of all."""
-        self.looked["calls"] = None
-        return [call for call in self._calls if client is None or call.activity.startswith(f"{client}.")]
+        """Return the calls of one client, or of all: as the scenario writes them, and after these what scripts called.
 
-    def answers(self, function: str, skip: int = 0) -> list[Answered]:
+        Those of a script come in its order, script by script, by the clients' names: not in the order of the run.
+        """
+        self.looked["calls"] = None
+        calls = [call for call in self._calls if client is None or call.activity.startswith(f"{client}.")]
+        return sorted(calls, key=lambda call: root_of(call.activity) if isinstance(call, Improvised) else "")
+
+    def answers(self, function: Reference | str, skip: int = 0) -> list[Answered]:
         """Return the calls of a function that came back, in order, whoever called: clients, actions, the scheduler.
 
         Args:
-            function: its label, ``component/module:function``; without a component it is the app's.
+            function: a reference, or its label, ``component/module:function``; without a component it is the app's.
             skip: how many of the first are left out, for who has seen these before.
 
+        Raises:
+            UsageError: there is no such function, nor may one be deployed.
+
         """
-        self.looked[f"answers {function}"] = None
-        found = [answered for answered in self._answers() if answered.function == function][skip:]
+        label = label_of(function) if isinstance(function, Reference) else function
+        if label not in self._catalog.labels and not self._environment.has_deploys:
+            msg = f"There is no function {label!r} in this world."
+            raise UsageError(msg, next_step=did_you_mean(label, self._catalog.labels))
+        self.looked[f"answers {label}"] = None
+        found = [answered for answered in self._answers() if answered.function == label][skip:]
         return [evolve(answered, args=thaw(answered.args)) for answered in found]
 
     def derived(self, read: Callable[[View], T]) -> T:

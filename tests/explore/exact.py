@@ -11,15 +11,16 @@ from tests.explore.test_dpor import compare
 
 _MOST = 200
 """Orders of a world, from which on it is too large to compare."""
-_KINDS = ("plain", "scheduled", "actions", "parallel", "outside", "adaptive")
+_KINDS = ("plain", "scheduled", "actions", "parallel", "outside", "adaptive", "aside")
 
 
 def main(wanted: int, first: int = 0) -> None:
     """Compare so many worlds, most of them with an invariant that looks at something; the first difference raises."""
     compared = 0
     for number in count(first):
-        kind, level = _KINDS[number % 6], 2 + number // 6 % 2
-        rules = [[], [some_rule(number)], [some_witness(number)], [some_witness(number)]][number // 12 % 4]
+        turn, at = divmod(number, len(_KINDS))
+        kind, level = _KINDS[at], 2 + turn % 2
+        rules = [[], [some_rule(number)], [some_witness(number)], [some_witness(number)]][turn // 2 % 4]
         world = small_world(kind, number, rules)
         if number % 5 < 2:
             world = disturbed(world, number)

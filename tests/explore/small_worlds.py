@@ -87,6 +87,8 @@ def act_on(ctx: MutationCtx, op: Op) -> Any:
         return look_at(ctx, op)
     if op[0] == "if":
         return [act_on(ctx, each) for each in op[2 if holds(ctx, op[1]) else 3]]
+    if op[0] == "aside":
+        return ctx.run_query(api.m.look, {"ops": op[1]}, use_stale_snapshot=True)
     if op[0] == "append":
         return ctx.external(op[1]).append(op[2])
     if op[0] == "take":
@@ -207,7 +209,8 @@ class Drawn:
     Attributes:
         kind: ``plain``: queries and mutations; ``scheduled``: mutations that schedule and cancel as well; ``actions``:
             all of that, and actions; ``parallel``: two clients, and what actions do side by side; ``outside``: queries
-            and mutations that use outside objects; ``adaptive``: all but what is done side by side, where what is read
+            and mutations that use outside objects; ``aside``: queries and mutations that look at a stale snapshot as
+            well; ``adaptive``: all but what is done side by side, where what is read
             and written hangs on what has been read, drawn, or seen on the clock.
 
     """
@@ -256,6 +259,8 @@ class Drawn:
             ops.append(self._schedule())
         if self.kind == "outside" and draws.below(2):
             ops.append(self._use())
+        if self.kind == "aside":
+            ops.append(["aside", [self._look()]])
         if draws.below(12) == 0:
             ops.append(["throw"])
         return ops

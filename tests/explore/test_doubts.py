@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from convexsim import (
     Exhaustive,
@@ -29,6 +30,7 @@ from convexsim import (
     always,
     api,
     check,
+    cron_schedule,
     define_app,
     define_component,
     eventually,
@@ -92,8 +94,20 @@ def test_a_report_says_when_every_call_failed_and_how() -> None:
 
     told = str(check(wrong, RandomWalk(runs=4)))
     assert "EVERY CALL FAILED" in told
-    assert "4 failed calls: ArgumentValidationError" in told
+    assert "4 failed calls in 4 runs: ArgumentValidationError" in told
     assert "1 failed call: ArgumentValidationError" in str(check(wrong, RandomWalk(runs=1)))
+
+
+def test_a_report_says_when_nobody_called_anything() -> None:
+    @scenario(app=app(), invariants=[lambda _view: True])
+    def idle(world: World) -> None:
+        world.client("a").wait(5)
+
+    crons = cron_schedule()
+    crons.interval("nap", {"minutes": 1}, internal.m.nap)
+    busy = evolve(idle, app=define_app({"m": {"nap": internal_mutation(lambda _: None)}}, crons=crons), until_ms=90_000)
+    assert "NOBODY CALLED ANYTHING" in str(check(idle, RandomWalk(runs=2)))
+    assert "NOBODY CALLED ANYTHING" not in str(check(busy, RandomWalk(runs=2)))
 
 
 def test_a_misspelt_call_in_a_script_is_told_with_the_right_spelling() -> None:
@@ -105,7 +119,7 @@ def test_a_misspelt_call_in_a_script_is_told_with_the_right_spelling() -> None:
         world.client("a").run(script)
 
     told = str(check(typo, RandomWalk(runs=4)))
-    assert "4 failed calls: Could not find public function for 'counters:bmup'" in told
+    assert "4 failed calls in 4 runs: Could not find public function for 'counters:bmup'" in told
 
 
 def test_a_report_names_scheduled_functions_that_threw() -> None:
@@ -123,7 +137,7 @@ def test_a_report_names_scheduled_functions_that_threw() -> None:
         world.client("a").mutation(api.m.plan)
 
     told = str(check(failing, RandomWalk(runs=3)))
-    assert "3 failed scheduled functions: m:later: no use" in told
+    assert "3 failed scheduled functions in 3 runs: m:later: no use" in told
     assert "1 failed scheduled function: m:later: no use" in str(check(failing, RandomWalk(runs=1)))
     assert "EVERY CALL" not in told
 

@@ -58,6 +58,7 @@ from tests.explore.small_worlds import (
     APP,
     DISTURBED,
     LEDGERS,
+    TABLE,
     Said,
     additions,
     declare,
@@ -170,7 +171,7 @@ def compare(scenario: Scenario, level: int, most: int, *, backoffs: bool = False
 
 
 @pytest.mark.parametrize("level", [2, 3])
-@pytest.mark.parametrize("kind", ["plain", "scheduled", "actions", "parallel", "outside"])
+@pytest.mark.parametrize("kind", ["plain", "scheduled", "actions", "parallel", "outside", "aside"])
 def test_every_outcome_is_seen_and_every_trace_once(kind: str, level: int) -> None:
     assert sum(compare(small_world(kind, number), level, 24) for number in range(12)) > 2
 
@@ -289,6 +290,35 @@ def test_the_network_answers_whoever_asks_first(level: int) -> None:
     assert compare(two_requests, level, 500)
     ends = {tuple(call.result for call in run.calls) for run in reduced(two_requests, level)[1]}
     assert ends == {("first", "second"), ("second", "first")}
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_the_rows_of_crons_are_made_by_no_step(level: int) -> None:
+    """They stand there when the world begins, so whoever comes first has not made them."""
+
+    @action
+    async def tick(ctx: ActionCtx) -> None:
+        await ctx.run_mutation("m:put")
+
+    @mutation
+    def put(ctx: MutationCtx) -> None:
+        ctx.db.insert("x", {"key": 0, "value": 0})
+
+    @query
+    def count(ctx: QueryCtx) -> int:
+        return len(ctx.db.query("x").collect())
+
+    crons = cron_schedule()
+    crons.interval("often", {"minutes": 1}, "m:tick")
+    app = define_app({"m": {"tick": tick, "put": put, "count": count}}, define_schema({"x": TABLE}), crons=crons)
+
+    @scenario(app=app, until_ms=1_000)
+    def counting(world: World) -> None:
+        declare(world)
+        world.client("ann").query("m:count")
+
+    assert check(counting, Dpor(20), level=level).exhausted
+    assert compare(counting, level, 100)
 
 
 def a_table_is_made() -> Scenario:

@@ -128,7 +128,7 @@ SAYS: list[tuple[Explorer, str]] = [
     (Exhaustive(7, forced=1), "exhaustive, at most 1 forced choice"),
     (Dpor(7), "dpor"),
     (Lockstep(), "lockstep"),
-    (Portfolio(7, explorers=[Lockstep()]), "portfolio (lockstep: 0 new in 0)"),
+    (Portfolio(7, explorers=[Lockstep()]), "portfolio"),
 ]
 
 

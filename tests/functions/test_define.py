@@ -197,6 +197,12 @@ def test_parameters_are_the_arguments_in_snake_case(handler: Any, said: str) -> 
         mutation(args=args)(handler)
 
 
+def test_an_argument_that_is_spelled_like_its_parameter_is_told_how_to_spell_it() -> None:
+    with pytest.raises(UsageError, match="`batch_id`") as raised:
+        mutation(args={"batch_id": v.string()})(lambda ctx, batch_id: (ctx, batch_id))
+    assert "write `batchId` in args" in raised.value.next_step
+
+
 def test_arguments_arrive_in_snake_case_and_absent_ones_keep_their_defaults() -> None:
     args: dict[str, Any] = {"batchId": v.string(), "limit": v.optional(v.number()), "from": v.optional(v.string())}
 

@@ -128,6 +128,10 @@ def test_an_action_draws_too() -> None:
     assert set(results_of(acting, Exhaustive())) > {0, HIGHEST}
 
 
+def test_a_query_on_a_stale_snapshot_draws_too() -> None:
+    assert Simulation(calling(api.m.draw_aside, 3)).run().random_values == 3
+
+
 def test_whoever_wants_the_plain_run_gets_the_own_numbers() -> None:
     for choices in (None, LockstepChoices()):
         assert Simulation(calling(api.m.draw, 4), choices).run().calls[0].result == OWN

@@ -24,6 +24,7 @@ from convexsim import (
     Scenario,
     Session,
     Simulation,
+    UsageError,
     World,
     action,
     cron_schedule,
@@ -283,6 +284,21 @@ def test_a_call_that_nobody_awaits_runs_however_the_action_ends(names: list[str]
     assert [row["n"] for row in ended.view.documents("items")] == expected
     assert ended.view.external("ledger") == (["noted"] if "external" in names else [])
     assert len(ended.view.requests()) == (1 if "fetch" in names else 0)
+
+
+@pytest.mark.parametrize("name", LEFT_ALONE)
+def test_an_answer_that_nobody_has_awaited_is_not_true_or_false(name: str) -> None:
+    @action
+    async def go(ctx: ActionCtx) -> str:
+        return "yes" if LEFT_ALONE[name](ctx) else "no"
+
+    def body(world: World) -> None:
+        world.external("ledger")
+        world.network(lambda _: Response())
+        world.client("a").action("m:go")
+
+    with pytest.raises(UsageError, match="before anybody awaited it"):
+        run(app_of(SCHEMA, put, put_in_action, go), body)
 
 
 @pytest.mark.parametrize("what", THROWN)
