@@ -74,10 +74,11 @@ def bare_app() -> Component:
     def do_nothing(ctx: MutationCtx, **args: Any) -> None:
         """Take whatever a timer is given."""
 
-    idle = dict.fromkeys(TIMERS, do_nothing)
+    idle = dict.fromkeys((*TIMERS, "admit"), do_nothing)
+    unused = dict.fromkeys(("addItems", "addMany", "flush"), put)
     lib = {**idle, "executeFlush": execute_flush, "put": put_dead_letter, "discard": mutation(wipe), "lose": lose_later}
     names = ("batches", "batchItems", "flushHistory", "iteratorHooks", "iteratorJobs", "streams")
-    app = define_app({"driver": {**CALLBACKS, "put": put, "discard": discard, "lose": lose}}, HOST_SCHEMA)
+    app = define_app({"driver": {**CALLBACKS, **unused, "put": put, "discard": discard, "lose": lose}}, HOST_SCHEMA)
     schema = define_schema({name: define_table(v.any()) for name in names})
     app.use(define_component("batchProcessor", {"lib": lib}, schema))
     return app
@@ -95,9 +96,9 @@ def insert_batch(ctx: MutationCtx, status: str, items: list[Any] | None = None, 
     return which
 
 
-def insert_row(ctx: MutationCtx, items: list[Any], **fields: Any) -> None:
+def insert_row(ctx: MutationCtx, items: list[Any], **fields: Any) -> str:
     row = {"baseBatchId": "a", "items": items, "committedAt": ctx.db.vars.commit_ts}
-    ctx.db.insert("batchItems", {**row, "config": config(flush_interval_ms=0), **fields})
+    return ctx.db.insert("batchItems", {**row, "config": config(flush_interval_ms=0), **fields})
 
 
 def put_batch(driver: Driver, status: str, items: list[Any] | None = None, **fields: Any) -> str:
@@ -211,6 +212,22 @@ def test_p18_a_flush_that_is_due_commits_in_a_moment() -> None:
             moments.append(driver.view)
             expected = None if length is None else f"flushOnTime ({timer}) was due for {length}"
             assert said("P18", *moments, version=HARDENED) == expected
+
+
+def test_p18_an_admission_whose_row_another_one_has_taken_is_no_flush_that_is_due() -> None:
+    for is_taken in (True, False):
+        with Driver(APP) as driver:
+            row = str(write(driver, lambda ctx: insert_row(ctx, ["x"])))
+            which = put_batch(driver, "accumulating")
+            admission = schedule(driver, "admit", which, rowId=row)
+            moments = [driver.view]
+            if is_taken:
+                draw_line(driver, which)
+                moments.append(driver.view)
+            driver._clock.now = 2_000  # and nothing runs
+            put_row(driver, "y")
+            expected = None if is_taken else f"admit ({admission}) was due for 2000 ms"
+            assert said("P18", *moments, driver.view, version=HARDENED) == expected
 
 
 # --------------------------------------------------------------------------------------------------------- dead letters

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from components.batch_processor.properties.ledger import is_at_rest
-from convexsim import Faults, Lockstep, MutationCtx, Platform, RandomWalk, Simulation, World, check
+from convexsim import Faults, Lockstep, MutationCtx, Platform, RandomWalk, Simulation, Starving, World, check
+from convexsim.choices import ListedChoices
 from tests.components.invariants_support import FAILS, UNTIMED, add, asked, broken, runs, said, write
 from tests.components.support import config, put_batch, put_row, world
 
@@ -205,3 +206,30 @@ def test_p19_r4_of_twenty_adds_in_lockstep_some_give_up(version: str) -> None:
 def test_p19_adds_that_do_not_count_all_succeed(version: str) -> None:
     calm = {"maxBatchSize": 1_000, "flushIntervalMs": 0}
     assert check(asked(version, twenty_adds, "P19", config=calm), Lockstep()).finding is None
+
+
+FULL = {"maxBatchSize": 10, "flushIntervalMs": 5_000}
+
+
+def two_full_ones_and_a_third(on: World) -> None:
+    for client in ("ann", "bob"):
+        add(on, client, *(f"{client}{number}" for number in range(10)))
+    add(on, "eve")
+
+
+@pytest.mark.parametrize("version", ["1.0.6", "1.0.9"])
+def test_p19_an_add_that_loses_to_adds_and_to_their_flushes_gives_up_and_r4_is_of_adds_alone(version: str) -> None:
+    found = check(asked(version, two_full_ones_and_a_third, "P19", config=FULL), Starving(runs=400), simplify=False)
+    assert found.finding is not None
+    run = found.finding.run
+    assert broken(run) == {"P19": "eve.1 gave up"}
+    both = asked(version, two_full_ones_and_a_third, "P19", "R4", config=FULL)
+    again = Simulation(both, ListedChoices(run.indexes)).run()
+    assert broken(again) == {"P19": "eve.1 gave up"}
+
+
+def test_r4_adds_that_lose_to_adds_alone_give_up() -> None:
+    calm = {"maxBatchSize": 1_000, "flushIntervalMs": 0}
+    report = check(asked("1.0.5", twenty_adds, "R4", config=calm), Lockstep(), simplify=False)
+    assert report.finding is not None
+    assert broken(report.finding.run)["R4"].endswith("gave up, and all that there was were adds")
