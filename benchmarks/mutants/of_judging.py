@@ -18,6 +18,7 @@ CONNECTION: Final = "convexsim/actors/connection.py"
 OUTSIDE: Final = "convexsim/actors/outside.py"
 LIMITS: Final = "convexsim/database/limits.py"
 
+CHRONICLE: Final = "components/batch_processor/properties/chronicle.py"
 OF_GENERIC: Final = ("tests/test_invariants_generic.py",)
 OF_PAST: Final = ("tests/test_invariants_past.py",)
 OF_ASKING: Final = ("tests/test_invariants_asked.py",)
@@ -477,5 +478,20 @@ MUTANTS: Final = (
             ("document_nesting", "16", "17"),
             ("action_ms", "1_800_000", "600_000"),
         )
+    ),
+    # ------------------------------------------------------------------------------------ the properties of a component
+    Mutant(
+        CHRONICLE,
+        "    return row_id is None or any(",
+        "    return True or any(",
+        "an admission is late though another one has taken its row",
+        ("tests/components/test_properties_hardened.py",),
+    ),
+    Mutant(
+        CHRONICLE,
+        "    if accumulating != told.seen:\n        return told\n",
+        "",
+        "an add that lost to flushes is taken for one that lost to adds alone",
+        ("tests/components/test_properties_timing.py",),
     ),
 )

@@ -27,6 +27,7 @@ TIMED: Final = "convexsim/explore/timed.py"
 CHECK: Final = "convexsim/explore/check.py"
 SWITCHES: Final = "convexsim/explore/switches.py"
 
+STARVING: Final = "convexsim/explore/starving.py"
 OF_DPOR: Final = tuple(
     f"tests/explore/test_dpor.py::{name}"
     for name in (
@@ -482,5 +483,33 @@ MUTANTS: Final = (
     ),
     Mutant(
         TIMED, "waited = {who: waited.get(who, 0.0) +", "waited = {who: 0.0 +", "lateness does not add up", OF_TIMED
+    ),
+    Mutant(
+        STARVING,
+        "            elif any(meets(writer, step) for writer in writers):\n",
+        "            elif writers:\n",
+        "who starves commits as soon as anybody has come between",
+        ("tests/explore/test_samplers.py",),
+    ),
+    Mutant(
+        STARVING,
+        '            elif step.phase == "begin":\n                break\n',
+        "",
+        "who starves commits though only an earlier attempt has lost",
+        ("tests/explore/test_samplers.py",),
+    ),
+    Mutant(
+        STARVING,
+        "among = begins or [",
+        "among = [",
+        "who starves does not begin first",
+        ("tests/explore/test_samplers.py",),
+    ),
+    Mutant(
+        STARVING,
+        "            return int(self._is_starving(activity))\n",
+        "            return 1\n",
+        "conflicts from outside strike everybody in a starving walk",
+        ("tests/explore/test_samplers.py",),
     ),
 )
