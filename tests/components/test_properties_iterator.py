@@ -121,6 +121,16 @@ def test_p23_a_job_counts_the_rows_of_its_pages(status: str, fields: dict[str, A
         assert said("P23", driver.view) == told
 
 
+def test_p23_rows_that_come_later_are_nobodys() -> None:
+    def seeded_later(on: World) -> None:
+        ann = on.client("ann")
+        ann.mutation("driver:startIterator", {"jobId": "j", "config": {"batchSize": 1}})
+        ann.wait(5_000)
+        ann.mutation("driver:seedRows", {"n": 3})
+
+    assert runs(asked("1.0.9", seeded_later, "P23")) == {}
+
+
 # --------------------------------------------------------------------------------------------------------- P24, P25
 
 
