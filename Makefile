@@ -61,7 +61,7 @@ estimate: $(STAMP) ## measure how far off the meter's estimate of all traces is 
 conflicts: $(STAMP) ## count who loses to whom in versions of the batch processor, and write docs/conflicts.md (a minute or two)
 	@$(BIN)/python -m benchmarks.conflicts
 
-matrix: $(STAMP) ## explore which properties hold in which version, and write docs/matrix.md (some twenty minutes)
+matrix: $(STAMP) ## explore which properties hold in which version, and write docs/matrix.md (half an hour on two cores)
 	@$(BIN)/convexsim matrix components.batch_processor --workers 2 --json docs/matrix.json --markdown docs/matrix.md \
 		--save tests/saved_choices/matrix.jsonl || test $$? -eq 1
 
